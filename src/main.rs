@@ -1,0 +1,9 @@
+//! Stagewright: a team's git branches become running stages on AWS.
+
+mod app;
+mod config;
+mod fault;
+mod names;
+mod variable;
+
+fn main() {}

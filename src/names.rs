@@ -1,0 +1,190 @@
+//! The names that every room uses: an app, a stage, an address in a stage, a moment.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+/// A name that cannot be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing was given.
+    #[error("the {0} is empty")]
+    Empty(&'static str),
+    /// AWS takes letters, digits, `-` and `_` in the names that are made from this one.
+    #[error("{what} `{name}` has the character `{character}`, and AWS takes only letters, digits, `-` and `_`")]
+    Character {
+        /// What kind of name it is.
+        what: &'static str,
+        /// The name as it was given.
+        name: String,
+        /// The first character that is refused.
+        character: char,
+    },
+    /// The name alone is longer than any name in AWS may be.
+    #[error("{what} `{name}` has {length} characters, and 63 is the limit")]
+    Long {
+        /// What kind of name it is.
+        what: &'static str,
+        /// The name as it was given.
+        name: String,
+        /// Its length in characters.
+        length: usize,
+    },
+}
+
+fn checked(what: &'static str, name: &str) -> Result<(), NameError> {
+    if name.is_empty() {
+        return Err(NameError::Empty(what));
+    }
+    let refused = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_');
+    if let Some(character) = name.chars().find(refused) {
+        return Err(NameError::Character {
+            what,
+            name: name.to_owned(),
+            character,
+        });
+    }
+    match name.len() {
+        0..=63 => Ok(()),
+        length => Err(NameError::Long {
+            what,
+            name: name.to_owned(),
+            length,
+        }),
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(name: String) -> Result<Self, NameError> {
+                checked($what, &name)?;
+                Ok(Self(name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(name: &str) -> Result<Self, NameError> {
+                Self::try_from(name.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// Name of an app: the first part of every name in AWS.
+    ///
+    /// Invariant: 1 to 63 letters, digits, `-` and `_`.
+    AppName,
+    "app name"
+);
+
+name!(
+    /// Name of a stage: the second part of every name in AWS, and the name of its state object.
+    ///
+    /// Invariant: 1 to 63 letters, digits, `-` and `_`.
+    StageName,
+    "stage name"
+);
+
+/// Logical name of a resource in its stage: `function/api_handler`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// Makes the address of the resource `name` of a kind.
+    pub fn new(kind: &str, name: &str) -> Self {
+        Self(format!("{kind}/{name}"))
+    }
+
+    /// The part behind the first slash: the resource's logical name.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    /// The whole address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A moment, in UTC, to the second. For people to read: no decision compares two machines' clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(jiff::Timestamp);
+
+impl Timestamp {
+    /// Cuts a moment to whole seconds.
+    pub fn new(moment: jiff::Timestamp) -> Self {
+        Self(jiff::Timestamp::from_second(moment.as_second()).unwrap_or(moment))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}",
+            self.0.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_name_is_what_aws_takes() {
+        assert!("pr-42".parse::<StageName>().is_ok());
+        assert!("Prod_2".parse::<StageName>().is_ok());
+        assert_eq!("".parse::<StageName>(), Err(NameError::Empty("stage name")));
+        let slashed = "feature/x".parse::<StageName>().unwrap_err();
+        assert!(slashed.to_string().contains("the character `/`"), "{slashed}");
+        assert!("ü".parse::<StageName>().is_err());
+        assert!("a".repeat(64).parse::<StageName>().is_err());
+    }
+
+    #[test]
+    fn an_address_keeps_its_two_parts_apart() {
+        assert_eq!(Address::new("function", "a/b").name(), "a/b");
+        assert_eq!(Address::new("function", "api").to_string(), "function/api");
+    }
+}
