@@ -11,6 +11,8 @@ use crate::names::{AppName, StageName};
 pub mod branches;
 pub mod file;
 pub mod load;
+#[cfg(test)]
+mod manifest_tests;
 pub mod state_url;
 
 /// Name of the file that says how a project is deployed.

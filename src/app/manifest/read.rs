@@ -193,7 +193,3 @@ fn texts(table: &Table<Placed<String>>) -> std::collections::BTreeMap<String, St
         .map(|(key, value)| (key.value.clone(), value.value.clone()))
         .collect()
 }
-
-#[cfg(test)]
-#[path = "read_tests.rs"]
-mod tests;
