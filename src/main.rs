@@ -4,6 +4,7 @@ mod app;
 mod config;
 mod fault;
 mod names;
+mod resource;
 mod variable;
 
 fn main() {}

@@ -1,0 +1,3 @@
+//! What stands in AWS: one room a kind.
+
+pub mod rest_api;

@@ -1,0 +1,3 @@
+//! The REST API of a stage.
+
+pub mod document;
