@@ -17,13 +17,14 @@ mod run;
 mod state;
 mod variable;
 
-use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Parser as _;
 use tokio::task::LocalSet;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::aws::{Access, Clients};
 use crate::cli::{Cli, Command};
@@ -80,14 +81,6 @@ async fn command(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
     }
 }
 
-type Opened<T> = Pin<Box<dyn Future<Output = T>>>;
-
-/// Opens the store of one app.
-pub type OpenStore = fn(StateUrl, Access, AppName) -> Opened<Box<dyn Store>>;
-
-/// Opens the cloud of one stage.
-pub type OpenCloud = fn(Access) -> Opened<Rc<dyn Cloud>>;
-
 async fn open_store(place: StateUrl, access: Access, app: AppName) -> Box<dyn Store> {
     match place {
         StateUrl::Bucket { bucket, prefix } => Box::new(Bucket::open(&access, bucket, &prefix, app).await),
@@ -110,5 +103,8 @@ fn log(verbose: u8) {
         1 => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+    // Only our own facts: the SDK's would show what it sends.
+    let ours = Targets::new().with_target("stagewright", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(ours)).init();
 }

@@ -1,0 +1,372 @@
+//! Everything that can go wrong with one call or two, and then a plain run again: it ends where an undisturbed run ends.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::*;
+use crate::app::{Architecture, Artifact, Settings, Tracing};
+use crate::fault::FaultKind;
+use crate::names::{StageName, Timestamp};
+use crate::plan::{Desired, diff};
+use crate::resource::deployment::{self, Deployment};
+use crate::resource::function::{self, Function, RoleReference};
+use crate::resource::permission::{self, Permission};
+use crate::resource::rest_api::{self, RestApi};
+use crate::resource::role::{self, Role};
+use crate::resource::Resource;
+use crate::state::lease::{self, Holder};
+use crate::state::recover;
+use crate::state::store::{Condition, Store, Stored, Version};
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Strike {
+    /// It is refused: certainly without effect.
+    Refused,
+    /// Nothing comes back, and it had no effect.
+    LostRequest,
+    /// Nothing comes back, and it had its effect.
+    LostAnswer,
+}
+
+const STRIKES: [Strike; 3] = [Strike::Refused, Strike::LostRequest, Strike::LostAnswer];
+
+/// A cloud in memory, whose mutating calls fail on purpose.
+#[derive(Default)]
+struct Sky {
+    /// What stands, by its name in AWS; a REST API by its id.
+    standing: RefCell<BTreeMap<String, Resource>>,
+    made_apis: Cell<u32>,
+    calls: Cell<usize>,
+    strikes: RefCell<BTreeMap<usize, Strike>>,
+}
+
+impl Sky {
+    fn strike(&self) -> Option<Strike> {
+        let call = self.calls.get();
+        self.calls.set(call + 1);
+        self.strikes.borrow_mut().remove(&call)
+    }
+
+    /// Makes the effect, or not, and says what the caller is told.
+    fn mutate(&self, context: &Context, effect: impl FnOnce() -> Outputs) -> Result<Outputs, Fault> {
+        context.hold.cover("sky:Change", "it")?;
+        let fault = |certainty| Fault {
+            certainty,
+            ..Fault::refused("lambda:CreateFunction", "it", FaultKind::Other, "struck".to_owned())
+        };
+        match self.strike() {
+            None => Ok(effect()),
+            Some(Strike::Refused) => Err(fault(Certainty::DidNotHappen)),
+            Some(Strike::LostRequest) => Err(fault(Certainty::MayHaveHappened)),
+            Some(Strike::LostAnswer) => {
+                effect();
+                Err(fault(Certainty::MayHaveHappened))
+            }
+        }
+    }
+
+    fn key(resource: &Resource, outputs: &Outputs) -> String {
+        match (resource, outputs) {
+            (Resource::Role(role), _) => format!("role {}", role.name),
+            (Resource::Function(function), _) => format!("function {}", function.name),
+            (Resource::RestApi(_), Outputs::RestApi(api)) => format!("api {}", api.id),
+            (Resource::Permission(permission), _) => format!("permission {}", permission.function_name),
+            (Resource::Deployment(deployment), _) => format!("deployment {}", deployment.stage_name),
+            (Resource::RestApi(_), _) => "api".to_owned(),
+        }
+    }
+
+    fn put(&self, resource: &Resource, outputs: Outputs) -> Outputs {
+        self.standing.borrow_mut().insert(Self::key(resource, &outputs), resource.clone());
+        outputs
+    }
+
+    fn outputs(&self, resource: &Resource) -> Outputs {
+        match resource {
+            Resource::Role(role) => Outputs::Role(role::Outputs { arn: "arn".to_owned(), name: role.name.clone() }),
+            Resource::Function(function) => Outputs::Function(function::Outputs { arn: format!("arn:{}", function.name) }),
+            Resource::RestApi(_) => {
+                let found = self.standing.borrow().keys().find_map(|key| key.strip_prefix("api ").map(str::to_owned));
+                let id = found.unwrap_or_else(|| {
+                    self.made_apis.set(self.made_apis.get() + 1);
+                    format!("api{}", self.made_apis.get())
+                });
+                Outputs::RestApi(rest_api::Outputs { id })
+            }
+            Resource::Permission(permission) => Outputs::Permission(permission::Outputs {
+                function_name: permission.function_name.clone(),
+                statement_id: permission::STATEMENT_ID.to_owned(),
+            }),
+            Resource::Deployment(deployment) => Outputs::Deployment(deployment::Outputs {
+                rest_api_id: "api1".to_owned(),
+                stage_name: deployment.stage_name.clone(),
+                url: "https://api1/api/".to_owned(),
+            }),
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Cloud for Sky {
+    fn region(&self) -> Option<String> {
+        None
+    }
+
+    async fn place(&self) -> Result<Place, Fault> {
+        Ok(place())
+    }
+
+    async fn create(&self, resource: &Resource, context: &Context) -> Result<Outputs, Fault> {
+        self.mutate(context, || self.put(resource, self.outputs(resource)))
+    }
+
+    async fn update(&self, change: Change<'_>, context: &Context) -> Result<Outputs, Fault> {
+        self.mutate(context, || self.put(change.to, change.outputs.clone()))
+    }
+
+    async fn delete(&self, resource: Option<&Resource>, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+        let Some(resource) = resource else { panic!("deleted without being known") };
+        self.mutate(context, || {
+            let mut standing = self.standing.borrow_mut();
+            standing.remove(&Self::key(resource, outputs));
+            match resource {
+                Resource::Function(function) => drop(standing.remove(&format!("permission {}", function.name))),
+                Resource::RestApi(_) => standing.retain(|key, _| !key.starts_with("deployment")),
+                Resource::Role(_) | Resource::Permission(_) | Resource::Deployment(_) => {}
+            }
+            outputs.clone()
+        })
+        .map(drop)
+    }
+
+    async fn look(&self, resource: &Resource, _: &Context) -> Result<Option<Outputs>, Fault> {
+        let wanted = Self::key(resource, &self.outputs(resource));
+        let stands = self.standing.borrow().contains_key(&wanted);
+        Ok(stands.then(|| self.outputs(resource)))
+    }
+}
+
+/// A store in memory.
+#[derive(Default)]
+struct Memory(Mutex<Option<(u64, Vec<u8>)>>);
+
+#[async_trait(?Send)]
+impl Store for Memory {
+    fn identity(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn object(&self, stage: &StageName) -> String {
+        stage.to_string()
+    }
+
+    async fn read(&self, _: &StageName) -> Result<Option<Stored>, Fault> {
+        let found = self.0.lock().unwrap().clone();
+        Ok(found.map(|(version, body)| Stored { body, version: Version(version.to_string()) }))
+    }
+
+    async fn write(&self, _: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Version, Fault> {
+        let mut stored = self.0.lock().unwrap();
+        let found = stored.as_ref().map(|(version, _)| Condition::Unchanged(Version(version.to_string())));
+        if *condition != found.unwrap_or(Condition::Absent) {
+            return Err(Fault::refused("memory:Write", "it", FaultKind::Condition, "stale".to_owned()));
+        }
+        let next = stored.as_ref().map_or(1, |(version, _)| version + 1);
+        *stored = Some((next, body));
+        Ok(Version(next.to_string()))
+    }
+
+    async fn stages(&self) -> Result<Vec<StageName>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn keep(&self, _: &Artifact, _: &str) -> Result<Option<CodeLocation>, Fault> {
+        Ok(None)
+    }
+}
+
+fn place() -> Place {
+    Place { account: "1".to_owned(), region: "eu-west-1".to_owned(), partition: "aws".to_owned() }
+}
+
+fn function(name: &str, code: &str) -> (Address, Resource) {
+    let settings = Settings {
+        runtime: "python3.11".to_owned(),
+        architecture: Architecture::X86_64,
+        handler: "app.app".to_owned(),
+        memory_mib: 128,
+        timeout_s: 60,
+        environment: BTreeMap::new(),
+        layers: Vec::new(),
+        vpc: None,
+        tracing: Tracing::PassThrough,
+    };
+    let function = Function {
+        name: name.to_owned(),
+        code: code.to_owned(),
+        role: RoleReference::Managed(Address::new("role", "default-role")),
+        settings,
+        reserved_concurrency: None,
+        tags: BTreeMap::new(),
+    };
+    (Address::new("function", name), Resource::Function(function))
+}
+
+/// An app with a role, some functions, and an API that calls the first of them.
+fn app(code: &str, functions: &[&str]) -> Desired {
+    let role = Role { name: "shop".to_owned(), policy: json!({}), tags: BTreeMap::new() };
+    let rest_api = Address::new("rest_api", "rest_api");
+    let api = RestApi { document: json!({"code": code}), endpoint_type: "EDGE".to_owned(), minimum_compression_size: None };
+    let permission = Permission {
+        function: Address::new("function", functions[0]),
+        function_name: functions[0].to_owned(),
+        rest_api: rest_api.clone(),
+    };
+    let deployment = Deployment {
+        rest_api: rest_api.clone(),
+        stage_name: "api".to_owned(),
+        document: code.to_owned(),
+        tracing: Tracing::PassThrough,
+    };
+    let mut resources = vec![(Address::new("role", "default-role"), Resource::Role(role))];
+    resources.extend(functions.iter().map(|name| function(name, code)));
+    resources.push((rest_api, Resource::RestApi(api)));
+    resources.push((Address::new("permission", functions[0]), Resource::Permission(permission)));
+    resources.push((Address::new("deployment", "rest_api"), Resource::Deployment(deployment)));
+    Desired { resources }
+}
+
+/// One whole run: take the lease, end doubt, plan, apply, give the lease back. An empty app is a destroyed one.
+async fn deploy(store: &Memory, sky: &Rc<Sky>, desired: &Desired) -> Applied {
+    let (app, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+    let seen = lease::read(store, Some(&app), &stage).await.unwrap();
+    let mut seen = seen.unwrap_or(lease::Seen { state: State::new(app, stage, "salt".to_owned()), version: None });
+    let mark = lease::new_mark();
+    let since = Timestamp::new(jiff::Timestamp::UNIX_EPOCH);
+    let holder = Holder { mark, name: "ann".to_owned(), purpose: "deploy", since };
+    let mut held = lease::take(store, &mut seen, &holder).await.unwrap().unwrap();
+    let mut state = seen.state;
+    let context = Context {
+        hold: held.hold().clone(),
+        place: place(),
+        outputs: Arc::default(),
+        code: Arc::default(),
+    };
+    recover::settle(&mut state, sky.as_ref(), &context).await.unwrap();
+    let plan = diff::diff(desired, &state);
+    state.in_doubt = plan.doubts();
+    held.renew(&mut state).await.unwrap();
+    let tools = Tools { cloud: sky.clone(), place: place(), code: BTreeMap::new() };
+    let applied = run(&plan, &tools, &mut held, &mut state, &mut |_| {}).await;
+    held.give_back(&mut state).await.unwrap();
+    applied
+}
+
+async fn state(store: &Memory) -> State {
+    let (app, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+    lease::read(store, Some(&app), &stage).await.unwrap().unwrap().state
+}
+
+fn in_world<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(tokio::task::LocalSet::new().run_until(test))
+}
+
+/// Deploys `before`, then `then` with calls struck, then plainly once more or twice; and compares with an undisturbed world.
+async fn struck(before: &Desired, then: &Desired, strikes: &[(usize, Strike)]) {
+    let (store, sky) = (Memory::default(), Rc::new(Sky::default()));
+    deploy(&store, &sky, before).await;
+    sky.calls.set(0);
+    *sky.strikes.borrow_mut() = strikes.iter().copied().collect();
+    // A strike may be left for the run after: then one more is needed, as a user would run it.
+    for _ in 0..=strikes.len() {
+        deploy(&store, &sky, then).await;
+    }
+    let stands: Vec<Resource> = sky.standing.borrow().values().cloned().collect();
+    let (calm_store, calm) = (Memory::default(), Rc::new(Sky::default()));
+    deploy(&calm_store, &calm, then).await;
+    let should: Vec<Resource> = calm.standing.borrow().values().cloned().collect();
+    assert_eq!(stands, should, "{strikes:?}");
+    assert!(sky.made_apis.get() <= 1, "a second REST API: {strikes:?}");
+    let (state, calm_state) = (state(&store).await, state(&calm_store).await);
+    assert!(state.in_doubt.is_empty() && state.lease.is_none(), "{strikes:?}");
+    assert_eq!(state.deployed, calm_state.deployed, "{strikes:?}");
+    let again = deploy(&store, &sky, then).await;
+    assert!(again.steps.is_empty(), "{strikes:?}: {:?}", again.steps);
+}
+
+#[test]
+fn whatever_happens_to_one_or_two_calls_of_a_first_deploy_the_next_run_finishes_it() {
+    let (nothing, hello) = (Desired { resources: Vec::new() }, app("one", &["api", "job"]));
+    in_world(async {
+        for first in 0..6 {
+            for one in STRIKES {
+                struck(&nothing, &hello, &[(first, one)]).await;
+                for (second, two) in (first + 1..8).flat_map(|call| STRIKES.map(|strike| (call, strike))) {
+                    struck(&nothing, &hello, &[(first, one), (second, two)]).await;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn whatever_happens_to_a_call_of_an_update_or_a_destroy_the_next_run_finishes_it() {
+    let (nothing, one, two) =
+        (Desired { resources: Vec::new() }, app("one", &["api", "job"]), app("two", &["api", "other"]));
+    in_world(async {
+        for call in 0..6 {
+            for strike in STRIKES {
+                struck(&one, &two, &[(call, strike)]).await;
+                struck(&one, &nothing, &[(call, strike)]).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_failed_step_keeps_its_dependents_from_beginning_and_lets_the_others_end() {
+    in_world(async {
+        let (store, sky) = (Memory::default(), Rc::new(Sky::default()));
+        // The role and the API begin at once, the role first.
+        sky.strikes.borrow_mut().insert(0, Strike::Refused);
+        let applied = deploy(&store, &sky, &app("one", &["api"])).await;
+        let outcome = |kind: &str| {
+            let step = applied.steps.iter().find(|step| step.address.as_str().starts_with(kind)).unwrap();
+            step.outcome.clone()
+        };
+        assert!(matches!(outcome("role"), Outcome::Failed(_)));
+        assert!(matches!(outcome("rest_api"), Outcome::Done));
+        assert!(matches!(outcome("function"), Outcome::Skipped(_)));
+        assert!(matches!(outcome("deployment"), Outcome::Skipped(_)));
+        assert_eq!(sky.standing.borrow().len(), 1);
+    });
+}
+
+#[test]
+fn whoever_lost_the_stage_makes_no_further_call_and_writes_nothing() {
+    in_world(async {
+        let (store, sky) = (Memory::default(), Rc::new(Sky::default()));
+        let (app_name, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let mut seen = lease::Seen { state: State::new(app_name, stage, "salt".to_owned()), version: None };
+        let since = Timestamp::new(jiff::Timestamp::UNIX_EPOCH);
+        let holder = |name: &str| Holder { mark: lease::new_mark(), name: name.to_owned(), purpose: "deploy", since };
+        let mut ann = lease::take(&store, &mut seen, &holder("ann")).await.unwrap().unwrap();
+        let mut state = seen.state.clone();
+        drop(lease::take(&store, &mut seen, &holder("bob")).await.unwrap().unwrap());
+        let stands = store.read(&state.stage).await.unwrap();
+        assert!(matches!(ann.renew(&mut state).await, Err(crate::state::Error::Deposed { .. })));
+        let tools = Tools { cloud: sky.clone(), place: place(), code: BTreeMap::new() };
+        let plan = diff::diff(&app("one", &["api"]), &state);
+        let applied = run(&plan, &tools, &mut ann, &mut state, &mut |_| {}).await;
+        assert!(applied.failure().is_some());
+        assert!(sky.standing.borrow().is_empty());
+        assert!(ann.give_back(&mut state).await.is_err());
+        assert_eq!(store.read(&state.stage).await.unwrap(), stands);
+    });
+}

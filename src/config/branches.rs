@@ -1,5 +1,7 @@
 //! Which branch is which stage: names, and globs whose captures name the stage.
 
+use crate::names::StageName;
+
 /// Which branch is which stage. A name wins over a glob, a glob over those behind it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Branches(Vec<Branch>);
@@ -92,6 +94,11 @@ impl Branches {
     /// Takes branches in the order of the file.
     pub fn new(branches: Vec<Branch>) -> Self {
         Self(branches)
+    }
+
+    /// The stages that branches are mapped to by name.
+    pub fn stages(&self) -> impl Iterator<Item = StageName> + '_ {
+        self.0.iter().filter(|known| !known.is_glob()).filter_map(|known| known.stage.parse().ok())
     }
 
     /// The stage of a branch, if it has one.

@@ -11,6 +11,7 @@ use crate::names::{AppName, StageName};
 pub mod branches;
 pub mod file;
 pub mod load;
+pub mod read;
 #[cfg(test)]
 mod manifest_tests;
 pub mod state_url;

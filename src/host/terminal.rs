@@ -1,5 +1,7 @@
 //! A person's shell: what is printed, what is asked, and who is there.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -129,6 +131,13 @@ pub fn commit(folder: &Path) -> Option<String> {
 #[expect(clippy::disallowed_methods, reason = "the host is where the environment is read")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// All of our environment that is text.
+#[must_use]
+pub fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// A reader that has gone away (`| head`) is no reason to fail in the middle of a deploy.

@@ -22,6 +22,10 @@ impl Aws {
 
 #[async_trait(?Send)]
 impl Cloud for Aws {
+    fn region(&self) -> Option<String> {
+        self.clients.region.clone()
+    }
+
     async fn place(&self) -> Result<Place, Fault> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let refuse = |kind, message: &str| Fault::refused(OPERATION, "the credentials", kind, message.to_owned());

@@ -186,6 +186,9 @@ pub struct Change<'a> {
 /// The world that resources live in.
 #[async_trait(?Send)]
 pub trait Cloud {
+    /// The Region that is configured, if any is. No call.
+    fn region(&self) -> Option<String>;
+
     /// Where we are: asks AWS which account the credentials belong to.
     async fn place(&self) -> Result<Place, Fault>;
 

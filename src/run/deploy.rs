@@ -2,24 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use super::{Session, elsewhere};
+use super::Session;
+use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, tell};
 use crate::app::python::{Pins, Resolution};
 use crate::app::{self, App, Artifact, package};
-use crate::apply::{self, Applied, Ended, Outcome as StepOutcome, Tools};
+use crate::apply::{self, Applied, Tools};
 use crate::config::Project;
 use crate::config::read::{Read, Request};
 use crate::error::Failure;
 use crate::host::terminal::{self, Ink};
-use crate::names::{AppName, StageName};
+use crate::names::StageName;
 use crate::plan::desired::{self, Ground};
 use crate::plan::{Action, Plan, diff, render};
 use crate::report::{self, Outcome, Report};
-use crate::resource::{Cloud, CodeLocation, Context, Owner, Place, Resource};
-use crate::state::lease::{self, Held, Holder, Seen};
+use crate::resource::{Cloud, CodeLocation, Owner, Place, Resource};
+use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
-use crate::state::{Release, State, recover};
+use crate::state::{Release, State};
 
 /// An app, ready to be deployed on a stage.
 struct Ready {
@@ -100,19 +100,6 @@ fn resolution(upgrade: bool) -> Resolution {
     if upgrade { Resolution::Upgrade } else { Resolution::Recorded }
 }
 
-/// Waits, visibly, until nobody else holds the stage.
-async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &StageName)) -> Result<Seen, Failure> {
-    let mut told = None;
-    let seen = lease::free(store, of, session.options.wait, |lease| {
-        if told.as_ref() != Some(&lease.mark) {
-            let text = format!("waiting: {} holds stage `{}` since {} ({})", lease.holder, of.1, lease.since, lease.purpose);
-            session.host.note(Ink::Careful, &text);
-            told = Some(lease.mark.clone());
-        }
-    });
-    Ok(seen.await?)
-}
-
 /// Reads and packages the app. Nothing outside is changed.
 async fn ready(scene: &Scene<'_>, state: &State, resolution: Resolution) -> Result<Ready, Failure> {
     let Scene { session, project, stage, .. } = scene;
@@ -151,25 +138,29 @@ fn planned(scene: &Scene<'_>, ready: &Ready, state: &State, place: &Place) -> Pl
     diff::diff(&desired::desired(&ready.app, &ready.artifacts, ground), state)
 }
 
+/// What is to be done, and with what.
+struct Prepared {
+    plan: Plan,
+    place: Place,
+    code: BTreeMap<String, CodeLocation>,
+}
+
 /// Plans and applies once. `None` where somebody else changed the stage's state meanwhile.
 async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Option<Result<(), Failure>>, Failure> {
     let mut held = None;
-    let is_doubtful = seen.state.lease.is_some() || !seen.state.in_doubt.is_empty();
-    if is_doubtful {
-        held = lease::take(scene.store, &mut seen, &holder(scene, "deploy")).await?;
-        let Some(held) = &mut held else { return Ok(None) };
-        settle(scene.session, (scene.stage, scene.cloud.as_ref()), held, &mut seen.state).await?;
+    if is_doubtful(&seen.state) {
+        held = lease::take(scene.store, &mut seen, &holder(scene.session, "deploy")).await?;
+        if held.is_none() {
+            return Ok(None);
+        }
     }
-    let place = match &seen.state.place {
-        Some(place) => place.clone(),
-        None => scene.cloud.place().await?,
+    let Prepared { plan, place, code } = match prepare(scene, ready, held.as_ref(), &mut seen.state).await {
+        Ok(prepared) => prepared,
+        Err(failure) => return Err(abandon(held, &mut seen.state, failure).await),
     };
-    let plan = planned(scene, ready, &seen.state, &place);
     if plan.is_empty() && held.is_none() {
         return Ok(unchanged(scene, ready, seen).await?.then_some(Ok(())));
     }
-    check_account(scene.stage, scene.cloud.as_ref(), &seen.state).await?;
-    let code = code(scene, ready, &plan, &place).await?;
     seen.state.in_doubt = plan.doubts();
     seen.state.attempted.clone_from(&ready.commit);
     seen.state.place = Some(place.clone());
@@ -179,7 +170,7 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
             held.renew(&mut seen.state).await?;
             held
         }
-        None => match lease::take(scene.store, &mut seen, &holder(scene, "deploy")).await? {
+        None => match lease::take(scene.store, &mut seen, &holder(scene.session, "deploy")).await? {
             Some(held) => held,
             None => return Ok(None),
         },
@@ -188,34 +179,29 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
     Ok(Some(change(scene, ready, &plan, (tools, held, seen.state)).await))
 }
 
-fn holder(scene: &Scene<'_>, purpose: &'static str) -> Holder {
-    Holder { mark: lease::new_mark(), name: terminal::who(), purpose, since: scene.session.now }
-}
-
-/// Ends all doubt, with the lease in hand.
-pub async fn settle(
-    session: &Session<'_>,
-    (stage, cloud): (&StageName, &dyn Cloud),
-    held: &mut Held<'_>,
+/// All that can fail before anything is begun. AWS is asked where we are only where something is to be done.
+async fn prepare(
+    scene: &Scene<'_>,
+    ready: &Ready,
+    held: Option<&Held<'_>>,
     state: &mut State,
-) -> Result<(), Failure> {
-    session.host.note(Ink::Careful, &format!("note: a former run of stage `{stage}` was cut off: looking at what is there"));
-    check_account(stage, cloud, state).await?;
-    let Some(place) = state.place.clone() else { return Ok(()) };
-    let context =
-        Context { hold: held.hold().clone(), place, outputs: Arc::default(), code: Arc::default() };
-    recover::settle(state, cloud, &context).await?;
-    Ok(held.renew(state).await?)
-}
-
-/// The account is asked for before the first mutating call, since the ids of another one would lie.
-pub async fn check_account(stage: &StageName, cloud: &dyn Cloud, state: &State) -> Result<(), Failure> {
-    let Some(there) = &state.place else { return Ok(()) };
-    let here = cloud.place().await?;
-    match here.account == there.account {
-        true => Ok(()),
-        false => Err(elsewhere(stage, "account", &there.account, &here.account)),
+) -> Result<Prepared, Failure> {
+    let cloud = scene.cloud.as_ref();
+    let mut confirmed = None;
+    if held.is_some() || state.place.is_none() {
+        confirmed = Some(confirmed_place(cloud, state).await?);
     }
+    if let Some(held) = held {
+        settle(scene.session, cloud, held, state).await?;
+    }
+    let place = confirmed.clone().or_else(|| state.place.clone());
+    let Some(place) = place else { return Err(Failure::input("it is not known where the stage shall stand")) };
+    let plan = planned(scene, ready, state, &place);
+    if !plan.is_empty() && confirmed.is_none() {
+        confirmed_place(cloud, state).await?;
+    }
+    let code = code(scene, ready, &plan, &place).await?;
+    Ok(Prepared { plan, place, code })
 }
 
 /// Where Lambda takes the code from that the plan needs: from the store where it is a bucket of the Region, else inline.
@@ -238,7 +224,7 @@ async fn code(
         let Some(function) = needed.get(&artifact.sha256) else { continue };
         let kept = scene.store.keep(artifact, &place.region).await?;
         if kept.is_none() {
-            package::check_inline(function, artifact)?;
+            package::fits_inline(function, artifact)?;
         }
         located.insert(artifact.sha256.clone(), kept.unwrap_or_else(|| CodeLocation::Inline(artifact.path.clone())));
     }
@@ -276,12 +262,12 @@ async fn change(
     let failure = match (lost, failure(&steps, scene.stage, "deploy")) {
         (Some(lost), _) => Some(Failure::from(lost)),
         (None, Some(failure)) => {
-            record(held, &mut state, scene.stage).await?;
+            record(held, &mut state).await?;
             Some(failure)
         }
         (None, None) => {
             state.release = Some(release(scene, ready, &state));
-            record(held, &mut state, scene.stage).await?;
+            record(held, &mut state).await?;
             None
         }
     };
@@ -309,37 +295,4 @@ fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {
         artifacts: ready.artifacts.iter().map(digest).collect(),
         pins: ready.pins.clone(),
     }
-}
-
-/// Shows a step that has ended.
-pub fn tell(session: &Session<'_>, ended: &Ended) {
-    let ink = match ended.outcome {
-        StepOutcome::Done => Ink::Good,
-        StepOutcome::Failed(_) => Ink::Bad,
-        StepOutcome::Skipped(_) | StepOutcome::Stopped => Ink::Faint,
-    };
-    session.host.progress(ink, &report::ended(ended));
-}
-
-/// The last write: it gives the lease back.
-pub async fn record(held: Held<'_>, state: &mut State, stage: &StageName) -> Result<(), Failure> {
-    held.give_back(state).await.map_err(|error| {
-        Failure::from(error).now(format!(
-            "what was done stands in AWS, and its record could not be written: the next run of stage `{stage}` looks at it first"
-        ))
-    })
-}
-
-/// The first failure of the steps, with what was done beside it.
-pub fn failure(steps: &[Ended], stage: &StageName, command: &str) -> Option<Failure> {
-    let fault = steps.iter().find_map(|step| match &step.outcome {
-        StepOutcome::Failed(fault) => Some(fault.clone()),
-        StepOutcome::Done | StepOutcome::Skipped(_) | StepOutcome::Stopped => None,
-    })?;
-    let done = steps.iter().filter(|step| matches!(step.outcome, StepOutcome::Done)).count();
-    let now = format!(
-        "{done} of {} steps are done and recorded, and nothing is lost: `stagewright {command} --stage {stage}` does the rest",
-        steps.len()
-    );
-    Some(Failure::from(fault).now(now))
 }

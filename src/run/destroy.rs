@@ -1,15 +1,17 @@
 //! `destroy`: nothing of a stage is left. Everything that it needs stands in the stage's state.
 
-use super::deploy::{check_account, failure, free, record, settle, tell};
+use std::collections::BTreeMap;
+
+use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, tell};
 use super::{Session, recorded};
 use crate::apply::{self, Tools};
 use crate::error::Failure;
-use crate::host::terminal::{self, Ink};
+use crate::host::terminal::Ink;
 use crate::names::{AppName, StageName};
 use crate::plan::diff;
 use crate::report::{Outcome, Report};
 use crate::state::State;
-use crate::state::lease::{self, Holder, Seen};
+use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 
 /// Removes everything of a stage.
@@ -51,42 +53,43 @@ async fn attempt(
     mut seen: Seen,
 ) -> Result<Option<Result<(), Failure>>, Failure> {
     let stage = seen.state.stage.clone();
-    if seen.state.deployed.is_empty() && seen.state.in_doubt.is_empty() && seen.state.lease.is_none() {
+    if seen.state.deployed.is_empty() && !is_doubtful(&seen.state) {
         session.host.say(&format!("Stage `{stage}` of app `{}` is not deployed: nothing to remove.\n", seen.state.app));
         session.host.answer(&Report::new(&seen.state, Outcome::Unchanged, None));
         return Ok(Some(Ok(())));
     }
     let project = session.project().ok();
     let cloud = session.cloud(project.as_ref(), &stage, &seen.state).await?;
-    let is_doubtful = seen.state.lease.is_some() || !seen.state.in_doubt.is_empty();
-    let place = match &seen.state.place {
-        Some(place) => {
-            check_account(&stage, cloud.as_ref(), &seen.state).await?;
-            place.clone()
-        }
-        None => cloud.place().await?,
-    };
-    if !is_doubtful {
+    let place = confirmed_place(cloud.as_ref(), &seen.state).await?;
+    let was_doubtful = is_doubtful(&seen.state);
+    if !was_doubtful {
         seen.state.in_doubt = diff::destruction(&seen.state).doubts();
     }
-    let holder = Holder { mark: lease::new_mark(), name: terminal::who(), purpose: "destroy", since: session.now };
+    let holder = holder(session, "destroy");
     let Some(mut held) = lease::take(store, &mut seen, &holder).await? else { return Ok(None) };
     let mut state = seen.state;
-    if is_doubtful {
-        settle(session, (&stage, cloud.as_ref()), &mut held, &mut state).await?;
+    if was_doubtful {
+        if let Err(failure) = settle(session, cloud.as_ref(), &held, &mut state).await {
+            return Err(abandon(Some(held), &mut state, failure).await);
+        }
         state.in_doubt = diff::destruction(&state).doubts();
         held.renew(&mut state).await?;
     }
+    let tools = Tools { cloud, place, code: BTreeMap::new() };
+    Ok(Some(remove(session, &tools, held, state).await))
+}
+
+/// Removes everything, and records what came of it.
+async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut state: State) -> Result<(), Failure> {
     let plan = diff::destruction(&state);
-    let tools = Tools { cloud, place, code: Default::default() };
-    let applied = apply::run(&plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
-    let failure = match (applied.lost, failure(&applied.steps, &stage, "destroy")) {
+    let applied = apply::run(&plan, tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    let failure = match (applied.lost, failure(&applied.steps, &plan.stage, "destroy")) {
         (Some(lost), _) => Some(Failure::from(lost)),
         (None, failed) => {
             if failed.is_none() {
                 forget(&mut state);
             }
-            record(held, &mut state, &stage).await?;
+            record(held, &mut state).await?;
             failed
         }
     };
@@ -94,10 +97,13 @@ async fn attempt(
     let mut report = Report::new(&state, outcome, None).with_ended(&applied.steps);
     report.error = failure.as_ref().map(Failure::json);
     session.host.answer(&report);
-    if failure.is_none() {
-        session.host.progress(Ink::Good, &format!("Stage `{stage}` of app `{}` is gone.", state.app));
+    match failure {
+        Some(failure) => Err(failure),
+        None => {
+            session.host.progress(Ink::Good, &format!("Stage `{}` of app `{}` is gone.", plan.stage, plan.app));
+            Ok(())
+        }
     }
-    Ok(Some(failure.map_or(Ok(()), Err)))
 }
 
 /// A destroyed stage keeps its object and its generation, and may come back in another place.

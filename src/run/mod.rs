@@ -10,6 +10,7 @@ use crate::app::python::Uv;
 use crate::aws::Access;
 use crate::cli::{Options, Template};
 use crate::config::state_url::StateUrl;
+use crate::config::read::state_without_config;
 use crate::config::{Project, file, load};
 use crate::error::Failure;
 use crate::host::terminal::{Ink, Terminal};
@@ -22,6 +23,7 @@ use crate::state::{State, lease};
 pub mod check;
 pub mod deploy;
 pub mod destroy;
+mod holding;
 
 /// Something that is opened without a call, but not at once.
 pub type Opened<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -59,10 +61,10 @@ impl Session<'_> {
         let place = match (&self.options.state, configured) {
             (Some(place), _) => place.parse().map_err(|error| Failure::input(format!("--state: {error}")))?,
             (None, Some(configured)) => configured.url.clone(),
-            (None, None) => StateUrl::Folder(match project {
-                Some(project) => project.state_folder(),
-                None => config_free_folder(&self.options.project_dir),
-            }),
+            (None, None) => match project {
+                Some(project) => StateUrl::Folder(project.state_folder()),
+                None => state_without_config(&self.options.project_dir),
+            },
         };
         let access = match configured {
             Some(configured) => Access { region: configured.region.clone(), role: configured.role.clone() },
@@ -80,7 +82,7 @@ impl Session<'_> {
         let cloud = (self.open_cloud)(asked).await;
         match (cloud.region(), recorded) {
             (None, Some(region)) => Ok((self.open_cloud)(Access { region: Some(region), role }).await),
-            (Some(here), Some(there)) if here != there => Err(elsewhere(stage, "Region", &there, &here)),
+            (Some(here), Some(there)) if here != there => Err(holding::elsewhere(stage, "Region", &there, &here)),
             (_, _) => Ok(cloud),
         }
     }
@@ -109,19 +111,6 @@ impl Session<'_> {
             }
         }
     }
-}
-
-/// A stage that stands in another account or Region than we are in: its ids would lie.
-fn elsewhere(stage: &StageName, what: &str, there: &str, here: &str) -> Failure {
-    Failure::input(format!("stage `{stage}` stands in {what} `{there}`, and this run is in `{here}`"))
-        .hint(format!("use credentials and a Region of `{there}`, or another stage name"))
-        .now("nothing was changed")
-}
-
-/// Where a folder of states is looked for without a config file.
-fn config_free_folder(project: &std::path::Path) -> PathBuf {
-    let of_chalice = project.join(".chalice/deployed");
-    if of_chalice.is_dir() { of_chalice } else { project.join(".stagewright/deployed") }
 }
 
 /// Prints the URL of a stage.

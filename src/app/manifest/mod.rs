@@ -16,7 +16,7 @@ pub mod limits;
 mod policy;
 pub mod read;
 mod routes;
-mod variables;
+pub mod variables;
 
 /// Everything in `stagewright.yaml` that an app is made from.
 #[derive(Debug, Clone)]

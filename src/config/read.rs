@@ -1,0 +1,114 @@
+//! The app of a project on a stage, whoever reads it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::state_url::StateUrl;
+use super::{FILE, FrontEnd, Project};
+use crate::app::manifest::{self, variables::Lookup};
+use crate::app::python::{Pins, Resolution, Uv};
+use crate::app::{App, Error, Finding, chalice};
+use crate::names::{AppName, StageName};
+
+/// A stage to read the app for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The stage.
+    pub stage: &'a StageName,
+    /// Its Region, where it is known: an app that makes AWS clients when it is imported wants one.
+    pub region: Option<&'a str>,
+    /// Versions that the stage's release was resolved to.
+    pub recorded: Option<&'a Pins>,
+    /// Whether these are used again.
+    pub resolution: Resolution,
+    /// How `uv` is run.
+    pub uv: &'a Uv,
+}
+
+/// An app as it was read.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// The app on the stage.
+    pub app: App,
+    /// Versions to record with the release.
+    pub pins: Option<Pins>,
+    /// What is probably not meant.
+    pub warnings: Vec<Finding>,
+}
+
+/// Where no Region is configured, an app is imported in this one: nothing of it is called.
+const REGION: &str = "us-east-1";
+
+impl Project {
+    /// Reads the app for a stage; secrets are looked up now.
+    ///
+    /// # Errors
+    ///
+    /// Those of the front-end.
+    pub async fn read(&self, request: Request<'_>, lookup: Lookup<'_>) -> Result<Read, Error> {
+        match &self.front_end {
+            FrontEnd::Manifest(manifest) => {
+                let (app, warnings) = manifest::read::read(manifest, request.stage, lookup)?;
+                Ok(Read { app, pins: None, warnings })
+            }
+            FrontEnd::Chalice { folder } => {
+                let Request { stage, region, recorded, resolution, uv } = request;
+                let region = region.unwrap_or(REGION);
+                let request = chalice::Request { project: folder, stage, region, recorded, resolution, uv };
+                let chalice::Reading { app, pins, warnings } = chalice::read(&request).await?;
+                Ok(Read { app, pins: Some(pins), warnings })
+            }
+        }
+    }
+
+    /// The app's name. A Chalice project has it in its own config.
+    ///
+    /// # Errors
+    ///
+    /// That config cannot be read.
+    pub fn app_name(&self) -> Result<AppName, Error> {
+        match &self.front_end {
+            FrontEnd::Manifest(manifest) => Ok(manifest.app.clone()),
+            FrontEnd::Chalice { folder } => chalice::app_name(folder),
+        }
+    }
+
+    /// The stages that are configured anywhere: in `stages`, as the aim of a branch, or in Chalice's own config. Where there
+    /// is none, the one that `deploy` takes.
+    pub fn stages(&self) -> BTreeSet<StageName> {
+        let mut stages: BTreeSet<StageName> = self.config.stages.keys().cloned().collect();
+        stages.extend(self.config.branches.stages());
+        if let FrontEnd::Chalice { folder } = &self.front_end {
+            // What is wrong with that config is told by whoever reads the app.
+            let named = chalice::stages(folder).unwrap_or_default();
+            stages.extend(named.into_iter().filter_map(|name| StageName::try_from(name).ok()));
+        }
+        if stages.is_empty() {
+            stages.extend("dev".parse::<StageName>());
+        }
+        stages
+    }
+
+    /// The folder of states, where none is configured.
+    pub fn state_folder(&self) -> PathBuf {
+        match &self.front_end {
+            FrontEnd::Chalice { folder } => folder.join(".chalice/deployed"),
+            FrontEnd::Manifest(_) => self.folder.join(".stagewright/deployed"),
+        }
+    }
+
+    /// The file that names the app, for findings that are about names.
+    pub fn config_file(&self) -> PathBuf {
+        match &self.front_end {
+            FrontEnd::Chalice { .. } => PathBuf::from(".chalice/config.json"),
+            FrontEnd::Manifest(_) => PathBuf::from(FILE),
+        }
+    }
+}
+
+/// Where states lie that no config speaks of.
+#[must_use]
+pub fn state_without_config(project: &std::path::Path) -> StateUrl {
+    let of_chalice = project.join(".chalice/deployed");
+    StateUrl::Folder(if of_chalice.is_dir() { of_chalice } else { project.join(".stagewright/deployed") })
+}

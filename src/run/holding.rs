@@ -1,0 +1,114 @@
+//! What `deploy` and `destroy` share: to wait for a stage, to end doubt, to record, and to tell what failed.
+
+use std::sync::Arc;
+
+use super::Session;
+use crate::apply::{Ended, Outcome};
+use crate::error::Failure;
+use crate::host::terminal::{self, Ink};
+use crate::names::{AppName, StageName};
+use crate::report;
+use crate::resource::{Cloud, Context, Place};
+use crate::state::lease::{self, Held, Holder, Seen};
+use crate::state::store::Store;
+use crate::state::{State, recover};
+
+/// Waits, visibly, until nobody else holds the stage.
+pub async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &StageName)) -> Result<Seen, Failure> {
+    let mut told = None;
+    let seen = lease::free(store, of, session.options.wait, |lease| {
+        if told.as_ref() != Some(&lease.mark) {
+            let who = format!("{} holds stage `{}` since {} ({})", lease.holder, of.1, lease.since, lease.purpose);
+            session.host.note(Ink::Careful, &format!("waiting: {who}"));
+            told = Some(lease.mark.clone());
+        }
+    });
+    Ok(seen.await?)
+}
+
+/// Who we are, as a lease names us.
+pub fn holder(session: &Session<'_>, purpose: &'static str) -> Holder {
+    Holder { mark: lease::new_mark(), name: terminal::who(), purpose, since: session.now }
+}
+
+/// Whether a former run was cut off, so that nothing is known for sure before somebody has looked.
+pub fn is_doubtful(state: &State) -> bool {
+    state.lease.is_some() || !state.in_doubt.is_empty()
+}
+
+/// Looks at AWS for all that is in doubt, with the lease in hand.
+pub async fn settle(
+    session: &Session<'_>,
+    cloud: &dyn Cloud,
+    held: &Held<'_>,
+    state: &mut State,
+) -> Result<(), Failure> {
+    let Some(place) = state.place.clone() else { return Ok(()) };
+    let note = format!("note: a former run of stage `{}` was cut off: looking at what is there", state.stage);
+    session.host.note(Ink::Careful, &note);
+    let context = Context { hold: held.hold().clone(), place, outputs: Arc::default(), code: Arc::default() };
+    Ok(recover::settle(state, cloud, &context).await?)
+}
+
+/// Where the stage stands, as its state says and AWS confirms: the ids of another account would lie.
+///
+/// # Errors
+///
+/// We are in another account.
+pub async fn confirmed_place(cloud: &dyn Cloud, state: &State) -> Result<Place, Failure> {
+    let here = cloud.place().await?;
+    match &state.place {
+        Some(there) if there.account != here.account => {
+            Err(elsewhere(&state.stage, "account", &there.account, &here.account))
+        }
+        Some(there) => Ok(there.clone()),
+        None => Ok(here),
+    }
+}
+
+/// A stage that stands in another account or Region than we are in.
+pub fn elsewhere(stage: &StageName, what: &str, there: &str, here: &str) -> Failure {
+    Failure::input(format!("stage `{stage}` stands in {what} `{there}`, and this run is in `{here}`"))
+        .hint(format!("use credentials and a Region of `{there}`, or another stage name"))
+        .now("nothing was changed")
+}
+
+/// Shows a step that has ended.
+pub fn tell(session: &Session<'_>, ended: &Ended) {
+    let ink = match ended.outcome {
+        Outcome::Done => Ink::Good,
+        Outcome::Failed(_) => Ink::Bad,
+        Outcome::Skipped(_) | Outcome::Stopped => Ink::Faint,
+    };
+    session.host.progress(ink, &report::ended(ended));
+}
+
+/// The last write: it gives the lease back.
+pub async fn record(held: Held<'_>, state: &mut State) -> Result<(), Failure> {
+    held.give_back(state).await.map_err(|error| {
+        Failure::from(error).now("what was done stands in AWS and could not be recorded: the next run looks at it first")
+    })
+}
+
+/// Gives the lease back when nothing could be begun; what was in doubt stays so.
+pub async fn abandon(held: Option<Held<'_>>, state: &mut State, failure: Failure) -> Failure {
+    if let Some(held) = held
+        && let Err(error) = held.give_back(state).await
+    {
+        tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
+    }
+    failure
+}
+
+/// The first failure of the steps, with what was done beside it.
+pub fn failure(steps: &[Ended], stage: &StageName, command: &str) -> Option<Failure> {
+    let fault = steps.iter().find_map(|step| match &step.outcome {
+        Outcome::Failed(fault) => Some(fault.clone()),
+        Outcome::Done | Outcome::Skipped(_) | Outcome::Stopped => None,
+    })?;
+    let done = steps.iter().filter(|step| matches!(step.outcome, Outcome::Done)).count();
+    Some(Failure::from(fault).now(format!(
+        "{done} of {} steps are done and recorded: `stagewright {command} --stage {stage}` does the rest",
+        steps.len()
+    )))
+}
