@@ -101,9 +101,22 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Table<V> {
                 }
                 Ok(Table(entries))
             }
+
+            // A key whose entries are all comments.
+            fn visit_none<E>(self) -> Result<Self::Value, E> {
+                Ok(Table::default())
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Table::default())
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+                deserializer.deserialize_map(self)
+            }
         }
 
-        deserializer.deserialize_map(Entries(PhantomData))
+        deserializer.deserialize_option(Entries(PhantomData))
     }
 }
 
@@ -117,7 +130,7 @@ impl<V: JsonSchema> JsonSchema for Table<V> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "additionalProperties": generator.subschema_for::<V>()})
+        json_schema!({"type": ["object", "null"], "additionalProperties": generator.subschema_for::<V>()})
     }
 }
 
@@ -127,9 +140,9 @@ pub enum Tree {
     /// A text, or anything else that is one value; only a text is kept.
     Scalar(String),
     /// A list.
-    List(Vec<Placed<Tree>>),
+    List(Vec<Placed<Self>>),
     /// A mapping, duplicates included.
-    Map(Vec<(Placed<String>, Placed<Tree>)>),
+    Map(Vec<(Placed<String>, Placed<Self>)>),
 }
 
 impl<'de> Deserialize<'de> for Tree {
@@ -328,18 +341,14 @@ pub fn one(finding: Finding) -> Error {
 }
 
 /// The name that was probably meant, as a hint.
-pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    nearest(given, known).map(|name| format!("did you mean `{name}`?"))
-}
-
-fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn did_you_mean(given: &str, known: impl IntoIterator<Item: AsRef<str>>) -> Option<String> {
     let given = given.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&given, &name.to_ascii_lowercase()), name))
+        .map(|name| (strsim::jaro_winkler(&given, &name.as_ref().to_ascii_lowercase()), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
+        .map(|(_, name)| format!("did you mean `{}`?", name.as_ref()))
 }
 
 fn finding(file: &Path, place: Place, message: String) -> Finding {
@@ -394,14 +403,14 @@ fn described(error: &serde_saphyr::Error, path: &[&str]) -> (String, Option<Stri
     match error {
         Yaml::SerdeUnknownField { field, expected, .. } => (
             format!("unknown key `{field}`{parent}"),
-            did_you_mean(field, expected.iter().copied()).or_else(|| Some(format!("known are {}", listed(expected)))),
+            did_you_mean(field, expected).or_else(|| Some(format!("known are {}", listed(expected)))),
         ),
         Yaml::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing{parent}"), None),
         Yaml::MultipleDocuments { .. } => ("the file has more than one document".to_owned(), None),
         Yaml::DuplicateMappingKey { key: Some(key), .. } => (format!("the key `{key}` stands twice{parent}"), None),
         Yaml::SerdeUnknownVariant { variant, expected, .. } => (
             format!("{subject} cannot be `{variant}`, only {}", listed(expected)),
-            did_you_mean(variant, expected.iter().copied()),
+            did_you_mean(variant, expected),
         ),
         Yaml::SerdeInvalidType {
             unexpected, expected, ..

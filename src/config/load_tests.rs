@@ -1,5 +1,10 @@
 //! What `stagewright.yaml` may say, and what is told when it says something else.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test may leave half a file in its own folder"
+)]
+
 use super::*;
 
 const APP: &str = "app: guestbook\n";
