@@ -229,19 +229,31 @@ impl Tree {
         }
     }
 
-    /// The keys on the way to the key or value at a place: `functions.api.memory_mib`.
-    fn path_to(&self, wanted: (usize, usize)) -> Option<Vec<&str>> {
+    /// The way to the key or value at a place: `functions`, `api`, `policy`, `[0]`.
+    fn path_to(&self, wanted: (usize, usize)) -> Option<Vec<String>> {
+        // A container and the first of what is in it have one place: the deeper one is meant.
+        let found = |step: String, is_it: bool, below: &Self| {
+            let below = below.path_to(wanted).or_else(|| is_it.then(Vec::new))?;
+            Some([vec![step], below].concat())
+        };
+        let here = Some(wanted);
         match self {
             Self::Scalar(_) => None,
-            Self::List(items) => items.iter().find_map(|item| item.value.path_to(wanted)),
+            Self::List(items) => items
+                .iter()
+                .enumerate()
+                .find_map(|(index, item)| found(format!("[{index}]"), item.place == here, &item.value)),
             Self::Map(entries) => entries.iter().find_map(|(key, value)| {
-                // A mapping and its first key have one place: the deeper one is meant.
-                let is_it = key.place == Some(wanted) || value.place == Some(wanted);
-                let below = value.value.path_to(wanted).or_else(|| is_it.then(Vec::new))?;
-                Some([vec![key.value.as_str()], below].concat())
+                let is_it = key.place == here || value.place == here;
+                found(key.value.clone(), is_it, &value.value)
             }),
         }
     }
+}
+
+/// A way as one reads it: `functions.api.policy[0]`.
+fn joined(path: &[String]) -> String {
+    path.join(".").replace(".[", "[")
 }
 
 /// What is wrong with one file, collected so that all of it is told at once.
@@ -389,16 +401,15 @@ fn explained(file: &Path, error: &serde_saphyr::Error, tree: Option<&Tree>) -> F
     }
 }
 
-fn described(error: &serde_saphyr::Error, path: &[&str]) -> (String, Option<String>) {
+fn described(error: &serde_saphyr::Error, path: &[String]) -> (String, Option<String>) {
     use serde_saphyr::Error as Yaml;
     let parent = match path {
         [] | [_] => String::new(),
-        [parent @ .., _] => format!(" in `{}`", parent.join(".")),
+        [parent @ .., _] => format!(" in `{}`", joined(parent)),
     };
-    let subject = if path.is_empty() {
-        "the file".to_owned()
-    } else {
-        format!("`{}`", path.join("."))
+    let subject = match path {
+        [] => "this".to_owned(),
+        path => format!("`{}`", joined(path)),
     };
     match error {
         Yaml::SerdeUnknownField { field, expected, .. } => (
@@ -422,10 +433,23 @@ fn described(error: &serde_saphyr::Error, path: &[&str]) -> (String, Option<Stri
         Yaml::Unexpected { expected, .. } => (format!("{subject} must be {}", plain(expected)), None),
         Yaml::NullIntoString { .. } => (format!("{subject} has no value"), None),
         Yaml::InvalidBooleanStrict { .. } => (format!("{subject} must be `true` or `false`"), None),
-        Yaml::Message { msg, .. } => (msg.clone(), None),
+        Yaml::RecursiveReferencesRequireWeakTypes { .. } => ("the alias stands in what it refers to".to_owned(), None),
         Yaml::AliasError { error, .. } => described(error, path),
-        other => (without_location(&other.to_string()), None),
+        other => {
+            let message = without_location(&other.to_string());
+            let hint = syntax_hint(&message);
+            (message, hint)
+        }
     }
+}
+
+/// What to do about the two mistakes that are made most.
+fn syntax_hint(message: &str) -> Option<String> {
+    if message.contains("mapping values are not allowed") {
+        return Some("check the indentation, or quote a text that has `: ` in it".to_owned());
+    }
+    let is_reserved = message.starts_with("unexpected character");
+    is_reserved.then(|| "quote a text that begins with this character".to_owned())
 }
 
 fn plain(expected: &str) -> &str {
