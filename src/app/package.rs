@@ -1,1 +1,281 @@
-//! (being written)
+//! From a source to a zip that is the same, byte for byte, wherever and whenever it is made.
+//!
+//! Entries stand in the order of their names, are of 1980-01-01 and have one of two modes. Left out are `.git`, our own
+//! `.stagewright`, and what changes without meaning anything: `__pycache__`, `*.pyc`, `.DS_Store`.
+//!
+//! Links are followed as far as the project goes: the repository, or the folder of `stagewright.yaml` or `.chalice`
+//! where there is none. A link that leaves it is refused, and so is one into `.git`: what a pull request links to must
+//! not end up in a function. Only the path that is named as `code` itself may lead anywhere.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::process::Stdio;
+
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use tokio::process::Command;
+use tokio::sync::Mutex;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use self::tree::Entry;
+use super::{Artifact, Build, Code, Error, Finding, Severity, Source};
+
+mod tree;
+
+/// Bytes that a function's code and layers may have unzipped.
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const UNZIPPED_BYTES: u64 = 250 * 1024 * 1024;
+
+/// Bytes that a zip may have which is sent inline, not through S3.
+const INLINE_BYTES: u64 = 50 * 1024 * 1024;
+
+/// Bytes of a command's output that are shown when it fails, from its end.
+const SHOWN_BYTES: u64 = 64 * 1024;
+
+/// Parts that are named when a package is too large.
+const LARGEST: usize = 8;
+
+/// Builds a source, if it is to be built, and puts its code as `SHA256.zip` into a folder.
+///
+/// The build command sees `environment` and nothing else of ours. Builds of this process run one after the other, since
+/// two in one folder would stumble over each other.
+///
+/// # Errors
+///
+/// [`Error::Command`] where the build fails, [`Error::Findings`] where code is missing or cannot be packaged,
+/// [`Error::Size`] where Lambda would not take it.
+pub async fn package(
+    name: &str,
+    source: &Source,
+    into: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<Artifact, Error> {
+    if let Some(build) = &source.build {
+        run(build, environment).await?;
+    }
+    let (name, code, into) = (name.to_owned(), source.code.clone(), into.to_owned());
+    let folder = into.clone();
+    let zipping = tokio::task::spawn_blocking(move || match code {
+        Code::Zip(path) => adopt(&name, &path, &into),
+        Code::Parts(parts) => {
+            let entries = tree::entries(&parts, &into)?;
+            check_size(&name, sizes(&entries), UNZIPPED_BYTES, "unzipped")?;
+            write(&entries, &into)
+        }
+    });
+    zipping.await.map_err(|e| file_error(&folder)(io::Error::other(e)))?
+}
+
+/// Whether a zip can be sent inline, without S3.
+///
+/// # Errors
+///
+/// [`Error::Size`] with the parts that are the largest in the zip.
+pub fn fits_inline(name: &str, artifact: &Artifact) -> Result<(), Error> {
+    if artifact.size_bytes <= INLINE_BYTES {
+        return Ok(());
+    }
+    let parts = zip_parts(&artifact.path, Form::Compressed)?;
+    Err(Error::Size {
+        function: name.to_owned(),
+        size_bytes: artifact.size_bytes,
+        limit_bytes: INLINE_BYTES,
+        form: "as a zip that is sent inline",
+        largest: largest(parts),
+    })
+}
+
+static BUILDING: Mutex<()> = Mutex::const_new(());
+
+async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<(), Error> {
+    let _alone = BUILDING.lock().await;
+    if !build.folder.is_dir() {
+        return Err(flaw(&build.folder, "is not a folder in which a build can run"));
+    }
+    // One file for both streams keeps their lines in order and needs no memory.
+    let mut output = tempfile::tempfile().map_err(file_error(&std::env::temp_dir()))?;
+    let copy = || output.try_clone().map_err(file_error(&build.folder));
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(&build.command)
+        .current_dir(&build.folder)
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stdout(copy()?)
+        .stderr(copy()?)
+        .kill_on_drop(true)
+        .status()
+        .await
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => Error::Program {
+                program: "sh",
+                needed: "to run `build`",
+            },
+            _ => file_error(&build.folder)(source),
+        })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::Command {
+        command: build.command.clone(),
+        status: status.to_string(),
+        output: tail(&mut output).map_err(file_error(&build.folder))?,
+    })
+}
+
+/// The end of what a command wrote.
+fn tail(output: &mut File) -> io::Result<String> {
+    let length = output.seek(SeekFrom::End(0))?;
+    output.seek(SeekFrom::Start(length.saturating_sub(SHOWN_BYTES)))?;
+    let mut bytes = Vec::new();
+    output.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Takes a zip of the user's own as it is.
+fn adopt(name: &str, path: &Path, into: &Path) -> Result<Artifact, Error> {
+    if !path.is_file() {
+        return Err(flaw(path, "does not exist, or is no file"));
+    }
+    let parts = zip_parts(path, Form::Unzipped)?;
+    if parts.is_empty() {
+        return Err(flaw(path, "is a zip with no file in it"));
+    }
+    check_size(name, parts, UNZIPPED_BYTES, "unzipped")?;
+    let mut copy = temporary(into)?;
+    let mut original = File::open(path).map_err(file_error(path))?;
+    io::copy(&mut original, &mut copy).map_err(file_error(path))?;
+    finish(copy, into)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Unzipped,
+    Compressed,
+}
+
+/// Files of a zip with their sizes in bytes.
+fn zip_parts(path: &Path, form: Form) -> Result<Vec<(String, u64)>, Error> {
+    let file = File::open(path).map_err(file_error(path))?;
+    let not_a_zip = |e: zip::result::ZipError| flaw(path, &format!("is not a zip: {e}"));
+    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(not_a_zip)?;
+    let mut parts = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(not_a_zip)?;
+        let size = match form {
+            Form::Unzipped => entry.size(),
+            Form::Compressed => entry.compressed_size(),
+        };
+        if entry.is_file() {
+            parts.push((entry.name().map_err(not_a_zip)?.into_owned(), size));
+        }
+    }
+    Ok(parts)
+}
+
+fn sizes(entries: &BTreeMap<String, Entry>) -> Vec<(String, u64)> {
+    entries
+        .iter()
+        .map(|(name, entry)| (name.clone(), entry.size_bytes))
+        .collect()
+}
+
+fn check_size(name: &str, parts: Vec<(String, u64)>, limit_bytes: u64, form: &'static str) -> Result<(), Error> {
+    let size_bytes = parts.iter().map(|(_, size)| size).sum();
+    if size_bytes <= limit_bytes {
+        return Ok(());
+    }
+    Err(Error::Size {
+        function: name.to_owned(),
+        size_bytes,
+        limit_bytes,
+        form,
+        largest: largest(parts),
+    })
+}
+
+/// The largest files and top-level folders, largest first.
+fn largest(parts: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, size) in parts {
+        let part = name.split_once('/').map(|(folder, _)| format!("{folder}/"));
+        *sums.entry(part.unwrap_or(name)).or_default() += size;
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    sums.truncate(LARGEST);
+    sums
+}
+
+/// Writes the zip. One file after the other passes through, so that none has to fit into memory.
+fn write(entries: &BTreeMap<String, Entry>, into: &Path) -> Result<Artifact, Error> {
+    let mut zip = ZipWriter::new(io::BufWriter::new(temporary(into)?));
+    for (name, entry) in entries {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(DateTime::default())
+            .unix_permissions(entry.mode);
+        let mut file = File::open(&entry.path).map_err(file_error(&entry.path))?;
+        zip.start_file(name.as_str(), options)
+            .map_err(|e| file_error(into)(e.into()))?;
+        io::copy(&mut file, &mut zip).map_err(file_error(&entry.path))?;
+    }
+    let buffer = zip.finish().map_err(|e| file_error(into)(e.into()))?;
+    let file = buffer.into_inner().map_err(|e| file_error(into)(e.into_error()))?;
+    finish(file, into)
+}
+
+fn temporary(into: &Path) -> Result<NamedTempFile, Error> {
+    std::fs::create_dir_all(into).map_err(file_error(into))?;
+    NamedTempFile::new_in(into).map_err(file_error(into))
+}
+
+/// Gives a finished zip the name of its content.
+fn finish(mut file: NamedTempFile, into: &Path) -> Result<Artifact, Error> {
+    let at = file.path().to_owned();
+    let mut digest = Sha256::new();
+    file.seek(SeekFrom::Start(0)).map_err(file_error(&at))?;
+    let mut chunk = vec![0; 64 * 1024];
+    let mut size_bytes = 0;
+    loop {
+        let count = file.read(&mut chunk).map_err(file_error(&at))?;
+        let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else {
+            break;
+        };
+        digest.update(read);
+        size_bytes += read.len() as u64;
+    }
+    let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = into.join(format!("{sha256}.zip"));
+    file.persist(&path).map_err(|e| file_error(&path)(e.error))?;
+    Ok(Artifact {
+        sha256,
+        size_bytes,
+        path,
+    })
+}
+
+fn file_error(path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File {
+        path: path.clone(),
+        source,
+    }
+}
+
+fn flaw(path: &Path, message: &str) -> Error {
+    Error::Findings(vec![Finding {
+        severity: Severity::Error,
+        file: path.to_owned(),
+        place: None,
+        message: message.to_owned(),
+        hint: None,
+    }])
+}
+
+#[cfg(test)]
+mod tests;

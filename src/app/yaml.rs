@@ -101,9 +101,22 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Table<V> {
                 }
                 Ok(Table(entries))
             }
+
+            // A key whose entries are all comments.
+            fn visit_none<E>(self) -> Result<Self::Value, E> {
+                Ok(Table::default())
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Table::default())
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+                deserializer.deserialize_map(self)
+            }
         }
 
-        deserializer.deserialize_map(Entries(PhantomData))
+        deserializer.deserialize_option(Entries(PhantomData))
     }
 }
 
@@ -117,7 +130,7 @@ impl<V: JsonSchema> JsonSchema for Table<V> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "additionalProperties": generator.subschema_for::<V>()})
+        json_schema!({"type": ["object", "null"], "additionalProperties": generator.subschema_for::<V>()})
     }
 }
 
@@ -127,9 +140,9 @@ pub enum Tree {
     /// A text, or anything else that is one value; only a text is kept.
     Scalar(String),
     /// A list.
-    List(Vec<Placed<Tree>>),
+    List(Vec<Placed<Self>>),
     /// A mapping, duplicates included.
-    Map(Vec<(Placed<String>, Placed<Tree>)>),
+    Map(Vec<(Placed<String>, Placed<Self>)>),
 }
 
 impl<'de> Deserialize<'de> for Tree {
@@ -216,19 +229,31 @@ impl Tree {
         }
     }
 
-    /// The keys on the way to the key or value at a place: `functions.api.memory_mib`.
-    fn path_to(&self, wanted: (usize, usize)) -> Option<Vec<&str>> {
+    /// The way to the key or value at a place: `functions`, `api`, `policy`, `[0]`.
+    fn path_to(&self, wanted: (usize, usize)) -> Option<Vec<String>> {
+        // A container and the first of what is in it have one place: the deeper one is meant.
+        let found = |step: String, is_it: bool, below: &Self| {
+            let below = below.path_to(wanted).or_else(|| is_it.then(Vec::new))?;
+            Some([vec![step], below].concat())
+        };
+        let here = Some(wanted);
         match self {
             Self::Scalar(_) => None,
-            Self::List(items) => items.iter().find_map(|item| item.value.path_to(wanted)),
+            Self::List(items) => items
+                .iter()
+                .enumerate()
+                .find_map(|(index, item)| found(format!("[{index}]"), item.place == here, &item.value)),
             Self::Map(entries) => entries.iter().find_map(|(key, value)| {
-                // A mapping and its first key have one place: the deeper one is meant.
-                let is_it = key.place == Some(wanted) || value.place == Some(wanted);
-                let below = value.value.path_to(wanted).or_else(|| is_it.then(Vec::new))?;
-                Some([vec![key.value.as_str()], below].concat())
+                let is_it = key.place == here || value.place == here;
+                found(key.value.clone(), is_it, &value.value)
             }),
         }
     }
+}
+
+/// A way as one reads it: `functions.api.policy[0]`.
+fn joined(path: &[String]) -> String {
+    path.join(".").replace(".[", "[")
 }
 
 /// What is wrong with one file, collected so that all of it is told at once.
@@ -328,18 +353,14 @@ pub fn one(finding: Finding) -> Error {
 }
 
 /// The name that was probably meant, as a hint.
-pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    nearest(given, known).map(|name| format!("did you mean `{name}`?"))
-}
-
-fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn did_you_mean(given: &str, known: impl IntoIterator<Item: AsRef<str>>) -> Option<String> {
     let given = given.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&given, &name.to_ascii_lowercase()), name))
+        .map(|name| (strsim::jaro_winkler(&given, &name.as_ref().to_ascii_lowercase()), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
+        .map(|(_, name)| format!("did you mean `{}`?", name.as_ref()))
 }
 
 fn finding(file: &Path, place: Place, message: String) -> Finding {
@@ -380,28 +401,27 @@ fn explained(file: &Path, error: &serde_saphyr::Error, tree: Option<&Tree>) -> F
     }
 }
 
-fn described(error: &serde_saphyr::Error, path: &[&str]) -> (String, Option<String>) {
+fn described(error: &serde_saphyr::Error, path: &[String]) -> (String, Option<String>) {
     use serde_saphyr::Error as Yaml;
     let parent = match path {
         [] | [_] => String::new(),
-        [parent @ .., _] => format!(" in `{}`", parent.join(".")),
+        [parent @ .., _] => format!(" in `{}`", joined(parent)),
     };
-    let subject = if path.is_empty() {
-        "the file".to_owned()
-    } else {
-        format!("`{}`", path.join("."))
+    let subject = match path {
+        [] => "this".to_owned(),
+        path => format!("`{}`", joined(path)),
     };
     match error {
         Yaml::SerdeUnknownField { field, expected, .. } => (
             format!("unknown key `{field}`{parent}"),
-            did_you_mean(field, expected.iter().copied()).or_else(|| Some(format!("known are {}", listed(expected)))),
+            did_you_mean(field, expected).or_else(|| Some(format!("known are {}", listed(expected)))),
         ),
         Yaml::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing{parent}"), None),
         Yaml::MultipleDocuments { .. } => ("the file has more than one document".to_owned(), None),
         Yaml::DuplicateMappingKey { key: Some(key), .. } => (format!("the key `{key}` stands twice{parent}"), None),
         Yaml::SerdeUnknownVariant { variant, expected, .. } => (
             format!("{subject} cannot be `{variant}`, only {}", listed(expected)),
-            did_you_mean(variant, expected.iter().copied()),
+            did_you_mean(variant, expected),
         ),
         Yaml::SerdeInvalidType {
             unexpected, expected, ..
@@ -413,10 +433,23 @@ fn described(error: &serde_saphyr::Error, path: &[&str]) -> (String, Option<Stri
         Yaml::Unexpected { expected, .. } => (format!("{subject} must be {}", plain(expected)), None),
         Yaml::NullIntoString { .. } => (format!("{subject} has no value"), None),
         Yaml::InvalidBooleanStrict { .. } => (format!("{subject} must be `true` or `false`"), None),
-        Yaml::Message { msg, .. } => (msg.clone(), None),
+        Yaml::RecursiveReferencesRequireWeakTypes { .. } => ("the alias stands in what it refers to".to_owned(), None),
         Yaml::AliasError { error, .. } => described(error, path),
-        other => (without_location(&other.to_string()), None),
+        other => {
+            let message = without_location(&other.to_string());
+            let hint = syntax_hint(&message);
+            (message, hint)
+        }
     }
+}
+
+/// What to do about the two mistakes that are made most.
+fn syntax_hint(message: &str) -> Option<String> {
+    if message.contains("mapping values are not allowed") {
+        return Some("check the indentation, or quote a text that has `: ` in it".to_owned());
+    }
+    let is_reserved = message.starts_with("unexpected character");
+    is_reserved.then(|| "quote a text that begins with this character".to_owned())
 }
 
 fn plain(expected: &str) -> &str {

@@ -22,7 +22,7 @@ pub struct File {
     pub branches: Table<Placed<String>>,
     /// What is different on a stage, by the stage's name.
     #[serde(default)]
-    pub stages: Table<StageEntry>,
+    pub stages: Table<Option<StageEntry>>,
     /// The folder of a Chalice app; `false` where there is one and `functions` is meant.
     pub chalice: Option<Placed<ChaliceEntry>>,
     /// The functions by name.

@@ -7,8 +7,8 @@ use super::branches::{Branch, Branches};
 use super::file::{ChaliceEntry, File, StateEntry, StateFields};
 use super::state_url::StateUrl;
 use super::{Config, FILE, FrontEnd, Project, StageConfig, StateConfig};
-use crate::app::manifest::Manifest;
 use crate::app::manifest::limits::{check_region, check_role_arn};
+use crate::app::manifest::{Manifest, StageEntry};
 use crate::app::yaml::{self, Flaws, Place, Placed, Table, Tree};
 use crate::app::{Error, Finding, Severity};
 use crate::names::{AppName, StageName};
@@ -180,7 +180,7 @@ fn branches(table: &Table<Placed<String>>, flaws: &mut Flaws) -> Branches {
 fn stages(file: &File, flaws: &mut Flaws) -> BTreeMap<StageName, StageConfig> {
     let mut stages = BTreeMap::new();
     for (key, entry) in file.stages.iter() {
-        let aws = entry.aws.as_ref();
+        let aws = entry.as_ref().and_then(|entry| entry.aws.as_ref());
         let config = StageConfig {
             region: aws.and_then(|aws| checked_region(&aws.region, flaws)),
             role: aws.and_then(|aws| checked_role(&aws.role, flaws)),
@@ -242,7 +242,7 @@ fn refuse_manifest_keys(file: &File, flaws: &mut Flaws) {
     }
     found.extend(file.cors.as_ref().map(|cors| ("cors", cors.place)));
     found.extend(file.api.as_ref().map(|api| ("api", api.place)));
-    for (_, stage) in file.stages.iter() {
+    for stage in file.stages.iter().filter_map(|(_, stage)| stage.as_ref()) {
         if !stage.environment.is_empty() {
             found.push(("environment", first(&stage.environment)));
         }
@@ -269,6 +269,8 @@ fn manifest(folder: &Path, file: File, app: Option<&AppName>, flaws: &mut Flaws)
             Some("name the app: `app: guestbook`".to_owned()),
         );
     }
+    let named = |(name, stage): (_, Option<StageEntry>)| (name, stage.unwrap_or_default());
+    let stages = file.stages.0.into_iter().map(named).collect();
     Some(FrontEnd::Manifest(Box::new(Manifest {
         folder: folder.to_owned(),
         file: PathBuf::from(FILE),
@@ -277,7 +279,7 @@ fn manifest(folder: &Path, file: File, app: Option<&AppName>, flaws: &mut Flaws)
         routes: file.routes,
         cors: file.cors,
         api: file.api.map(|api| api.value).unwrap_or_default(),
-        stages: file.stages,
+        stages: Table(stages),
     })))
 }
 

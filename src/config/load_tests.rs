@@ -1,5 +1,10 @@
 //! What `stagewright.yaml` may say, and what is told when it says something else.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test may leave half a file in its own folder"
+)]
+
 use super::*;
 
 const APP: &str = "app: guestbook\n";
@@ -153,7 +158,7 @@ fn a_wrong_type_is_told_with_its_place() {
         "4:5: `functions.api.policy` must be a list of statements, or the path of a policy document, not integer `7`"
     );
     assert_eq!(flaw("app: [x]\n"), "1:6: `app` must be a text");
-    assert_eq!(flaw("- app\n"), "1:1: the file must be a mapping");
+    assert_eq!(flaw("- app\n"), "1:1: this must be a mapping");
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn a_missing_key_is_told_with_the_function_that_lacks_it() {
     );
     assert_eq!(
         with("    policy:\n      - actions: []\n"),
-        "5:9: the key `resources` is missing in `functions.api.policy`"
+        "5:9: the key `resources` is missing in `functions.api.policy[0]`"
     );
 }
 
@@ -192,6 +197,11 @@ fn what_is_not_yaml_is_told_with_its_place() {
     assert!(!told.contains('\n') && !told.contains("line"), "{told}");
     let told = flaw("app: \"guest\n");
     assert!(!told.contains('\n') && !told.contains("line"), "{told}");
+    assert_eq!(
+        flaw("app: a: b\n"),
+        "1:7: mapping values are not allowed in this context \
+         (check the indentation, or quote a text that has `: ` in it)"
+    );
     let deep = "[".repeat(100_000);
     assert!(flaw(&format!("app: {deep}")).starts_with("1:"));
 }

@@ -1,5 +1,10 @@
 //! From `stagewright.yaml` to an app on a stage, and what is told when it cannot be one.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test may leave half a file in its own folder"
+)]
+
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -8,6 +13,7 @@ use super::FrontEnd;
 use super::load::load;
 use crate::app::manifest::Manifest;
 use crate::app::manifest::read::read;
+use crate::app::new::{Template, create};
 use crate::app::{App, Architecture, Code, Endpoint, Error, Finding, FunctionRole, Severity};
 use crate::variable::Variable;
 
@@ -391,4 +397,28 @@ fn the_fixtures_can_be_deployed_on_every_stage() {
             assert!(app.api.is_some());
         }
     }
+}
+
+#[test]
+fn a_new_app_can_be_deployed_as_it_stands() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("guests");
+    create(&folder, &"null".parse().unwrap(), Template::Manifest).unwrap();
+    let FrontEnd::Manifest(manifest) = load(&folder).unwrap().front_end else {
+        panic!("not a manifest");
+    };
+    let (app, warnings) = read(&manifest, &"dev".parse().unwrap(), &|_| None).unwrap();
+    assert_eq!((app.name.as_str(), warnings), ("null", Vec::new()));
+
+    let folder = parent.path().join("chalice");
+    create(&folder, &"guests".parse().unwrap(), Template::Chalice).unwrap();
+    assert!(matches!(load(&folder).unwrap().front_end, FrontEnd::Chalice { .. }));
+}
+
+#[test]
+fn a_table_without_entries_may_be_left_empty() {
+    let world = World::of(&function(
+        "    environment:\n    tags:\nstages:\n  prod:\nroutes:\nbranches:\ncors:\napi:\n",
+    ));
+    assert!(world.app("prod").api.is_none());
 }

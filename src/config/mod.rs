@@ -76,3 +76,12 @@ pub struct StageConfig {
     /// ARN of the role with which it is deployed.
     pub role: Option<String>,
 }
+
+/// A variable of the environment in which we run, if it is set: where `${env:NAME}` comes from.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where a config's secrets are looked up"
+)]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
