@@ -259,6 +259,19 @@ impl Config {
         flaws.collect()
     }
 
+    /// The first part of all names in AWS.
+    ///
+    /// # Errors
+    ///
+    /// `Error::Findings` where it is missing or AWS would refuse it.
+    pub fn app_name(&self) -> Result<AppName, Error> {
+        let name = self.document.value.get("app_name").and_then(Value::as_str);
+        name.unwrap_or_default().parse::<AppName>().map_err(|error| {
+            let flaw = Flaw::error("/app_name".to_owned(), error.to_string());
+            Error::Findings(vec![self.finding(flaw)])
+        })
+    }
+
     /// What the file says about a stage, once it has no flaws.
     ///
     /// # Errors
@@ -266,9 +279,7 @@ impl Config {
     /// `Error::Findings` where it has some.
     pub fn stage(&self, stage: &StageName) -> Result<StageSettings, Error> {
         let refused = |flaw| Error::Findings(vec![self.finding(flaw)]);
-        let name = self.document.value.get("app_name").and_then(Value::as_str);
-        let app = name.unwrap_or_default().parse::<AppName>();
-        let app = app.map_err(|error| refused(Flaw::error("/app_name".to_owned(), error.to_string())))?;
+        let app = self.app_name()?;
         let stage = stage.as_str();
         let vpce = self.look(stage, "api_gateway_endpoint_vpce").filter(|found| full(found.value));
         let vpce = vpce.map(|found| found.value.clone());

@@ -1,5 +1,358 @@
-//! The Chalice front-end: `.chalice/config.json` and `app.py` become an `App`, as Chalice itself understands them.
+//! The Chalice front-end: `.chalice/config.json` and `app.py` become an [`App`], as Chalice itself understands them.
+//!
+//! The app is imported in a Python process of its own, with the stage's environment and nothing of ours.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::app::python::{Host, Pins, Resolution, Uv};
+use crate::app::{
+    Api, App, Code, Error, Finding, Function, FunctionRole, Part, Role, Settings, Severity, Source,
+};
+use crate::names::StageName;
+use crate::variable::Variable;
 
 mod config;
+mod discover;
+mod isolated;
 mod json;
+mod policy;
+mod routes;
 mod schema;
+
+use config::{Config, FunctionSettings, ROUTES_FUNCTION, RoleSource, StageSettings};
+use discover::{Facts, Import};
+use policy::{Analysis, Needs, Subject};
+
+/// Name of the one source of a Chalice app.
+const SOURCE: &str = "app";
+
+/// Logical name of the role that is made from the source.
+const DEFAULT_ROLE: &str = "default-role";
+
+/// A Chalice app to read for a stage.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Folder with `app.py` and `.chalice/`.
+    pub project: &'a Path,
+    /// The stage.
+    pub stage: &'a StageName,
+    /// Region that AWS clients of the app are made for.
+    pub region: &'a str,
+    /// Versions that the stage's release was resolved to.
+    pub recorded: Option<&'a Pins>,
+    /// Whether these are used again.
+    pub resolution: Resolution,
+    /// How `uv` is run.
+    pub uv: &'a Uv,
+}
+
+/// A Chalice app as it was read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The app on the stage.
+    pub app: App,
+    /// Versions to record with the release.
+    pub pins: Pins,
+    /// What is probably not meant.
+    pub warnings: Vec<Finding>,
+}
+
+/// Whether a folder holds a Chalice app.
+pub fn is_project(folder: &Path) -> bool {
+    folder.join(".chalice/config.json").is_file()
+}
+
+/// Finds all flaws of `.chalice/config.json` on some stages, without running anything.
+///
+/// # Errors
+///
+/// `Error::File` where the file cannot be read, `Error::Findings` where it is no JSON.
+pub fn check(project: &Path, stages: &[StageName]) -> Result<Vec<Finding>, Error> {
+    let config = Config::read(project)?;
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in stages.iter().flat_map(|stage| config.findings(stage, None)) {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings.sort_by_key(|finding| finding.place);
+    Ok(findings)
+}
+
+/// The stages that `.chalice/config.json` names.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn stages(project: &Path) -> Result<Vec<String>, Error> {
+    Ok(Config::read(project)?.stages().into_iter().map(str::to_owned).collect())
+}
+
+/// The first part of all names in AWS, as `.chalice/config.json` has it.
+///
+/// # Errors
+///
+/// As [`check`], and `Error::Findings` where it is missing or AWS would refuse it.
+pub fn app_name(project: &Path) -> Result<crate::names::AppName, Error> {
+    Config::read(project)?.app_name()
+}
+
+/// Reads a Chalice app for a stage: resolves and installs its dependencies, imports it, has it analysed.
+///
+/// # Errors
+///
+/// `Error::Findings` where config or app have flaws, `Error::Raised` where the import raises, and those of
+/// [`Uv::pins`] and [`Uv::install`].
+pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
+    let config = Config::read(request.project)?;
+    sound(config.findings(request.stage, None))?;
+    let stage = config.stage(request.stage)?;
+    let uv = request.uv;
+    let pins = uv.pins(request.project, stage.architecture, request.recorded, request.resolution);
+    let pins = pins.await?;
+    let (packages, host) = tokio::try_join!(
+        uv.install(request.project, &pins, stage.architecture),
+        uv.host(request.project, &pins)
+    )?;
+    let path = uv.environment.get("PATH").map_or("", String::as_str);
+    let import = Import {
+        python: &host.python,
+        project: request.project,
+        environment: &config.environment(request.stage, ROUTES_FUNCTION),
+        region: request.region,
+        path,
+    };
+    let facts = discover::discover(&import).await?;
+    let mut findings = config.findings(request.stage, Some(&names(&facts)));
+    findings.extend(routes::findings(&facts));
+    let mut warnings = sound(findings)?;
+    let functions = functions(&config, request.stage, &facts)?;
+    let analysis = if functions.iter().any(|function| function.settings.role == RoleSource::Generated) {
+        let subject = Subject {
+            python: &host.python,
+            chalice: &facts.chalice,
+            project: request.project,
+            cache: &uv.cache,
+            path,
+        };
+        Some(policy::analyse(&subject).await?)
+    } else {
+        None
+    };
+    warnings.extend(analysis.iter().flat_map(unknown_services));
+    let reading = Read {
+        config: &config,
+        name: request.stage,
+        stage,
+        facts: &facts,
+        functions,
+        analysis,
+    };
+    let mut app = reading.app(&pins.python);
+    app.sources = BTreeMap::from([(SOURCE.to_owned(), source(request.project, &packages, &host))]);
+    Ok(Reading { app, pins, warnings })
+}
+
+/// Refuses findings of which one is an error, and hands on the warnings otherwise.
+fn sound(findings: Vec<Finding>) -> Result<Vec<Finding>, Error> {
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Err(Error::Findings(findings));
+    }
+    Ok(findings)
+}
+
+fn unknown_services(analysis: &Analysis) -> Vec<Finding> {
+    let services = analysis.unknown_services.iter();
+    let warnings = services.map(|service| Finding {
+        severity: Severity::Warning,
+        file: "app.py".into(),
+        place: None,
+        message: format!("Chalice does not know the permissions of `{service}`: the generated policy lacks them"),
+        hint: Some("write the policy by hand: `autogen_policy: false` and `.chalice/policy-<stage>.json`".to_owned()),
+    });
+    warnings.collect()
+}
+
+/// A function that the app has, before the stage's common settings are added.
+struct Declared {
+    name: String,
+    handler: String,
+    settings: FunctionSettings,
+}
+
+/// Names of the functions besides the routes' one.
+fn names(facts: &Facts) -> Vec<&str> {
+    let functions = facts.functions.iter().chain(&facts.authorizers).chain(&facts.event_sources);
+    functions.map(|function| function.name.as_str()).collect()
+}
+
+/// The functions in Chalice's order: plain ones, the routes' one, authorizers. The last two are made for routes alone.
+fn functions(config: &Config, stage: &StageName, facts: &Facts) -> Result<Vec<Declared>, Error> {
+    let mut declared: Vec<(&str, &str)> = Vec::new();
+    let plain = facts.functions.iter();
+    declared.extend(plain.map(|function| (function.name.as_str(), function.handler.as_str())));
+    if !facts.routes.is_empty() {
+        declared.push((ROUTES_FUNCTION, "app.app"));
+        let authorizers = facts.authorizers.iter();
+        declared.extend(authorizers.map(|function| (function.name.as_str(), function.handler.as_str())));
+    }
+    let functions = declared.into_iter().map(|(name, handler)| {
+        Ok(Declared {
+            name: name.to_owned(),
+            handler: handler.to_owned(),
+            settings: config.function(stage, name)?,
+        })
+    });
+    functions.collect()
+}
+
+/// Everything that is known of an app but where its code lies.
+struct Read<'a> {
+    config: &'a Config,
+    name: &'a StageName,
+    stage: StageSettings,
+    facts: &'a Facts,
+    functions: Vec<Declared>,
+    analysis: Option<Analysis>,
+}
+
+impl Read<'_> {
+    fn app(self, python: &str) -> App {
+        let roles = self.roles();
+        let functions = self.functions.iter().map(|declared| self.function(declared, python));
+        App {
+            name: self.stage.app.clone(),
+            roles,
+            functions: functions.collect(),
+            api: self.api(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// The roles in the order in which functions need them first.
+    fn roles(&self) -> Vec<Role> {
+        let mut roles: Vec<Role> = Vec::new();
+        for declared in &self.functions {
+            let role = match &declared.settings.role {
+                RoleSource::Given(_) => continue,
+                RoleSource::Own(policy) => Role {
+                    name: own_role(&declared.name),
+                    suffix: declared.name.clone(),
+                    policy: policy.clone(),
+                },
+                RoleSource::Generated => Role {
+                    name: DEFAULT_ROLE.to_owned(),
+                    suffix: String::new(),
+                    policy: self.generated(),
+                },
+            };
+            if !roles.iter().any(|known| known.name == role.name) {
+                roles.push(role);
+            }
+        }
+        roles
+    }
+
+    fn generated(&self) -> Value {
+        let in_vpc = |declared: &Declared| {
+            declared.settings.role == RoleSource::Generated && declared.settings.vpc.is_some()
+        };
+        let nothing = Analysis {
+            policy: Value::Null,
+            unknown_services: Vec::new(),
+        };
+        let needs = Needs {
+            vpc_of_routes: self.config.vpc(self.name, ROUTES_FUNCTION).is_some(),
+            vpc_of_any: self.functions.iter().any(in_vpc),
+            tracing: self.config.tracing(self.name, ROUTES_FUNCTION),
+        };
+        policy::generated(self.analysis.as_ref().unwrap_or(&nothing), needs)
+    }
+
+    fn function(&self, declared: &Declared, python: &str) -> Function {
+        let settings = &declared.settings;
+        let plain = |(name, value): (&String, &String)| (name.clone(), Variable::Plain(value.clone()));
+        Function {
+            name: declared.name.clone(),
+            suffix: match declared.name.as_str() {
+                ROUTES_FUNCTION => String::new(),
+                name => name.to_owned(),
+            },
+            source: SOURCE.to_owned(),
+            role: match &settings.role {
+                RoleSource::Given(arn) => FunctionRole::Given(arn.clone()),
+                RoleSource::Own(_) => FunctionRole::Managed(own_role(&declared.name)),
+                RoleSource::Generated => FunctionRole::Managed(DEFAULT_ROLE.to_owned()),
+            },
+            settings: Settings {
+                runtime: format!("python{python}"),
+                architecture: self.stage.architecture,
+                handler: declared.handler.clone(),
+                memory_mib: settings.memory_mib,
+                timeout_s: settings.timeout_s,
+                environment: settings.environment.iter().map(plain).collect(),
+                layers: settings.layers.clone(),
+                vpc: settings.vpc.clone(),
+                tracing: settings.tracing,
+            },
+            tags: self.tags(settings),
+            reserved_concurrency: settings.reserved_concurrency,
+        }
+    }
+
+    /// Tags of the user and Chalice's own, which wins over one of the user's.
+    fn tags(&self, settings: &FunctionSettings) -> BTreeMap<String, String> {
+        let (version, stage, app) = (&self.facts.chalice, self.name, &self.stage.app);
+        let own = format!("version={version}:stage={stage}:app={app}");
+        let mut tags = settings.tags.clone();
+        tags.insert("aws-chalice".to_owned(), own);
+        tags
+    }
+
+    fn api(&self) -> Option<Api> {
+        (!self.facts.routes.is_empty()).then(|| Api {
+            title: self.facts.app_name.clone(),
+            stage_name: self.stage.api_stage.clone(),
+            endpoint: self.stage.endpoint.clone(),
+            policy: self.stage.api_policy.clone(),
+            minimum_compression_size: self.stage.minimum_compression_size,
+            tracing: self.config.tracing(self.name, ROUTES_FUNCTION),
+            binary_types: self.facts.binary_types.clone(),
+            routes: routes::routes(self.facts),
+            authorizers: routes::authorizers(self.facts),
+        })
+    }
+}
+
+fn own_role(function: &str) -> String {
+    format!("{function}_role")
+}
+
+/// What goes into the zip, in Chalice's order: dependencies, Chalice's two runtime files, the app, vendored packages.
+fn source(project: &Path, packages: &Path, host: &Host) -> Source {
+    let part = |from: &Path, into: &str| Part {
+        from: from.to_owned(),
+        into: into.to_owned(),
+    };
+    let mut parts = vec![part(packages, "")];
+    for name in ["chalice/__init__.py", "chalice/app.py"] {
+        parts.push(part(&host.packages.join(name), name));
+    }
+    parts.push(part(&project.join("app.py"), "app.py"));
+    for (folder, into) in [("chalicelib", "chalicelib/"), ("vendor", "")] {
+        let from = project.join(folder);
+        if from.is_dir() {
+            parts.push(part(&from, into));
+        }
+    }
+    Source {
+        build: None,
+        code: Code::Parts(parts),
+    }
+}
+
+#[cfg(test)]
+mod tests;

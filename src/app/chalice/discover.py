@@ -1,0 +1,183 @@
+"""Imports a Chalice app and writes down, as plain facts, what it declares.
+
+Usage: discover.py REQUEST, a JSON file with `project`, `environment`, `limit_s`, `result` and `hang`. The facts go to
+the file `result`, since an app may print what it likes; where the app is when its time is over goes to `hang`.
+"""
+
+import faulthandler
+import importlib
+import inspect
+import json
+import os
+import sys
+import traceback
+
+
+def main(request_file):
+    with open(request_file, encoding="utf-8") as file:
+        request = json.load(file)
+    project = os.path.realpath(request["project"])
+    sys.argv = ["stagewright"]
+    os.chdir(project)
+    sys.path.insert(0, project)
+    vendor = os.path.join(project, "vendor")
+    if os.path.isdir(vendor):
+        sys.path.append(vendor)
+    os.environ.update(request["environment"])
+    with open(request["hang"], "w", encoding="utf-8") as hang:
+        faulthandler.dump_traceback_later(request["limit_s"], exit=True, file=hang)
+        facts = observe(project)
+        faulthandler.cancel_dump_traceback_later()
+    partial = request["result"] + ".partial"
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(facts, file, indent=1)
+        file.write("\n")
+    os.replace(partial, request["result"])
+    sys.stdout.flush()
+    # A thread of the app's must not keep us here.
+    os._exit(0)
+
+
+def observe(project):
+    try:
+        module = importlib.import_module("app")
+    except SystemExit as error:
+        return {"outcome": "exited", "status": str(error.code), **last_place(project, error)}
+    except BaseException as error:
+        return raised(project, error)
+    if not hasattr(module, "app"):
+        return {"outcome": "no_app"}
+    from chalice.app import Chalice
+
+    if not isinstance(module.app, Chalice):
+        return {"outcome": "no_chalice", "kind": type(module.app).__name__}
+    try:
+        return {"outcome": "found", **describe(project, module.app)}
+    except Exception as error:
+        return raised(project, error)
+
+
+def raised(project, error):
+    place = last_place(project, error)
+    message = "".join(traceback.format_exception_only(type(error), error)).strip()
+    if isinstance(error, SyntaxError):
+        message = "%s: %s" % (type(error).__name__, error.msg)
+        if error.filename and inside(project, error.filename):
+            place = {"file": os.path.relpath(error.filename, project), "line": error.lineno}
+    trace = error.__traceback__
+    first = trace
+    while first is not None and not inside(project, first.tb_frame.f_code.co_filename):
+        first = first.tb_next
+    # Without our own frames, where the app has any.
+    text = "".join(traceback.format_exception(type(error), error, first or trace))
+    return {"outcome": "raised", "message": message, "traceback": text, **place}
+
+
+def last_place(project, error):
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if inside(project, frame.filename)]
+    if not ours:
+        return {"file": "app.py", "line": None}
+    return {"file": os.path.relpath(ours[-1].filename, project), "line": ours[-1].lineno}
+
+
+def inside(project, file):
+    """Whether a file is the project's own, not of a virtualenv that happens to lie in it."""
+    if not os.path.isabs(file):
+        return False
+    parts = os.path.relpath(os.path.realpath(file), project).split(os.sep)
+    return parts[0] != os.pardir and "site-packages" not in parts and not parts[0].startswith(".")
+
+
+def describe(project, app):
+    from chalice.app import __version__
+
+    return {
+        "chalice": __version__,
+        "app_name": app.app_name,
+        "binary_types": list(app.api.binary_types),
+        "routes": [
+            route(project, path, entry) for path, entries in app.routes.items() for entry in entries.values()
+        ],
+        "authorizers": [
+            {**function(project, app, config), "header": config.header}
+            for config in app.builtin_auth_handlers
+        ],
+        "functions": [function(project, app, entry) for entry in app.pure_lambda_functions],
+        "event_sources": [
+            {"kind": type(config).__name__, **function(project, app, config)} for config in app.event_sources
+        ],
+        "websockets": [
+            {"kind": key, **function(project, app, config)} for key, config in app.websocket_handlers.items()
+        ],
+        "unpackaged": unpackaged(project),
+    }
+
+
+def route(project, path, entry):
+    cors = entry.cors
+    return {
+        "path": path,
+        "method": entry.method,
+        "view": entry.view_name,
+        "documentation": inspect.getdoc(entry.view_function),
+        "content_types": list(entry.content_types),
+        "api_key_required": bool(entry.api_key_required),
+        "cors": None if cors is None else list(cors.get_access_control_headers().items()),
+        "authorizer": authorizer(entry.authorizer),
+        **place(project, entry.view_function),
+    }
+
+
+def authorizer(guard):
+    if not guard:
+        return None
+    facts = {"name": guard.name, "scopes": list(guard.scopes or [])}
+    config = getattr(guard, "config", None)
+    if config is None:
+        return {**facts, "definition": guard.to_swagger()}
+    return {
+        **facts,
+        "function": config.name,
+        "header": config.header,
+        "ttl_s": config.ttl_seconds,
+        "credentials": config.execution_role,
+    }
+
+
+def function(project, app, config):
+    module, _, name = config.handler_string.rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
+    return {
+        "name": config.name,
+        "handler": config.handler_string,
+        "handler_exists": found is not None,
+        **place(project, app.handler_map.get(config.name)),
+    }
+
+
+def place(project, handler):
+    """File and line of a handler, below whatever it is wrapped in."""
+    for _ in range(20):
+        code = getattr(handler, "__code__", None)
+        inner = [getattr(handler, name, None) for name in ("__wrapped__", "func", "handler", "_original_func")]
+        inner = [candidate for candidate in inner if callable(candidate)]
+        if not inner:
+            break
+        handler = inner[0]
+    code = getattr(handler, "__code__", None)
+    if code is None or not inside(project, code.co_filename):
+        return {"file": "app.py", "line": None}
+    return {"file": os.path.relpath(code.co_filename, project), "line": code.co_firstlineno}
+
+
+def unpackaged(project):
+    """Modules of the project that the app imports, and that no part of a Chalice package holds."""
+    packaged = ("app.py", "chalicelib", "vendor")
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    ours = (os.path.relpath(file, project) for file in files if file and inside(project, file))
+    return sorted(file for file in ours if file.split(os.sep)[0] not in packaged)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,235 @@
+//! Routes and authorizers of an app, and what Chalice or API Gateway would not take of what it declares.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::config::ROUTES_FUNCTION;
+use super::discover::{Facts, FunctionFacts, GuardFacts, RouteFacts};
+use crate::app::{ApiKey, Authorizer, AuthorizerKind, Cors, Finding, Guard, Route, Severity};
+
+/// Methods that Chalice answers: it compares letters of their case too.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// Logical names that Chalice gives to other resources of a stage.
+const RESERVED: [&str; 5] = [ROUTES_FUNCTION, "rest_api", "websocket_api", "default-role", "managed-layer"];
+
+/// The routes of an app in our words.
+pub fn routes(facts: &Facts) -> Vec<Route> {
+    facts.routes.iter().map(route).collect()
+}
+
+fn route(facts: &RouteFacts) -> Route {
+    let (summary, description) = match &facts.documentation {
+        Some(text) if !text.is_empty() => documentation(text),
+        Some(_) | None => (None, None),
+    };
+    Route {
+        path: facts.path.clone(),
+        method: facts.method.clone(),
+        function: ROUTES_FUNCTION.to_owned(),
+        summary,
+        description,
+        content_types: facts.content_types.clone(),
+        api_key: if facts.api_key_required {
+            ApiKey::Required
+        } else {
+            ApiKey::NotNeeded
+        },
+        cors: facts.cors.clone().map(|headers| Cors { headers }),
+        guard: facts.authorizer.as_ref().map(|guard| Guard {
+            authorizer: guard.name.clone(),
+            scopes: guard.scopes.clone(),
+        }),
+    }
+}
+
+/// First line, and the rest if there is any.
+fn documentation(text: &str) -> (Option<String>, Option<String>) {
+    let mut lines = text.lines();
+    let first = lines.next().map(str::to_owned);
+    let rest: Vec<&str> = lines.collect();
+    let description = (!rest.is_empty()).then(|| rest.join("\n").trim_matches('\n').to_owned());
+    (first, description)
+}
+
+/// The authorizers that guard routes, each once; of two with one name the last counts, as in Chalice.
+pub fn authorizers(facts: &Facts) -> Vec<Authorizer> {
+    let mut authorizers: Vec<Authorizer> = Vec::new();
+    for guard in facts.routes.iter().filter_map(|route| route.authorizer.as_ref()) {
+        let Some(kind) = kind(guard) else { continue };
+        match authorizers.iter_mut().find(|known| known.name == guard.name) {
+            Some(known) => known.kind = kind,
+            None => authorizers.push(Authorizer {
+                name: guard.name.clone(),
+                kind,
+            }),
+        }
+    }
+    authorizers
+}
+
+fn kind(guard: &GuardFacts) -> Option<AuthorizerKind> {
+    if let Some(function) = &guard.function {
+        return Some(AuthorizerKind::Function {
+            header: guard.header.clone().unwrap_or_else(|| "Authorization".to_owned()),
+            function: function.clone(),
+            ttl_s: guard.ttl_s,
+            credentials: guard.credentials.clone(),
+        });
+    }
+    let definition = guard.definition.as_ref()?;
+    let details = definition.get("x-amazon-apigateway-authorizer");
+    let detail = |key: &str| details.and_then(|details| details.get(key));
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let header = text(definition.get("name"))?;
+    match definition.get("x-amazon-apigateway-authtype")?.as_str()? {
+        "awsSigv4" => Some(AuthorizerKind::Iam),
+        "cognito_user_pools" => {
+            let arns = detail("providerARNs")?.as_array()?;
+            let provider_arns = arns.iter().map(|arn| text(Some(arn))).collect::<Option<_>>()?;
+            Some(AuthorizerKind::Cognito { header, provider_arns })
+        }
+        "custom" if detail("type")?.as_str() == Some("token") => Some(AuthorizerKind::Custom {
+            header,
+            uri: text(detail("authorizerUri"))?,
+            ttl_s: detail("authorizerResultTtlInSeconds")?.as_u64()?,
+            credentials: text(detail("authorizerCredentials")),
+        }),
+        _ => None,
+    }
+}
+
+/// Finds everything that an app declares and that cannot be deployed, or not as it is meant.
+pub fn findings(facts: &Facts) -> Vec<Finding> {
+    let mut findings = unsupported(facts);
+    findings.extend(function_findings(facts));
+    for route in &facts.routes {
+        let message = route_flaw(route, facts);
+        findings.extend(message.map(|message| finding(Severity::Error, &route.file, route.line, message)));
+        if !METHODS.contains(&route.method.as_str()) {
+            let message = format!("Chalice never answers the method `{}` of `{}`", route.method, route.path);
+            let finding = finding(Severity::Warning, &route.file, route.line, message);
+            findings.push(Finding {
+                hint: Some(format!("Chalice's methods are {}", METHODS.join(", "))),
+                ..finding
+            });
+        }
+    }
+    findings.extend(facts.unpackaged.iter().map(|file| {
+        let message = "the app imports this file, and it is not packaged".to_owned();
+        Finding {
+            hint: Some("Chalice packages `app.py`, `chalicelib/` and `vendor/`: move it to `chalicelib/`".to_owned()),
+            ..finding(Severity::Warning, file, None, message)
+        }
+    }));
+    findings
+}
+
+fn finding(severity: Severity, file: &Path, line: Option<usize>, message: String) -> Finding {
+    Finding {
+        severity,
+        file: file.to_owned(),
+        place: line.map(|line| (line, 1)),
+        message,
+        hint: None,
+    }
+}
+
+fn unsupported(facts: &Facts) -> Vec<Finding> {
+    let sources = facts.event_sources.iter().chain(&facts.websockets);
+    let refused = sources.map(|source| {
+        let decorator = match source.kind.as_str() {
+            "ScheduledEventConfig" => "schedule",
+            "CloudWatchEventConfig" => "on_cw_event",
+            "S3EventConfig" => "on_s3_event",
+            "SNSEventConfig" => "on_sns_message",
+            "SQSEventConfig" => "on_sqs_message",
+            "KinesisEventConfig" => "on_kinesis_record",
+            "DynamoDBEventConfig" => "on_dynamodb_record",
+            "$connect" => "on_ws_connect",
+            "$disconnect" => "on_ws_disconnect",
+            "$default" => "on_ws_message",
+            other => other,
+        };
+        let message = format!("`{decorator}` of function `{}` is not supported yet", source.name);
+        finding(Severity::Error, &source.file, source.line, message)
+    });
+    refused.collect()
+}
+
+fn function_findings(facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut names = BTreeSet::new();
+    for function in facts.functions.iter().chain(&facts.authorizers).chain(&facts.event_sources) {
+        let message = name_flaw(function, &mut names);
+        findings.extend(message.map(|message| finding(Severity::Error, &function.file, function.line, message)));
+        if !function.handler_exists {
+            let message = format!(
+                "function `{}`: Lambda will not find its handler `{}`",
+                function.name, function.handler
+            );
+            findings.push(finding(Severity::Warning, &function.file, function.line, message));
+        }
+    }
+    findings
+}
+
+fn name_flaw<'a>(function: &'a FunctionFacts, names: &mut BTreeSet<&'a str>) -> Option<String> {
+    let name = function.name.as_str();
+    let refused = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_');
+    if RESERVED.contains(&name) {
+        return Some(format!("a function cannot be called `{name}`: something else of the stage is"));
+    }
+    if let Some(character) = name.chars().find(refused) {
+        return Some(format!(
+            "function name `{name}` has the character `{character}`, and AWS takes only letters, digits, `-` and `_`"
+        ));
+    }
+    (!names.insert(name)).then(|| format!("there is another function called `{name}`"))
+}
+
+/// What API Gateway would refuse of a route. Flaws of a whole path are told once, at its first route.
+fn route_flaw(route: &RouteFacts, facts: &Facts) -> Option<String> {
+    let path = route.path.as_str();
+    let of_path: Vec<&RouteFacts> = facts.routes.iter().filter(|other| other.path == path).collect();
+    let first = of_path.first().is_some_and(|first| std::ptr::eq(*first, route));
+    let mut cors = of_path.iter().filter_map(|route| route.cors.as_ref());
+    let one = cors.next();
+    if path.is_empty() && first {
+        return Some("a route's path cannot be empty".to_owned());
+    }
+    if path != "/" && path.ends_with('/') && first {
+        return Some(format!("a route's path cannot end in a slash: `{path}`"));
+    }
+    if let Some(one) = one
+        && first
+    {
+        if of_path.iter().any(|route| route.method == "OPTIONS") {
+            return Some(format!("`{path}` has both CORS, which answers OPTIONS, and a route for OPTIONS"));
+        }
+        if cors.any(|other| !same(one, other)) {
+            return Some(format!("`{path}` has different CORS configurations"));
+        }
+    }
+    if guarded_by_unknown(route) {
+        let name = route.authorizer.as_ref().map_or("", |guard| guard.name.as_str());
+        return Some(format!("authorizer `{name}` is none of Chalice's four kinds"));
+    }
+    let binary = |kind: &&String| facts.binary_types.contains(kind);
+    let count = route.content_types.iter().filter(binary).count();
+    (count != 0 && count != route.content_types.len()).then(|| {
+        let kinds = route.content_types.join(", ");
+        format!("content types of `{}` are partly binary, partly not: {kinds}", route.view)
+    })
+}
+
+fn guarded_by_unknown(route: &RouteFacts) -> bool {
+    route.authorizer.as_ref().is_some_and(|guard| kind(guard).is_none())
+}
+
+fn same(one: &[(String, String)], other: &[(String, String)]) -> bool {
+    let sorted = |headers: &[(String, String)]| headers.iter().cloned().collect::<BTreeSet<_>>();
+    sorted(one) == sorted(other)
+}

@@ -1,0 +1,273 @@
+//! Apps as we read them, against what real Chalice made of them: see `tests/fixtures/chalice/expect.py`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+use crate::app::{AuthorizerKind, Endpoint, Tracing};
+use crate::resource::rest_api::document::document;
+
+const APPS: [(&str, &[&str]); 4] = [
+    ("hello", &["dev"]),
+    ("routes", &["dev", "prod"]),
+    ("functions", &["dev", "prod", "files"]),
+    ("private", &["one", "many", "file"]),
+];
+
+fn project(app: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/chalice").join(app)
+}
+
+fn fixture(app: &str, name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(project(app).join(name)).unwrap()).unwrap()
+}
+
+fn facts(app: &str) -> Facts {
+    serde_json::from_value(fixture(app, "discovered.json")).unwrap()
+}
+
+fn app(name: &str, stage: &str) -> App {
+    let config = Config::read(&project(name)).unwrap();
+    let facts = facts(name);
+    let stage: StageName = stage.parse().unwrap();
+    let read = Read {
+        config: &config,
+        name: &stage,
+        stage: config.stage(&stage).unwrap(),
+        facts: &facts,
+        functions: functions(&config, &stage, &facts).unwrap(),
+        analysis: Some(Analysis {
+            policy: fixture(name, "analysed.json"),
+            unknown_services: Vec::new(),
+        }),
+    };
+    read.app("3.11")
+}
+
+fn every_stage() -> impl Iterator<Item = (&'static str, &'static str, App, Value)> {
+    APPS.into_iter().flat_map(|(name, stages)| {
+        let read = |stage: &&'static str| (name, *stage, app(name, stage), fixture(name, &format!("expected-{stage}.json")));
+        stages.iter().map(read).collect::<Vec<_>>()
+    })
+}
+
+fn name_in_aws(app: &App, stage: &str, suffix: &str) -> String {
+    match suffix {
+        "" => format!("{}-{stage}", app.name),
+        suffix => format!("{}-{stage}-{suffix}", app.name),
+    }
+}
+
+#[test]
+fn the_api_document_is_the_one_that_chalice_makes() {
+    for (name, stage, app, expected) in every_stage() {
+        let uri = |function: &str| {
+            let function = app.functions.iter().find(|known| known.name == function).unwrap();
+            let arn = format!("arn:aws:lambda:eu-west-1:111111111111:function:{}", name_in_aws(&app, stage, &function.suffix));
+            format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations")
+        };
+        let mut ours = app.api.as_ref().map(|api| document(api, "ours", &uri));
+        if let Some(ours) = &mut ours {
+            ours["info"].as_object_mut().unwrap().shift_remove("description").unwrap();
+        }
+        assert_eq!(ours.unwrap_or(Value::Null), expected["document"], "{name} on {stage}");
+    }
+}
+
+#[test]
+fn the_apis_settings_are_chalices() {
+    for (name, stage, app, expected) in every_stage() {
+        let ours: Vec<Value> = app
+            .api
+            .iter()
+            .map(|api| {
+                json!({
+                    "endpoint_type": match api.endpoint {
+                        Endpoint::Edge => "EDGE",
+                        Endpoint::Regional => "REGIONAL",
+                        Endpoint::Private { .. } => "PRIVATE",
+                    },
+                    "minimum_compression": api.minimum_compression_size.map_or_else(String::new, |size| size.to_string()),
+                    "stage": api.stage_name,
+                    "xray": api.tracing == Tracing::Active,
+                })
+            })
+            .collect();
+        assert_eq!(Value::Array(ours), expected["api"], "{name} on {stage}");
+    }
+}
+
+#[test]
+fn roles_and_policies_are_chalices_but_for_sids() {
+    for (name, stage, app, expected) in every_stage() {
+        let role = |role: &Role| {
+            let facts = json!({"name": name_in_aws(&app, stage, &role.suffix), "policy": role.policy});
+            (role.name.clone(), facts)
+        };
+        let ours: serde_json::Map<String, Value> = app.roles.iter().map(role).collect();
+        assert_eq!(Value::Object(ours), expected["roles"], "{name} on {stage}");
+    }
+}
+
+#[test]
+fn functions_are_configured_as_chalice_configures_them() {
+    for (name, stage, app, expected) in every_stage() {
+        let ours: serde_json::Map<String, Value> =
+            app.functions.iter().map(|function| (function.name.clone(), described(&app, stage, function))).collect();
+        assert_eq!(Value::Object(ours), expected["functions"], "{name} on {stage}");
+    }
+}
+
+fn described(app: &App, stage: &str, function: &Function) -> Value {
+    let settings = &function.settings;
+    let (subnets, groups) = match &settings.vpc {
+        Some(vpc) => (vpc.subnet_ids.clone(), vpc.security_group_ids.clone()),
+        None => (Vec::new(), Vec::new()),
+    };
+    json!({
+        "name": name_in_aws(app, stage, &function.suffix),
+        "handler": settings.handler,
+        "environment": settings.environment,
+        "tags": function.tags,
+        "timeout": settings.timeout_s,
+        "memory": settings.memory_mib,
+        "role": match &function.role {
+            FunctionRole::Managed(name) => name,
+            FunctionRole::Given(arn) => arn,
+        },
+        "security_group_ids": groups,
+        "subnet_ids": subnets,
+        "reserved_concurrency": function.reserved_concurrency,
+        "layers": settings.layers,
+        "xray": settings.tracing == Tracing::Active,
+        "architecture": settings.architecture,
+    })
+}
+
+#[test]
+fn the_committed_apps_have_no_flaws() {
+    for (name, stages) in APPS {
+        let stages: Vec<StageName> = stages.iter().map(|stage| stage.parse().unwrap()).collect();
+        assert_eq!(check(&project(name), &stages).unwrap(), [], "{name}");
+        assert_eq!(routes::findings(&facts(name)), [], "{name}");
+    }
+}
+
+#[test]
+fn all_four_kinds_of_authorizer_are_told_apart() {
+    let authorizers = app("routes", "dev").api.unwrap().authorizers;
+    let kinds: Vec<&str> = authorizers
+        .iter()
+        .map(|authorizer| match authorizer.kind {
+            AuthorizerKind::Iam => "iam",
+            AuthorizerKind::Cognito { .. } => "cognito",
+            AuthorizerKind::Custom { .. } => "custom",
+            AuthorizerKind::Function { .. } => "function",
+        })
+        .collect();
+    assert_eq!(kinds, ["iam", "cognito", "custom", "function", "function"]);
+}
+
+#[test]
+fn the_functions_of_routes_come_with_routes_alone() {
+    assert!(app("functions", "dev").api.is_none());
+    let names: Vec<String> = app("private", "one").functions.into_iter().map(|function| function.name).collect();
+    assert_eq!(names, ["work", "api_handler"]);
+}
+
+fn changed(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut facts = fixture("hello", "discovered.json");
+    change(&mut facts);
+    let facts: Facts = serde_json::from_value(facts).unwrap();
+    routes::findings(&facts).iter().map(ToString::to_string).collect()
+}
+
+fn function(name: &str, kind: &str) -> Value {
+    json!({"name": name, "handler": "app.x", "handler_exists": true, "kind": kind, "file": "app.py", "line": 7})
+}
+
+#[test]
+fn event_sources_and_websockets_are_refused_by_name_until_they_come() {
+    let messages = changed(|facts| {
+        facts["event_sources"] = json!([function("x", "S3EventConfig"), function("y", "ScheduledEventConfig")]);
+        facts["websockets"] = json!([function("z", "$connect")]);
+    });
+    let expected = [
+        "app.py:7:1: `on_s3_event` of function `x` is not supported yet",
+        "app.py:7:1: `schedule` of function `y` is not supported yet",
+        "app.py:7:1: `on_ws_connect` of function `z` is not supported yet",
+    ];
+    assert_eq!(messages, expected);
+}
+
+#[test]
+fn two_functions_of_one_name_and_reserved_names_are_refused() {
+    let messages = changed(|facts| {
+        facts["functions"] = json!([function("a", ""), function("a", ""), function("api_handler", ""), function("a.b", "")]);
+    });
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert!(messages[0].contains("another function called `a`"));
+    assert!(messages[1].contains("cannot be called `api_handler`"));
+    assert!(messages[2].contains("the character `.`"));
+}
+
+#[test]
+fn what_api_gateway_refuses_of_a_route_is_found_before() {
+    let route = |change: Value| {
+        changed(|facts| {
+            let one = facts["routes"][0].clone();
+            let mut other = one;
+            for (key, value) in change.as_object().unwrap() {
+                other[key] = value.clone();
+            }
+            facts["routes"].as_array_mut().unwrap().push(other);
+        })
+    };
+    assert!(route(json!({"path": "/x/"}))[0].contains("cannot end in a slash: `/x/`"));
+    assert!(route(json!({"path": ""}))[0].contains("cannot be empty"));
+    assert!(route(json!({"path": "/b", "content_types": ["image/png", "text/plain"]}))[0].contains("partly binary"));
+    assert!(route(json!({"path": "/m", "method": "get"}))[0].contains("never answers the method `get`"));
+    let stranger = json!({"name": "odd", "scopes": [], "definition": {"type": "apiKey"}});
+    assert!(route(json!({"path": "/o", "authorizer": stranger}))[0].contains("none of Chalice's four kinds"));
+}
+
+#[test]
+fn cors_of_a_path_is_one_and_leaves_options_to_itself() {
+    let path = |second: Value| {
+        changed(|facts| {
+            facts["routes"][0]["cors"] = json!([["Access-Control-Allow-Origin", "*"]]);
+            let mut other = facts["routes"][0].clone();
+            for (key, value) in second.as_object().unwrap() {
+                other[key] = value.clone();
+            }
+            facts["routes"].as_array_mut().unwrap().push(other);
+        })
+    };
+    assert!(path(json!({"method": "OPTIONS", "cors": null}))[0].contains("both CORS"));
+    let other = json!([["Access-Control-Allow-Origin", "https://x"]]);
+    assert!(path(json!({"method": "PUT", "cors": other}))[0].contains("different CORS"));
+    assert_eq!(path(json!({"method": "PUT"})), Vec::<String>::new());
+}
+
+#[test]
+fn a_module_that_is_not_packaged_is_a_warning() {
+    let messages = changed(|facts| facts["unpackaged"] = json!(["helpers.py"]));
+    assert_eq!(messages, ["helpers.py: the app imports this file, and it is not packaged"]);
+}
+
+#[test]
+fn a_generated_policy_has_no_sids() {
+    let analysis = Analysis {
+        policy: json!({"Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"], "Sid": "random"}]}),
+        unknown_services: Vec::new(),
+    };
+    let needs = Needs {
+        vpc_of_routes: false,
+        vpc_of_any: false,
+        tracing: Tracing::PassThrough,
+    };
+    let policy = policy::generated(&analysis, needs);
+    assert_eq!(policy["Statement"][0], json!({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]}));
+    assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+}
