@@ -75,6 +75,9 @@ class Rules:
         if call.operation in ("CreateFunction", "UpdateFunctionConfiguration"):
             if refused := self._unusable_role(request):
                 return refused
+        if call.operation in ("CreateFunction", "UpdateFunctionCode"):
+            if refused := self._missing_code(request):
+                return refused
         if call.operation in _UPDATES and self._is_busy(request, call):
             text = "The operation cannot be performed at this time. An update is in progress for resource: "
             return error(call.service, 409, "ResourceConflictException", text + call.target)
@@ -130,6 +133,17 @@ class Rules:
         if exists and time.monotonic() >= self.assumable.get(name, 0.0):
             return None
         text = "The role defined for the function cannot be assumed by Lambda."
+        return error("lambda", 400, "InvalidParameterValueException", text)
+
+    def _missing_code(self, request: Request) -> Answer | None:
+        asked = _json(request)
+        code = asked.get("Code", asked)
+        if "S3Key" not in code:
+            return None
+        at = f"/{code['S3Bucket']}/{quote(code['S3Key'])}"
+        if self.upstream.ask(request, "s3", "HEAD", at).ok:
+            return None
+        text = "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: no such key"
         return error("lambda", 400, "InvalidParameterValueException", text)
 
     def _is_busy(self, request: Request, call: Call) -> bool:
