@@ -11,6 +11,8 @@ pub struct Fault {
     pub target: String,
     /// What kind of failure it is.
     pub kind: FaultKind,
+    /// AWS's own name of the failure (`NoSuchBucket`), or nothing where AWS did not answer.
+    pub code: String,
     /// What the other side said, or what broke.
     pub message: String,
     /// Whether the call may have had its effect all the same.
@@ -57,6 +59,21 @@ pub enum Certainty {
     DidNotHappen,
     /// Nobody knows without looking.
     MayHaveHappened,
+}
+
+impl Fault {
+    /// A call that was not made, or was refused before it had any effect.
+    pub fn refused(operation: &'static str, target: impl Into<String>, kind: FaultKind, message: String) -> Self {
+        Self {
+            operation,
+            target: target.into(),
+            kind,
+            code: String::new(),
+            message,
+            certainty: Certainty::DidNotHappen,
+            request_id: None,
+        }
+    }
 }
 
 impl fmt::Display for Fault {

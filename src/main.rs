@@ -1,9 +1,114 @@
 //! Stagewright: a team's git branches become running stages on AWS.
 
 mod app;
+mod apply;
+mod aws;
+mod cli;
 mod config;
+mod error;
 mod fault;
+mod hold;
+mod host;
 mod names;
+mod plan;
+mod report;
+mod resource;
+mod run;
+mod state;
 mod variable;
 
-fn main() {}
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use clap::Parser as _;
+use tokio::task::LocalSet;
+
+use crate::aws::{Access, Clients};
+use crate::cli::{Cli, Command};
+use crate::config::state_url::StateUrl;
+use crate::error::Failure;
+use crate::host::terminal::{self, Form, Ink, Terminal};
+use crate::names::{AppName, Timestamp};
+use crate::resource::{Cloud, aws::Aws};
+use crate::run::Session;
+use crate::state::directory::Directory;
+use crate::state::s3::Bucket;
+use crate::state::store::Store;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.options.verbose);
+    let form = if cli.options.json { Form::Json } else { Form::Text };
+    let host = Terminal::new(form, cli.options.color);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(command(&cli, &host))),
+        Err(error) => Err(Failure::input(format!("no asynchronous runtime can be had: {error}"))),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            host.note(Ink::Bad, &failure.text());
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+async fn command(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
+    let session = Session {
+        options: &cli.options,
+        host,
+        now: now(),
+        environment: terminal::variables(),
+        open_store: |place, access, app| Box::pin(open_store(place, access, app)),
+        open_cloud: |access| Box::pin(open_cloud(access)),
+    };
+    match &cli.command {
+        Command::Deploy { stage, upgrade } => run::deploy::deploy(&session, &stage.name, *upgrade).await,
+        Command::Plan { stage, upgrade } => run::deploy::plan(&session, &stage.name, *upgrade).await,
+        Command::Destroy { stage, yes } => run::destroy::destroy(&session, stage, *yes).await,
+        Command::Url { stage } => run::url(&session, &stage.name).await,
+        Command::Stages => run::stages(&session).await,
+        Command::Check => run::check::check(&session).await,
+        Command::New { name, template } => run::new(&session, name, *template),
+        Command::Schema => {
+            run::schema(&session);
+            Ok(())
+        }
+    }
+}
+
+type Opened<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Opens the store of one app.
+pub type OpenStore = fn(StateUrl, Access, AppName) -> Opened<Box<dyn Store>>;
+
+/// Opens the cloud of one stage.
+pub type OpenCloud = fn(Access) -> Opened<Rc<dyn Cloud>>;
+
+async fn open_store(place: StateUrl, access: Access, app: AppName) -> Box<dyn Store> {
+    match place {
+        StateUrl::Bucket { bucket, prefix } => Box::new(Bucket::open(&access, bucket, &prefix, app).await),
+        StateUrl::Folder(folder) => Box::new(Directory::new(folder)),
+    }
+}
+
+async fn open_cloud(access: Access) -> Rc<dyn Cloud> {
+    Rc::new(Aws::new(Clients::open(&access).await))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read, once, and passed down")]
+fn now() -> Timestamp {
+    Timestamp::new(jiff::Timestamp::now())
+}
+
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -14,8 +14,10 @@ use crate::variable::Variable;
 
 pub mod chalice;
 pub mod manifest;
+pub mod new;
 pub mod package;
 pub mod python;
+pub mod yaml;
 
 /// An app on one stage.
 #[derive(Debug, Clone)]

@@ -1,0 +1,465 @@
+//! `.chalice/config.json`: what Chalice's own rules of precedence make of it for a stage and a function.
+//!
+//! A key that varies by function is looked up in the stage's function, the stage, the function at the top, the top;
+//! the first that is not null wins. Environment variables and tags are merged instead, later ones over earlier ones:
+//! top, stage, the stage's function. Everything else of this file checks what the rules lead to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::json::{Document, below};
+use super::schema::{self, Flaw};
+use crate::app::{Architecture, Endpoint, Error, Finding, Severity, Tracing, Vpc};
+use crate::names::{AppName, StageName};
+
+/// Function scope of everything that is not of one function alone.
+pub const ROUTES_FUNCTION: &str = "api_handler";
+
+const FILE: &str = ".chalice/config.json";
+
+/// The config file of a project.
+#[derive(Debug, Clone)]
+pub struct Config {
+    folder: PathBuf,
+    document: Document,
+}
+
+/// What the file says about a stage.
+#[derive(Debug, Clone)]
+pub struct StageSettings {
+    /// Name of the app, the first part of every name in AWS.
+    pub app: AppName,
+    /// Name of the API Gateway stage.
+    pub api_stage: String,
+    /// Where the API is reached.
+    pub endpoint: Endpoint,
+    /// The API's resource policy.
+    pub api_policy: Option<Value>,
+    /// Smallest answer that is compressed, in bytes.
+    pub minimum_compression_size: Option<u32>,
+    /// CPU architecture of all functions.
+    pub architecture: Architecture,
+}
+
+/// What the file says about a function on a stage.
+#[derive(Debug, Clone)]
+pub struct FunctionSettings {
+    /// Time limit in seconds.
+    pub timeout_s: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Tags of the user.
+    pub tags: BTreeMap<String, String>,
+    /// ARNs of layer versions.
+    pub layers: Vec<String>,
+    /// The network it runs in.
+    pub vpc: Option<Vpc>,
+    /// Whether X-Ray traces it.
+    pub tracing: Tracing,
+    /// Concurrency reserved for it.
+    pub reserved_concurrency: Option<u32>,
+    /// What it may do.
+    pub role: RoleSource,
+}
+
+/// Where the role of a function comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RoleSource {
+    /// It exists: its ARN.
+    Given(String),
+    /// The stage's own, with a policy made from the source.
+    Generated,
+    /// One of its own, with this policy.
+    Own(Value),
+}
+
+/// A value that was looked up, and where it stands.
+struct Found<'a> {
+    value: &'a Value,
+    pointer: String,
+}
+
+impl Config {
+    /// Reads the config file of a project.
+    ///
+    /// # Errors
+    ///
+    /// `Error::File` where it cannot be read, `Error::Findings` where it is no JSON.
+    pub fn read(project: &Path) -> Result<Self, Error> {
+        let path = project.join(FILE);
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::File {
+            path: PathBuf::from(FILE),
+            source,
+        })?;
+        let document = Document::parse(&text).map_err(|broken| {
+            Error::Findings(vec![Finding {
+                severity: Severity::Error,
+                file: PathBuf::from(FILE),
+                place: Some(broken.place),
+                message: format!("this is no JSON: {}", broken.message),
+                hint: None,
+            }])
+        })?;
+        Ok(Self {
+            folder: project.join(".chalice"),
+            document,
+        })
+    }
+
+    /// The stages that the file names.
+    pub fn stages(&self) -> Vec<&str> {
+        let stages = self.document.value.get("stages").and_then(Value::as_object);
+        stages.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The functions that the file names for a stage, each with a place for findings.
+    fn functions(&self, stage: &str) -> Vec<(&str, String)> {
+        let stage_scope = below("/stages", stage);
+        let scopes = [String::new(), stage_scope].map(|scope| below(&scope, "lambda_functions"));
+        let named = scopes.iter().flat_map(|scope| {
+            let functions = self.document.value.pointer(scope).and_then(Value::as_object);
+            let names = functions.into_iter().flatten();
+            names.map(move |(name, _)| (name.as_str(), below(scope, name)))
+        });
+        named.collect()
+    }
+
+    /// Finds every flaw of what counts for a stage.
+    ///
+    /// `functions` are the app's, where they are known; otherwise the functions that the file names are looked at.
+    pub fn findings(&self, stage: &StageName, functions: Option<&[&str]>) -> Vec<Finding> {
+        let stage = stage.as_str();
+        let mut flaws = schema::flaws(&self.document, stage);
+        let sound = flaws.iter().all(|flaw| flaw.severity != Severity::Error);
+        flaws.extend(self.name_flaws());
+        if sound {
+            flaws.extend(self.stage_flaws(stage));
+            let named: Vec<&str> = self.functions(stage).into_iter().map(|(name, _)| name).collect();
+            let looked_at = functions.unwrap_or(&named).iter().copied();
+            for function in std::iter::once(ROUTES_FUNCTION).chain(looked_at) {
+                flaws.extend(self.function_flaws(stage, function));
+            }
+        }
+        if let Some(functions) = functions {
+            flaws.extend(self.strangers(stage, functions));
+        }
+        let mut findings: Vec<Finding> = Vec::new();
+        for flaw in flaws {
+            let finding = self.finding(flaw);
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+        findings.sort_by_key(|finding| finding.place);
+        findings
+    }
+
+    fn finding(&self, flaw: Flaw) -> Finding {
+        Finding {
+            severity: flaw.severity,
+            file: PathBuf::from(FILE),
+            place: Some(self.document.place(&flaw.pointer)),
+            message: flaw.message,
+            hint: flaw.hint,
+        }
+    }
+
+    fn name_flaws(&self) -> Option<Flaw> {
+        match self.document.value.get("app_name") {
+            None | Some(Value::Null) => Some(
+                Flaw::error(String::new(), "`app_name` is missing".to_owned())
+                    .hint("name the app: it is the first part of every name in AWS".to_owned()),
+            ),
+            Some(Value::String(name)) => {
+                let refused = name.parse::<AppName>().err()?;
+                Some(Flaw::error("/app_name".to_owned(), refused.to_string()))
+            }
+            // That it must be text is said already.
+            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => None,
+        }
+    }
+
+    fn stage_flaws(&self, stage: &str) -> Vec<Flaw> {
+        let mut flaws = self.later_flaws(stage);
+        let kind = self.stage_text(stage, "api_gateway_endpoint_type").unwrap_or("EDGE");
+        let vpce = self.look(stage, "api_gateway_endpoint_vpce").filter(|found| full(found.value));
+        let policy = self.look(stage, "api_gateway_policy_file").filter(|found| full(found.value));
+        match (kind, &vpce, &policy) {
+            ("PRIVATE", Some(vpce), Some(_)) => flaws.push(Flaw::error(
+                vpce.pointer.clone(),
+                "`api_gateway_endpoint_vpce` and `api_gateway_policy_file` exclude each other".to_owned(),
+            )),
+            ("PRIVATE", None, None) => {
+                let pointer = self.look(stage, "api_gateway_endpoint_type").map(|found| found.pointer);
+                flaws.push(Flaw::error(
+                    pointer.unwrap_or_default(),
+                    "a PRIVATE endpoint needs `api_gateway_endpoint_vpce` or `api_gateway_policy_file`".to_owned(),
+                ));
+            }
+            ("PRIVATE", _, _) => {}
+            (_, Some(vpce), _) => flaws.push(Flaw::error(
+                vpce.pointer.clone(),
+                format!("`api_gateway_endpoint_vpce` is of no use to an {kind} endpoint, but to a PRIVATE one"),
+            )),
+            (_, None, _) => {}
+        }
+        flaws.extend(policy.and_then(|found| self.document_at(&found).err()));
+        if let Some(found) = self.look(stage, "api_gateway_stage") {
+            let name = found.value.as_str().unwrap_or_default();
+            let taken = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if name.is_empty() || !name.chars().all(taken) {
+                let message = format!("`{name}` is no name of an API Gateway stage: letters, digits, `-` and `_`");
+                flaws.push(Flaw::error(found.pointer, message));
+            }
+        }
+        flaws
+    }
+
+    /// What a later issue of ours brings, and is refused until then.
+    fn later_flaws(&self, stage: &str) -> Vec<Flaw> {
+        let keys = ["automatic_layer", "api_gateway_custom_domain", "websocket_api_custom_domain"];
+        let wanted = keys.into_iter().filter_map(|key| {
+            let found = self.look(stage, key).filter(|found| full(found.value))?;
+            Some(Flaw::error(found.pointer, format!("`{key}` is not supported yet")))
+        });
+        wanted.collect()
+    }
+
+    fn function_flaws(&self, stage: &str, function: &str) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let look = |key| self.look_for(stage, function, key).filter(|found| full(found.value));
+        if let Some(found) = look("log_retention_in_days") {
+            let message = "`log_retention_in_days` is not supported yet".to_owned();
+            flaws.push(Flaw::error(found.pointer, message));
+        }
+        match (look("subnet_ids"), look("security_group_ids")) {
+            (Some(half), None) => flaws.push(half_vpc(half.pointer, function, "security_group_ids")),
+            (None, Some(half)) => flaws.push(half_vpc(half.pointer, function, "subnet_ids")),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        flaws.extend(self.role(stage, function).err());
+        flaws
+    }
+
+    /// Functions that the file names and the app does not have.
+    fn strangers(&self, stage: &str, functions: &[&str]) -> Vec<Flaw> {
+        let known = || functions.iter().copied().chain([ROUTES_FUNCTION]);
+        let strange = self.functions(stage).into_iter().filter(|(name, _)| !known().any(|known| known == *name));
+        let flaws = strange.map(|(name, pointer)| {
+            let flaw = Flaw::warning(pointer, format!("the app has no function `{name}`"));
+            match schema::nearest(name, known()) {
+                Some(near) => flaw.hint(format!("did you mean `{near}`?")),
+                None => flaw,
+            }
+        });
+        flaws.collect()
+    }
+
+    /// What the file says about a stage, once it has no flaws.
+    ///
+    /// # Errors
+    ///
+    /// `Error::Findings` where it has some.
+    pub fn stage(&self, stage: &StageName) -> Result<StageSettings, Error> {
+        let refused = |flaw| Error::Findings(vec![self.finding(flaw)]);
+        let name = self.document.value.get("app_name").and_then(Value::as_str);
+        let app = name.unwrap_or_default().parse::<AppName>();
+        let app = app.map_err(|error| refused(Flaw::error("/app_name".to_owned(), error.to_string())))?;
+        let stage = stage.as_str();
+        let vpce = self.look(stage, "api_gateway_endpoint_vpce").filter(|found| full(found.value));
+        let vpce = vpce.map(|found| found.value.clone());
+        let endpoint = match self.stage_text(stage, "api_gateway_endpoint_type") {
+            Some("REGIONAL") => Endpoint::Regional,
+            Some("PRIVATE") => Endpoint::Private {
+                vpc_endpoints: vpce.clone(),
+            },
+            Some(_) | None => Endpoint::Edge,
+        };
+        let policy = self.look(stage, "api_gateway_policy_file").filter(|found| full(found.value));
+        let policy = policy.map(|found| self.document_at(&found)).transpose().map_err(refused)?;
+        let of_vpce = matches!(endpoint, Endpoint::Private { .. }).then(|| from_vpce(vpce.as_ref()));
+        let size = self.look(stage, "minimum_compression_size");
+        Ok(StageSettings {
+            app,
+            api_stage: self.stage_text(stage, "api_gateway_stage").unwrap_or("api").to_owned(),
+            endpoint,
+            api_policy: policy.or(of_vpce),
+            minimum_compression_size: size.and_then(|found| number(found.value)),
+            architecture: match self.stage_text(stage, "lambda_architecture") {
+                Some("arm64") => Architecture::Arm64,
+                Some(_) | None => Architecture::X86_64,
+            },
+        })
+    }
+
+    /// What the file says about a function on a stage, once it has no flaws.
+    ///
+    /// # Errors
+    ///
+    /// `Error::Findings` where its role or policy is not to be had.
+    pub fn function(&self, stage: &StageName, function: &str) -> Result<FunctionSettings, Error> {
+        let role = self.role(stage.as_str(), function);
+        let role = role.map_err(|flaw| Error::Findings(vec![self.finding(flaw)]))?;
+        let look = |key| self.look_for(stage.as_str(), function, key);
+        let number = |key| look(key).and_then(|found| number(found.value));
+        Ok(FunctionSettings {
+            timeout_s: number("lambda_timeout").unwrap_or(60),
+            memory_mib: number("lambda_memory_size").unwrap_or(128),
+            environment: self.merge(stage.as_str(), function, "environment_variables"),
+            tags: self.merge(stage.as_str(), function, "tags"),
+            layers: look("layers").map_or_else(Vec::new, |found| texts(found.value)),
+            vpc: self.vpc(stage, function),
+            tracing: self.tracing(stage, function),
+            reserved_concurrency: number("reserved_concurrency"),
+            role,
+        })
+    }
+
+    /// The environment variables of a function: for [`ROUTES_FUNCTION`], those with which the app is imported.
+    pub fn environment(&self, stage: &StageName, function: &str) -> BTreeMap<String, String> {
+        self.merge(stage.as_str(), function, "environment_variables")
+    }
+
+    /// The network of a function.
+    pub fn vpc(&self, stage: &StageName, function: &str) -> Option<Vpc> {
+        let list = |key| {
+            let found = self.look_for(stage.as_str(), function, key)?;
+            full(found.value).then(|| texts(found.value))
+        };
+        Some(Vpc {
+            subnet_ids: list("subnet_ids")?,
+            security_group_ids: list("security_group_ids")?,
+        })
+    }
+
+    /// Whether X-Ray traces a function: for [`ROUTES_FUNCTION`], the API too.
+    pub fn tracing(&self, stage: &StageName, function: &str) -> Tracing {
+        match self.look_for(stage.as_str(), function, "xray") {
+            Some(found) if full(found.value) => Tracing::Active,
+            Some(_) | None => Tracing::PassThrough,
+        }
+    }
+
+    fn role(&self, stage: &str, function: &str) -> Result<RoleSource, Flaw> {
+        let look = |key| self.look_for(stage, function, key);
+        let off = |found: &Found<'_>| found.value == &Value::Bool(false);
+        if let Some(unmanaged) = look("manage_iam_role").filter(off) {
+            return match look("iam_role_arn").filter(|found| full(found.value)) {
+                Some(arn) => Ok(RoleSource::Given(arn.value.as_str().unwrap_or_default().to_owned())),
+                None => Err(Flaw::error(
+                    unmanaged.pointer,
+                    format!("`manage_iam_role` is false, and function `{function}` has no `iam_role_arn`"),
+                )),
+            };
+        }
+        let Some(switch) = look("autogen_policy").filter(off) else {
+            return Ok(RoleSource::Generated);
+        };
+        let policy = match look("iam_policy_file") {
+            Some(found) => self.document_at(&found),
+            None => self.document_in(&format!("policy-{stage}.json"), switch.pointer),
+        };
+        policy.map(RoleSource::Own)
+    }
+
+    fn document_at(&self, found: &Found<'_>) -> Result<Value, Flaw> {
+        self.document_in(found.value.as_str().unwrap_or_default(), found.pointer.clone())
+    }
+
+    fn document_in(&self, name: &str, pointer: String) -> Result<Value, Flaw> {
+        let flaw = |reason: String| Flaw::error(pointer.clone(), format!("policy file `.chalice/{name}`: {reason}"));
+        let text = std::fs::read_to_string(self.folder.join(name)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => flaw("it does not exist".to_owned()),
+            _ => flaw(error.to_string()),
+        })?;
+        match serde_json::from_str::<Value>(&text) {
+            Ok(policy @ Value::Object(_)) => Ok(policy),
+            Ok(_) => Err(flaw("it holds no object".to_owned())),
+            Err(error) => Err(flaw(format!("it is no JSON: {error}"))),
+        }
+    }
+
+    fn stage_text(&self, stage: &str, key: &str) -> Option<&str> {
+        self.look(stage, key).and_then(|found| found.value.as_str())
+    }
+
+    /// Looks up a key that varies by stage.
+    fn look(&self, stage: &str, key: &str) -> Option<Found<'_>> {
+        self.first([below("/stages", stage), String::new()], key)
+    }
+
+    /// Looks up a key that varies by stage and function.
+    fn look_for(&self, stage: &str, function: &str, key: &str) -> Option<Found<'_>> {
+        let stage = below("/stages", stage);
+        let of_function = |scope: &str| below(&below(scope, "lambda_functions"), function);
+        let scopes = [of_function(&stage), stage.clone(), of_function(""), String::new()];
+        self.first(scopes, key)
+    }
+
+    fn first<const N: usize>(&self, scopes: [String; N], key: &str) -> Option<Found<'_>> {
+        scopes.into_iter().find_map(|scope| {
+            let pointer = below(&scope, key);
+            let value = self.document.value.pointer(&pointer).filter(|value| !value.is_null())?;
+            Some(Found { value, pointer })
+        })
+    }
+
+    /// Merges the texts of a key. What stands in a function at the top is left out, as Chalice leaves it out.
+    fn merge(&self, stage: &str, function: &str, key: &str) -> BTreeMap<String, String> {
+        let stage = below("/stages", stage);
+        let of_function = below(&below(&stage, "lambda_functions"), function);
+        let scopes = [String::new(), stage, of_function];
+        let values = scopes.iter().filter_map(|scope| {
+            let values = self.document.value.pointer(&below(scope, key))?;
+            values.as_object()
+        });
+        let texts = values.flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        texts.collect()
+    }
+}
+
+/// Whether a value is what Python calls true.
+fn full(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(switch) => *switch,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
+fn number(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let items = value.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn half_vpc(pointer: String, function: &str, missing: &str) -> Flaw {
+    Flaw::error(pointer, format!("function `{function}` has half of a VPC: `{missing}` is missing"))
+}
+
+/// The resource policy with which a private API lets one VPC endpoint in, or several.
+fn from_vpce(vpce: Option<&Value>) -> Value {
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "execute-api:Invoke",
+            "Resource": "arn:*:execute-api:*:*:*",
+            "Condition": {"StringEquals": {"aws:SourceVpce": vpce}},
+        }],
+    })
+}
+
+#[cfg(test)]
+mod tests;

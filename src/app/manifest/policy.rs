@@ -1,0 +1,229 @@
+//! Roles of a manifest's functions: their own policies, and what every function needs.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{EffectEntry, FunctionEntry, Manifest, PolicyEntry, StatementEntry};
+use crate::app::yaml::{Flaws, Place, Placed};
+use crate::app::{Finding, FunctionRole, Role, Severity};
+
+/// Logical name of the role that functions without a policy of their own share.
+const SHARED: &str = "default-role";
+
+/// Characters that the inline policies of a role may have together, white space not counted.
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+const LIMIT: usize = 10_240;
+
+/// The roles that the functions need, the shared one first.
+pub fn roles(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Role> {
+    let mut roles = Vec::new();
+    let sharing: Vec<_> = manifest
+        .functions
+        .iter()
+        .filter(|(_, entry)| entry.policy.is_none() && entry.role.is_none())
+        .map(|(_, entry)| entry)
+        .collect();
+    if !sharing.is_empty() {
+        roles.push(Role {
+            name: SHARED.to_owned(),
+            suffix: String::new(),
+            policy: document(Vec::new(), &sharing),
+        });
+    }
+    for (name, entry) in manifest.functions.iter() {
+        let Some(policy) = entry.policy.as_ref().filter(|_| entry.role.is_none()) else {
+            continue;
+        };
+        let own = match &policy.value {
+            PolicyEntry::Statements(entries) => statements(entries, flaws),
+            PolicyEntry::Document(path) => from_file(manifest, path, policy.place, flaws),
+        };
+        let document = document(own, &[entry]);
+        check_length(name, policy.place, &document, flaws);
+        roles.push(Role {
+            name: own_role(&name.value),
+            suffix: name.value.clone(),
+            policy: document,
+        });
+    }
+    roles
+}
+
+/// Which role a function runs as.
+pub fn role_of(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut Flaws) -> FunctionRole {
+    if let Some(policy) = entry.policy.as_ref().filter(|_| entry.role.is_some()) {
+        let message = format!(
+            "`{}` has a role and a policy, and a given role is never changed",
+            name.value
+        );
+        flaws.error(policy.place, message);
+    }
+    match (&entry.role, &entry.policy) {
+        (Some(role), _) => {
+            if let Err(why) = super::limits::check_role_arn(&role.value) {
+                flaws.error(role.place, why);
+            }
+            FunctionRole::Given(role.value.clone())
+        }
+        (None, Some(_)) => FunctionRole::Managed(own_role(&name.value)),
+        (None, None) => FunctionRole::Managed(SHARED.to_owned()),
+    }
+}
+
+fn own_role(function: &str) -> String {
+    format!("{function}_role")
+}
+
+fn document(mut statements: Vec<Value>, functions: &[&FunctionEntry]) -> Value {
+    statements.push(allow(
+        &["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        "arn:*:logs:*:*:*",
+    ));
+    if functions.iter().any(|entry| entry.vpc.is_some()) {
+        // The actions of AWS's own `AWSLambdaVPCAccessExecutionRole`.
+        let actions = [
+            "ec2:CreateNetworkInterface",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:DeleteNetworkInterface",
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:UnassignPrivateIpAddresses",
+        ];
+        statements.push(allow(&actions, "*"));
+    }
+    if functions.iter().any(|entry| entry.tracing) {
+        statements.push(allow(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn allow(actions: &[&str], resource: &str) -> Value {
+    json!({"Effect": "Allow", "Action": actions, "Resource": [resource]})
+}
+
+fn statements(entries: &[StatementEntry], flaws: &mut Flaws) -> Vec<Value> {
+    entries.iter().map(|entry| statement(entry, flaws)).collect()
+}
+
+fn statement(entry: &StatementEntry, flaws: &mut Flaws) -> Value {
+    for (what, list) in [("actions", &entry.actions), ("resources", &entry.resources)] {
+        if list.value.is_empty() {
+            flaws.error(list.place, format!("`{what}` of a statement is empty"));
+        }
+    }
+    for action in &entry.actions.value {
+        let is_shaped = action.value == "*"
+            || action
+                .value
+                .split_once(':')
+                .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+        if !is_shaped {
+            let message = format!("`{}` is not an action, like `dynamodb:GetItem`", action.value);
+            flaws.error(action.place, message);
+        }
+    }
+    for resource in &entry.resources.value {
+        if resource.value != "*" && !resource.value.starts_with("arn:") {
+            flaws.error(
+                resource.place,
+                format!("`{}` is neither an ARN nor `*`", resource.value),
+            );
+        }
+    }
+    let texts = |list: &[Placed<String>]| list.iter().map(|text| text.value.clone()).collect::<Vec<_>>();
+    let effect = match entry.effect {
+        EffectEntry::Allow => "Allow",
+        EffectEntry::Deny => "Deny",
+    };
+    let mut statement = json!({
+        "Effect": effect,
+        "Action": texts(&entry.actions.value),
+        "Resource": texts(&entry.resources.value),
+    });
+    if let Some(conditions) = &entry.conditions {
+        statement["Condition"] = json!(conditions);
+    }
+    statement
+}
+
+fn from_file(manifest: &Manifest, path: &str, place: Place, flaws: &mut Flaws) -> Vec<Value> {
+    let text = match std::fs::read(manifest.folder.join(path)) {
+        Ok(text) => text,
+        Err(e) => {
+            flaws.error(place, format!("policy document `{path}` cannot be read: {e}"));
+            return Vec::new();
+        }
+    };
+    match serde_json::from_slice(&text) {
+        Ok(document) => statements_of(document).unwrap_or_else(|why| {
+            flaws.push(in_document(path, None, why.to_owned()));
+            Vec::new()
+        }),
+        Err(e) => {
+            let place = (e.line() > 0).then(|| (e.line(), e.column().max(1)));
+            let message = format!("the policy document is not JSON: {e}");
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            flaws.push(in_document(path, place, message));
+            Vec::new()
+        }
+    }
+}
+
+fn in_document(path: &str, place: Place, message: String) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        file: Path::new(path).to_owned(),
+        place,
+        message,
+        hint: None,
+    }
+}
+
+/// The statements of a document, without their `Sid`s, which mean nothing and must not be the same.
+fn statements_of(mut document: Value) -> Result<Vec<Value>, &'static str> {
+    let mut statements = match document.get_mut("Statement").map(Value::take) {
+        Some(Value::Array(statements)) => statements,
+        Some(statement @ Value::Object(_)) => vec![statement],
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            return Err("`Statement` is not a list of statements");
+        }
+        None => return Err("the policy document has no `Statement`"),
+    };
+    for statement in &mut statements {
+        let fields = statement.as_object_mut().ok_or("a statement is not an object")?;
+        fields.shift_remove("Sid");
+        if fields.contains_key("Principal") || fields.contains_key("NotPrincipal") {
+            return Err("a role's policy has no `Principal`: it is the role");
+        }
+        if !fields.contains_key("Effect") {
+            return Err("a statement has no `Effect`");
+        }
+    }
+    Ok(statements)
+}
+
+fn check_length(name: &Placed<String>, place: Place, document: &Value, flaws: &mut Flaws) {
+    let length = document.to_string().chars().filter(|c| !c.is_whitespace()).count();
+    if length > LIMIT {
+        let name = &name.value;
+        flaws.error(
+            place,
+            format!("the policy of `{name}` has {length} characters, and {LIMIT} is the limit"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_the_users_loses_its_sids_and_may_have_a_single_statement() {
+        let statement = json!({"Sid": "X", "Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+        let bare = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+        assert_eq!(statements_of(json!({"Statement": statement})), Ok(vec![bare.clone()]));
+        assert_eq!(statements_of(json!({"Statement": [statement]})), Ok(vec![bare]));
+        assert_eq!(statements_of(json!([])), Err("the policy document has no `Statement`"));
+    }
+}

@@ -1,0 +1,176 @@
+//! Environment variables of a function on a stage: who wins, what is secret, what Lambda refuses.
+
+use std::collections::BTreeMap;
+
+use crate::app::yaml::{Flaws, Placed, Table};
+use crate::variable::Variable;
+
+/// Where secret values come from: a variable's name to its value.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Bytes that all names and values of a function may have together.
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const LIMIT_BYTES: usize = 4096;
+
+/// Names that Lambda sets itself and refuses.
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
+const RESERVED: [&str; 18] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// Lays tables over each other, later ones win, and resolves what is left.
+pub fn merged(
+    function: &Placed<String>,
+    tables: &[&Table<Placed<String>>],
+    lookup: Lookup<'_>,
+    flaws: &mut Flaws,
+) -> BTreeMap<String, Variable> {
+    let mut winners = BTreeMap::new();
+    for (key, value) in tables.iter().flat_map(|table| table.iter()) {
+        check_name(key, flaws);
+        winners.insert(key.value.clone(), value);
+    }
+    let mut variables = BTreeMap::new();
+    for (key, raw) in winners {
+        match resolved(&raw.value, lookup) {
+            Ok(variable) => {
+                variables.insert(key, variable);
+            }
+            Err(Unresolved::Missing(name)) => flaws.error_with(
+                raw.place,
+                format!("environment variable `{name}` is not set, and `{key}` needs it"),
+                Some(format!("set `{name}` where stagewright runs")),
+            ),
+            Err(Unresolved::Malformed(why)) => flaws.error(raw.place, format!("the value of `{key}` {why}")),
+        }
+    }
+    let bytes: usize = variables
+        .iter()
+        .map(|(key, variable)| key.len() + variable.reveal().map_or(0, str::len))
+        .sum();
+    if bytes > LIMIT_BYTES {
+        flaws.error(
+            function.place,
+            format!(
+                "the environment of `{}` has {bytes} bytes, and {LIMIT_BYTES} is the limit",
+                function.value
+            ),
+        );
+    }
+    variables
+}
+
+fn check_name(key: &Placed<String>, flaws: &mut Flaws) {
+    let name = &key.value;
+    if RESERVED.contains(&name.as_str()) {
+        flaws.error(key.place, format!("`{name}` is set by Lambda itself"));
+        return;
+    }
+    let is_taken = name.len() >= 2
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_taken {
+        let message = format!(
+            "`{name}` cannot name an environment variable: Lambda takes two or more letters, digits and `_`, \
+             a letter first"
+        );
+        flaws.error(key.place, message);
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Unresolved {
+    Missing(String),
+    Malformed(&'static str),
+}
+
+/// Replaces each `${env:NAME}`; `$${env:` stands for `${env:` itself.
+fn resolved(raw: &str, lookup: Lookup<'_>) -> Result<Variable, Unresolved> {
+    const OPEN: &str = "${env:";
+    let mut value = String::new();
+    let mut is_secret = false;
+    let mut rest = raw;
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        if let Some(before) = before.strip_suffix('$') {
+            value.push_str(before);
+            value.push_str(OPEN);
+            rest = after;
+            continue;
+        }
+        let (name, after) = after
+            .split_once('}')
+            .ok_or(Unresolved::Malformed("has a `${env:` without its `}`"))?;
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Err(Unresolved::Malformed(
+                "has a `${env:…}` with a name that no variable has",
+            ));
+        }
+        value.push_str(before);
+        value.push_str(&lookup(name).ok_or_else(|| Unresolved::Missing(name.to_owned()))?);
+        is_secret = true;
+        rest = after;
+    }
+    value.push_str(rest);
+    Ok(if is_secret {
+        Variable::secret(raw.to_owned(), value)
+    } else {
+        Variable::Plain(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str) -> Option<String> {
+        (name == "TOKEN").then(|| "hunter2".to_owned())
+    }
+
+    #[test]
+    fn a_reference_becomes_a_secret_that_is_known_by_what_was_written() {
+        let variable = resolved("Bearer ${env:TOKEN}!", &environment).unwrap();
+        assert_eq!(variable.reveal(), Some("Bearer hunter2!"));
+        assert!(
+            serde_json::to_string(&variable)
+                .unwrap()
+                .contains("Bearer ${env:TOKEN}!")
+        );
+    }
+
+    #[test]
+    fn two_dollars_stand_for_themselves() {
+        let literal = Variable::Plain("${env:TOKEN} ${x} $".to_owned());
+        assert_eq!(resolved("$${env:TOKEN} ${x} $", &environment), Ok(literal));
+    }
+
+    #[test]
+    fn what_is_not_set_or_not_closed_is_not_resolved() {
+        let missing = Err(Unresolved::Missing("NOPE".to_owned()));
+        assert_eq!(resolved("${env:NOPE}", &environment), missing);
+        assert!(matches!(
+            resolved("${env:TOKEN", &environment),
+            Err(Unresolved::Malformed(_))
+        ));
+        assert!(matches!(
+            resolved("${env:a b}", &environment),
+            Err(Unresolved::Malformed(_))
+        ));
+    }
+}

@@ -1,0 +1,250 @@
+//! Plan -> Applied: makes the steps, all at once that do not wait for each other, and keeps the lease meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use boot_time::Instant;
+use tokio::task::JoinSet;
+
+use crate::fault::{Certainty, Fault, FaultKind};
+use crate::names::Address;
+use crate::plan::{Action, Cause, Plan, Step};
+use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
+use crate::state::lease::Held;
+use crate::state::{Deployed, State};
+
+/// At most so many steps at once: Lambda's control plane takes 15 calls a second from an account.
+const AT_ONCE: usize = 12;
+
+/// What a plan is applied with.
+pub struct Tools {
+    /// The world to change.
+    pub cloud: Rc<dyn Cloud>,
+    /// Where the stage lives.
+    pub place: Place,
+    /// Where the code lies, by its SHA-256.
+    pub code: BTreeMap<String, CodeLocation>,
+}
+
+/// What became of a plan.
+#[derive(Debug)]
+pub struct Applied {
+    /// Every step of the plan, in the order in which they ended.
+    pub steps: Vec<Ended>,
+    /// Why the lease was lost, if it was.
+    pub lost: Option<crate::state::Error>,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// What it was to change.
+    pub address: Address,
+    /// How, in a word.
+    pub action: &'static str,
+    /// Why.
+    pub causes: Vec<Cause>,
+    /// How long it took.
+    pub took: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// It failed.
+    Failed(Fault),
+    /// It was not begun, since this step before it was not done.
+    Skipped(Address),
+    /// It was not begun, since the lease was lost.
+    Stopped,
+}
+
+impl Applied {
+    /// The first failure, if there is one.
+    pub fn failure(&self) -> Option<(&Address, &Fault)> {
+        self.steps.iter().find_map(|step| match &step.outcome {
+            Outcome::Failed(fault) => Some((&step.address, fault)),
+            Outcome::Done | Outcome::Skipped(_) | Outcome::Stopped => None,
+        })
+    }
+}
+
+/// Makes all steps of a plan whose lease is held and whose intents are recorded. A step that fails keeps those that wait for
+/// it from beginning; the others go on. The state is kept true with every step that ends, and written with every renewal.
+pub async fn run(
+    plan: &Plan,
+    tools: &Tools,
+    held: &mut Held<'_>,
+    state: &mut State,
+    ended: &mut dyn FnMut(&Ended),
+) -> Applied {
+    let mut waiting: Vec<&Step> = plan.steps.iter().collect();
+    let mut not_done: BTreeSet<Address> = BTreeSet::new();
+    let mut done: BTreeSet<Address> = BTreeSet::new();
+    let mut running: JoinSet<Finished> = JoinSet::new();
+    let mut applied = Applied { steps: Vec::new(), lost: None };
+    loop {
+        for end in pass_over(&mut waiting, &mut not_done, applied.lost.is_some(), state) {
+            ended(&end);
+            applied.steps.push(end);
+        }
+        begin(&mut waiting, &done, &mut running, (tools, held, state));
+        if running.is_empty() {
+            return applied;
+        }
+        tokio::select! {
+            Some(joined) = running.join_next() => {
+                let Ok(finished) = joined else { continue };
+                let end = record(plan, finished, state);
+                match end.outcome {
+                    Outcome::Done => done.insert(end.address.clone()),
+                    Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Stopped => not_done.insert(end.address.clone()),
+                };
+                ended(&end);
+                applied.steps.push(end);
+            }
+            () = held.renewal_due() => match held.renew(state).await {
+                Ok(()) => {}
+                Err(lost @ crate::state::Error::Deposed { .. }) => applied.lost = Some(lost),
+                Err(error) => tracing::warn!(%error, "the lease could not be renewed; trying again"),
+            },
+        }
+    }
+}
+
+/// Takes out the steps that will not be made.
+fn pass_over(
+    waiting: &mut Vec<&Step>,
+    not_done: &mut BTreeSet<Address>,
+    is_lost: bool,
+    state: &mut State,
+) -> Vec<Ended> {
+    let mut passed = Vec::new();
+    // In the order of the plan a step comes behind all that it waits for, so that one pass finds all.
+    waiting.retain(|step| {
+        let blocker = step.after.iter().find(|address| not_done.contains(*address));
+        let outcome = match blocker {
+            _ if is_lost => Outcome::Stopped,
+            Some(address) => Outcome::Skipped(address.clone()),
+            None => return true,
+        };
+        // It was never begun, and is not in doubt.
+        state.in_doubt.remove(&step.address);
+        not_done.insert(step.address.clone());
+        passed.push(end(step, Duration::ZERO, outcome));
+        false
+    });
+    passed
+}
+
+struct Finished {
+    address: Address,
+    took: Duration,
+    made: Result<Option<Outputs>, Fault>,
+}
+
+fn begin(
+    waiting: &mut Vec<&Step>,
+    done: &BTreeSet<Address>,
+    running: &mut JoinSet<Finished>,
+    (tools, held, state): (&Tools, &Held<'_>, &State),
+) {
+    let context = Context {
+        hold: held.hold().clone(),
+        place: tools.place.clone(),
+        outputs: Arc::new(state.outputs()),
+        code: Arc::new(tools.code.clone()),
+    };
+    waiting.retain(|step| {
+        let is_ready = step.after.iter().all(|address| done.contains(address));
+        if !is_ready || running.len() >= AT_ONCE {
+            return true;
+        }
+        let (cloud, context) = (tools.cloud.clone(), context.clone());
+        let (address, action) = (step.address.clone(), step.action.clone());
+        running.spawn_local(async move {
+            let began = Instant::now();
+            tracing::info!(%address, action = action.word(), "step begun");
+            let made = make(cloud.as_ref(), &action, &context).await;
+            Finished { address, took: began.elapsed(), made }
+        });
+        false
+    });
+}
+
+async fn make(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<Option<Outputs>, Fault> {
+    match action {
+        Action::Create(resource) => cloud.create(resource, context).await.map(Some),
+        Action::Update { from: Deployed { resource, outputs }, to } => {
+            let change = Change { from: resource.as_ref(), to, outputs };
+            cloud.update(change, context).await.map(Some)
+        }
+        Action::Delete(Deployed { resource, outputs }) => {
+            cloud.delete(resource.as_ref(), outputs, context).await.map(|()| None)
+        }
+    }
+}
+
+fn record(plan: &Plan, finished: Finished, state: &mut State) -> Ended {
+    let Finished { address, took, made } = finished;
+    let step = plan.steps.iter().find(|step| step.address == address);
+    let outcome = match made {
+        Ok(Some(outputs)) => {
+            let resource = step.and_then(|step| match &step.action {
+                Action::Create(resource) | Action::Update { to: resource, .. } => Some(resource.clone()),
+                Action::Delete(_) => None,
+            });
+            state.record(address.clone(), resource, outputs);
+            Outcome::Done
+        }
+        Ok(None) => {
+            state.forget(&address);
+            Outcome::Done
+        }
+        Err(fault) => {
+            // A step is several calls: only one whose first call was refused has certainly changed nothing.
+            let is_refused = fault.certainty == Certainty::DidNotHappen && is_first_call(&fault, step);
+            if is_refused || fault.kind == FaultKind::Foreign {
+                state.in_doubt.remove(&address);
+            }
+            Outcome::Failed(fault)
+        }
+    };
+    tracing::info!(%address, took_ms = took.as_millis(), outcome = ?outcome, "step ended");
+    match step {
+        Some(step) => end(step, took, outcome),
+        None => Ended { address, action: "update", causes: Vec::new(), took, outcome },
+    }
+}
+
+/// Whether a fault came from the call with which a step begins to make something new.
+fn is_first_call(fault: &Fault, step: Option<&Step>) -> bool {
+    let is_create = step.is_some_and(|step| matches!(step.action, Action::Create(_)));
+    let firsts = [
+        "iam:CreateRole",
+        "lambda:CreateFunction",
+        "apigateway:ImportRestApi",
+        "lambda:AddPermission",
+        "apigateway:CreateDeployment",
+    ];
+    is_create && firsts.contains(&fault.operation)
+}
+
+fn end(step: &Step, took: Duration, outcome: Outcome) -> Ended {
+    Ended {
+        address: step.address.clone(),
+        action: step.action.word(),
+        causes: step.causes.clone(),
+        took,
+        outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests;

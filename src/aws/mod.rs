@@ -1,0 +1,95 @@
+//! The doors to AWS: one set of clients for a Region and a role.
+
+use std::time::Duration;
+
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::hold::CALL_TIMEOUT;
+
+pub mod fault;
+pub mod wait;
+
+/// Where, and as whom, AWS is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Region; where it is missing, that of the environment or the profile.
+    pub region: Option<String>,
+    /// ARN of a role to assume first.
+    pub role: Option<String>,
+}
+
+/// Clients of the services that a stage lives in.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// API Gateway.
+    pub api_gateway: aws_sdk_apigateway::Client,
+    /// STS, to learn which account this is.
+    pub sts: aws_sdk_sts::Client,
+    /// The Region of all of them, if one is configured anywhere.
+    pub region: Option<String>,
+}
+
+impl Clients {
+    /// Opens the clients. No call is made: credentials are looked for with the first one.
+    pub async fn open(access: &Access) -> Self {
+        let shared = configuration(access).await;
+        Self {
+            lambda: aws_sdk_lambda::Client::new(&shared),
+            iam: aws_sdk_iam::Client::new(&shared),
+            api_gateway: aws_sdk_apigateway::Client::new(&shared),
+            sts: aws_sdk_sts::Client::new(&shared),
+            region: shared.region().map(ToString::to_string),
+        }
+    }
+}
+
+/// The SDK's configuration for a Region and a role, from its standard sources.
+pub async fn configuration(access: &Access) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http_client())
+        .timeout_config(timeouts())
+        .retry_config(RetryConfig::standard().with_max_attempts(3).with_max_backoff(Duration::from_secs(3)));
+    if let Ok(name) = AppName::new(concat!("stagewright-", env!("CARGO_PKG_VERSION"))) {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = &access.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let shared = loader.load().await;
+    let Some(role) = &access.role else { return shared };
+    let assumed = AssumeRoleProvider::builder(role).session_name("stagewright").configure(&shared).build().await;
+    shared
+        .into_builder()
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(assumed))
+        .build()
+}
+
+/// Every call ends within [`CALL_TIMEOUT`], its retries included, so that a lease can be known to outlive it.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(4))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(CALL_TIMEOUT)
+        .build()
+}
+
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector =
+            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.build()
+    })
+}

@@ -1,0 +1,93 @@
+//! Waiting for AWS: one loop, with a deadline, that says what it last saw.
+
+use std::time::Duration;
+
+use boot_time::Instant;
+
+use crate::fault::{Certainty, Fault, FaultKind};
+
+/// What one look found.
+pub enum Look<T> {
+    /// It is as it should be.
+    Ready(T),
+    /// Not yet; what was seen instead.
+    NotYet(String),
+}
+
+/// How often to look, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Pause after the first look; each later one is half as long again.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// When to give up.
+    pub patience: Duration,
+}
+
+/// For a function that becomes active or takes an update: usually one or two seconds.
+pub const FUNCTION: Pace =
+    Pace { first: Duration::from_millis(250), longest: Duration::from_secs(2), patience: Duration::from_secs(300) };
+
+/// For a new role that Lambda cannot assume yet: usually 5 to 15 seconds, sometimes over a minute.
+pub const ROLE: Pace =
+    Pace { first: Duration::from_millis(500), longest: Duration::from_secs(2), patience: Duration::from_secs(150) };
+
+/// For an account-wide quota of API Gateway: up to one call in 30 seconds.
+pub const QUOTA: Pace =
+    Pace { first: Duration::from_secs(1), longest: Duration::from_secs(8), patience: Duration::from_secs(600) };
+
+/// Looks until what is waited for has come.
+///
+/// # Errors
+///
+/// The look's own fault, or [`FaultKind::Timeout`] with what was last seen.
+pub async fn until<T, L>(operation: &'static str, target: &str, pace: Pace, mut look: L) -> Result<T, Fault>
+where
+    L: AsyncFnMut() -> Result<Look<T>, Fault>,
+{
+    let began = Instant::now();
+    let mut pause = pace.first;
+    loop {
+        let seen = match look().await? {
+            Look::Ready(found) => return Ok(found),
+            Look::NotYet(seen) => seen,
+        };
+        if began.elapsed() + pause > pace.patience {
+            return Err(Fault {
+                operation,
+                target: target.to_owned(),
+                kind: FaultKind::Timeout,
+                code: String::new(),
+                message: format!("still {seen} after {} s", began.elapsed().as_secs()),
+                certainty: Certainty::MayHaveHappened,
+                request_id: None,
+            });
+        }
+        tracing::info!(operation, target, seen, "waiting");
+        pause_for(pause).await;
+        pause = (pause * 3 / 2).min(pace.longest);
+    }
+}
+
+/// Makes a call again for as long as AWS only says that there were too many of them.
+///
+/// # Errors
+///
+/// The call's own fault, throttling included when it lasts longer than [`QUOTA`] allows.
+pub async fn throttled<T, C>(operation: &'static str, target: &str, mut call: C) -> Result<T, Fault>
+where
+    C: AsyncFnMut() -> Result<T, Fault>,
+{
+    until(operation, target, QUOTA, async || match call().await {
+        Ok(answer) => Ok(Look::Ready(answer)),
+        Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
+        Err(fault) => Err(fault),
+    })
+    .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the loop with a deadline that everybody else waits through")]
+async fn pause_for(pause: Duration) {
+    tokio::time::sleep(pause).await;
+}

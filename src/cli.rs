@@ -1,0 +1,175 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::names::{AppName, StageName};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stagewright",
+    version,
+    about = "Deploys an app as stages on AWS Lambda: each stage its own role, functions and REST API",
+    after_help = "Exit codes: 0 done, 1 AWS or the network failed, 2 what you gave is wrong, 3 the stage is held by somebody \
+                  else, 4 somebody else took the stage over from this run.\n\n\
+                  Start with `stagewright new hello`, then `cd hello` and `stagewright deploy`.",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What every command takes, before or behind its name.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// The folder of the app
+    #[arg(long, global = true, value_name = "DIR", default_value = ".", help_heading = "Everywhere")]
+    pub project_dir: PathBuf,
+    /// Where state is kept: s3://bucket/prefix, or a folder [default: `state` of stagewright.yaml, else a folder of the
+    /// project]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub state: Option<String>,
+    /// Name of the app, where no config file is at hand
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
+    pub app: Option<AppName>,
+    /// How long to wait for a stage that somebody else holds: 90s, 10m; 0 fails at once
+    #[arg(long, global = true, value_name = "DURATION", default_value = "10m", value_parser = duration, help_heading = "Everywhere")]
+    pub wait: Duration,
+    /// How printed URLs look where AWS is an emulator, for example
+    /// http://127.0.0.1:4566/_aws/execute-api/{api}/{stage}/
+    #[arg(long, global = true, value_name = "TEMPLATE", env = "STAGEWRIGHT_URL_TEMPLATE", help_heading = "Everywhere")]
+    pub url_template: Option<String>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// Say what is done, on standard error: -v for what changes, -vv for what is looked at
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    pub verbose: u8,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Everywhere")]
+    pub color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a stage what the app says: package, plan, apply, record
+    Deploy {
+        /// The stage; one that does not exist is made
+        #[command(flatten)]
+        stage: Stage,
+        /// Resolve the versions of dependencies anew, instead of those of the last release
+        #[arg(long)]
+        upgrade: bool,
+    },
+    /// Show what `deploy` would change, and why; touches nothing
+    Plan {
+        /// The stage
+        #[command(flatten)]
+        stage: Stage,
+        /// Resolve the versions of dependencies anew, instead of those of the last release
+        #[arg(long)]
+        upgrade: bool,
+    },
+    /// Remove everything of a stage, from its state alone: needs no code and no build
+    Destroy {
+        /// The stage
+        #[arg(long, value_name = "STAGE")]
+        stage: StageName,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print the URL of a stage, and nothing else
+    Url {
+        /// The stage
+        #[command(flatten)]
+        stage: Stage,
+    },
+    /// List the stages of the app: URL, commit, when, by whom, and who holds them
+    Stages,
+    /// Find what is wrong with config and app, for every stage, without touching AWS
+    Check,
+    /// Make a small app that deploys as it stands
+    New {
+        /// Its name, and its folder's
+        name: AppName,
+        /// What it is made with
+        #[arg(long, value_name = "TEMPLATE", default_value = "chalice")]
+        template: Template,
+    },
+    /// Print the JSON Schema of stagewright.yaml, for editors
+    Schema,
+}
+
+/// Which stage a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct Stage {
+    /// The stage
+    #[arg(long = "stage", value_name = "STAGE", default_value = "dev")]
+    pub name: StageName,
+}
+
+/// What a new app is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Template {
+    /// AWS Chalice: routes as decorated Python functions.
+    Chalice,
+    /// stagewright.yaml: functions of any runtime, routes beside them.
+    Manifest,
+}
+
+/// Reads `90s`, `10m`, `1h 30m`, or a number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| "write it like 90s, 10m or 1h".to_owned())?;
+    Duration::try_from(duration).map_err(|_| "it cannot be negative".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_before_or_behind_the_command() {
+        for line in [["stagewright", "--json", "plan"], ["stagewright", "plan", "--json"]] {
+            assert!(Cli::try_parse_from(line).unwrap().options.json);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_a_number_of_seconds_or_has_its_units() {
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+        assert!(duration("soon").is_err());
+        assert!(duration("-1s").is_err());
+    }
+}

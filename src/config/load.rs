@@ -1,0 +1,286 @@
+//! Reads `stagewright.yaml` of a folder, and finds out who reads its app.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::branches::{Branch, Branches};
+use super::file::{ChaliceEntry, File, StateEntry, StateFields};
+use super::state_url::StateUrl;
+use super::{Config, FILE, FrontEnd, Project, StageConfig, StateConfig};
+use crate::app::manifest::Manifest;
+use crate::app::manifest::limits::{check_region, check_role_arn};
+use crate::app::yaml::{self, Flaws, Place, Placed, Table, Tree};
+use crate::app::{Error, Finding, Severity};
+use crate::names::{AppName, StageName};
+
+/// Reads the project of a folder. Functions and routes are only read, not checked: that is done for a stage, by
+/// [`crate::app::manifest::read::read`], so that a stage can be removed whose app is broken.
+///
+/// # Errors
+///
+/// [`Error::Findings`] with everything that is wrong, [`Error::File`] for a file that cannot be read.
+pub fn load(folder: &Path) -> Result<Project, Error> {
+    let path = folder.join(FILE);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return without_file(folder),
+        Err(source) => return Err(Error::File { path, source }),
+    };
+    let (file, tree): (File, Tree) = yaml::parse(Path::new(FILE), &bytes)?;
+    let mut flaws = Flaws::of(Path::new(FILE));
+    refuse_references(&tree, &mut flaws);
+    let config = config(folder, &file, &mut flaws);
+    let front_end = front_end(folder, file, config.app.as_ref(), &mut flaws);
+    flaws.into_warnings()?;
+    let front_end = front_end.ok_or_else(|| nothing_to_deploy(FILE))?;
+    Ok(Project {
+        folder: folder.to_owned(),
+        config,
+        file: Some(path),
+        front_end,
+    })
+}
+
+fn without_file(folder: &Path) -> Result<Project, Error> {
+    let misnamed = "stagewright.yml";
+    if folder.join(misnamed).exists() {
+        let message = format!("`{misnamed}` is not read: the file is called `{FILE}`");
+        return Err(yaml::one(finding(
+            misnamed,
+            message,
+            Some(format!("rename it to `{FILE}`")),
+        )));
+    }
+    if !is_chalice(folder) {
+        return Err(nothing_to_deploy("."));
+    }
+    Ok(Project {
+        folder: folder.to_owned(),
+        config: Config::default(),
+        file: None,
+        front_end: FrontEnd::Chalice {
+            folder: folder.to_owned(),
+        },
+    })
+}
+
+fn nothing_to_deploy(file: &str) -> Error {
+    let message = "there is no app here: neither `functions` in `stagewright.yaml` nor `.chalice/config.json`";
+    let hint = "make a small one with `stagewright new NAME`, or name the folder with `--project-dir`";
+    yaml::one(finding(file, message.to_owned(), Some(hint.to_owned())))
+}
+
+fn finding(file: &str, message: String, hint: Option<String>) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        file: PathBuf::from(file),
+        place: None,
+        message,
+        hint,
+    }
+}
+
+fn is_chalice(folder: &Path) -> bool {
+    folder.join(".chalice/config.json").is_file()
+}
+
+/// `${env:…}` is a secret, and only environment variables keep secrets.
+fn refuse_references(tree: &Tree, flaws: &mut Flaws) {
+    tree.scalars(&mut |path, place, text| {
+        let is_taken = matches!(
+            path,
+            ["functions", _, "environment", _]
+                | ["stages", _, "environment", _]
+                | ["stages", _, "functions", _, "environment", _]
+        );
+        if !is_taken && text.replace("$${env:", "").contains("${env:") {
+            let key = path.join(".");
+            flaws.error(
+                place,
+                format!("`${{env:…}}` is taken in `environment` only, not in `{key}`"),
+            );
+        }
+    });
+}
+
+fn config(folder: &Path, file: &File, flaws: &mut Flaws) -> Config {
+    Config {
+        app: file.app.as_ref().and_then(|app| parsed(app, flaws)),
+        state: file.state.as_ref().and_then(|state| state_config(folder, state, flaws)),
+        branches: branches(&file.branches, flaws),
+        stages: stages(file, flaws),
+    }
+}
+
+fn parsed<T>(text: &Placed<String>, flaws: &mut Flaws) -> Option<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.value
+        .parse()
+        .map_err(|e: T::Err| flaws.error(text.place, e.to_string()))
+        .ok()
+}
+
+fn state_config(folder: &Path, state: &Placed<StateEntry>, flaws: &mut Flaws) -> Option<StateConfig> {
+    let (url, region, role) = match &state.value {
+        StateEntry::Url(url) => {
+            let url = Placed {
+                value: url.clone(),
+                place: state.place,
+            };
+            (url, None, None)
+        }
+        StateEntry::Fields(StateFields { url, region, role }) => {
+            (url.clone(), checked_region(region, flaws), checked_role(role, flaws))
+        }
+    };
+    let place = url.place;
+    let url = match parsed(&url, flaws)? {
+        StateUrl::Folder(path) => StateUrl::Folder(folder.join(path)),
+        bucket @ StateUrl::Bucket { .. } => bucket,
+    };
+    if matches!(url, StateUrl::Folder(_)) && (region.is_some() || role.is_some()) {
+        flaws.error(
+            place,
+            "a folder has neither `region` nor `role`: they belong to an S3 bucket",
+        );
+    }
+    Some(StateConfig { url, region, role })
+}
+
+fn checked_region(region: &Option<Placed<String>>, flaws: &mut Flaws) -> Option<String> {
+    checked(region.as_ref(), check_region, flaws)
+}
+
+fn checked_role(role: &Option<Placed<String>>, flaws: &mut Flaws) -> Option<String> {
+    checked(role.as_ref(), check_role_arn, flaws)
+}
+
+fn checked(text: Option<&Placed<String>>, check: fn(&str) -> Result<(), String>, flaws: &mut Flaws) -> Option<String> {
+    let text = text?;
+    if let Err(why) = check(&text.value) {
+        flaws.error(text.place, why);
+    }
+    Some(text.value.clone())
+}
+
+fn branches(table: &Table<Placed<String>>, flaws: &mut Flaws) -> Branches {
+    let mut branches = Vec::new();
+    for (pattern, stage) in table.iter() {
+        match Branch::new(&pattern.value, &stage.value) {
+            Ok(branch) => branches.push(branch),
+            Err(e) => flaws.error(pattern.place, e.to_string()),
+        }
+    }
+    Branches::new(branches)
+}
+
+fn stages(file: &File, flaws: &mut Flaws) -> BTreeMap<StageName, StageConfig> {
+    let mut stages = BTreeMap::new();
+    for (key, entry) in file.stages.iter() {
+        let aws = entry.aws.as_ref();
+        let config = StageConfig {
+            region: aws.and_then(|aws| checked_region(&aws.region, flaws)),
+            role: aws.and_then(|aws| checked_role(&aws.role, flaws)),
+        };
+        if let Some(stage) = parsed(key, flaws) {
+            stages.insert(stage, config);
+        }
+    }
+    stages
+}
+
+/// Who reads the app; `None` where there is none, or where it was told already what is wrong.
+fn front_end(folder: &Path, file: File, app: Option<&AppName>, flaws: &mut Flaws) -> Option<FrontEnd> {
+    match &file.chalice {
+        Some(Placed {
+            value: ChaliceEntry::Folder(path),
+            place,
+        }) => {
+            // Without `.` in it, so that paths read well.
+            let chalice: PathBuf = folder.join(path).components().collect();
+            if !is_chalice(&chalice) {
+                flaws.error(*place, format!("there is no `.chalice/config.json` in `{path}`"));
+            }
+            // Functions beside it are left alone: the key says which of both is meant.
+            refuse_manifest_keys(&file, flaws);
+            Some(FrontEnd::Chalice { folder: chalice })
+        }
+        None if is_chalice(folder) => {
+            if let Some(functions) = &file.functions {
+                flaws.error_with(
+                    functions.place,
+                    "there are `functions` here and a Chalice app in `.chalice`, and only one of them is deployed",
+                    Some("say which is meant: `chalice: .` or `chalice: false`".to_owned()),
+                );
+                return None;
+            }
+            refuse_manifest_keys(&file, flaws);
+            Some(FrontEnd::Chalice {
+                folder: folder.to_owned(),
+            })
+        }
+        None
+        | Some(Placed {
+            value: ChaliceEntry::No,
+            ..
+        }) => manifest(folder, file, app, flaws),
+    }
+}
+
+/// Chalice's own files say these, and what is read nowhere must not look as if it were.
+fn refuse_manifest_keys(file: &File, flaws: &mut Flaws) {
+    if file.functions.is_some() {
+        return;
+    }
+    let first = |table: &Table<Placed<String>>| table.iter().next().and_then(|(key, _)| key.place);
+    let mut found: Vec<(&str, Place)> = Vec::new();
+    if !file.routes.is_empty() {
+        found.push(("routes", first(&file.routes)));
+    }
+    found.extend(file.cors.as_ref().map(|cors| ("cors", cors.place)));
+    found.extend(file.api.as_ref().map(|api| ("api", api.place)));
+    for (_, stage) in file.stages.iter() {
+        if !stage.environment.is_empty() {
+            found.push(("environment", first(&stage.environment)));
+        }
+        found.extend(stage.functions.iter().map(|(key, _)| ("functions", key.place)).next());
+    }
+    for (key, place) in found {
+        flaws.error_with(
+            place,
+            format!("`{key}` belongs to `functions` of this file, and this is a Chalice app"),
+            Some("say it in `app.py` and `.chalice/config.json`".to_owned()),
+        );
+    }
+}
+
+fn manifest(folder: &Path, file: File, app: Option<&AppName>, flaws: &mut Flaws) -> Option<FrontEnd> {
+    let functions = file.functions?;
+    if functions.value.is_empty() {
+        flaws.error(functions.place, "`functions` is empty");
+    }
+    if file.app.is_none() {
+        flaws.error_with(
+            Some((1, 1)),
+            "the key `app` is missing",
+            Some("name the app: `app: guestbook`".to_owned()),
+        );
+    }
+    Some(FrontEnd::Manifest(Box::new(Manifest {
+        folder: folder.to_owned(),
+        file: PathBuf::from(FILE),
+        app: app?.clone(),
+        functions: functions.value,
+        routes: file.routes,
+        cors: file.cors,
+        api: file.api.map(|api| api.value).unwrap_or_default(),
+        stages: file.stages,
+    })))
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,0 +1,321 @@
+//! What `stagewright.yaml` may say, and what is told when it says something else.
+
+use super::*;
+
+const APP: &str = "app: guestbook\n";
+const FUNCTIONS: &str = "functions:\n  api: { runtime: python3.13, handler: app.handler, code: src }\n";
+
+fn folder_with(text: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(FILE), text).unwrap();
+    folder
+}
+
+fn make_chalice(folder: &Path) {
+    std::fs::create_dir_all(folder.join(".chalice")).unwrap();
+    std::fs::write(folder.join(".chalice/config.json"), "{}").unwrap();
+}
+
+/// `LINE:COLUMN: message (hint)` of each finding.
+fn told(error: Error) -> Vec<String> {
+    let Error::Findings(findings) = error else {
+        panic!("{error}");
+    };
+    findings.iter().map(line).collect()
+}
+
+fn line(finding: &Finding) -> String {
+    let text = finding.to_string();
+    let text = text.strip_prefix("stagewright.yaml:").unwrap_or(&text);
+    match &finding.hint {
+        Some(hint) => format!("{text} ({hint})"),
+        None => text.to_owned(),
+    }
+}
+
+fn flaws(text: &str) -> Vec<String> {
+    let folder = folder_with(text.as_bytes());
+    told(load(folder.path()).unwrap_err())
+}
+
+fn flaw(text: &str) -> String {
+    let mut flaws = flaws(text);
+    assert_eq!(flaws.len(), 1, "{flaws:?}");
+    flaws.remove(0)
+}
+
+fn read(text: &str) -> Project {
+    let folder = folder_with(text.as_bytes());
+    load(folder.path()).unwrap()
+}
+
+#[test]
+fn the_example_of_the_docs_is_read() {
+    let project = read(
+        r#"
+app: guestbook
+state: s3://acme-deploys/stagewright
+branches: { main: prod, "release/*": "release-{1}" }
+stages:
+  prod:
+    aws: { region: eu-west-1, role: "arn:aws:iam::111111111111:role/deployer" }
+    environment: { LOG_LEVEL: warn }
+    functions: { api: { memory_mib: 1024 } }
+functions:
+  api:
+    runtime: provided.al2023
+    architecture: arm64
+    handler: bootstrap
+    code: target/lambda/api
+    build: cargo lambda build --release
+    memory_mib: 256
+    timeout_s: 30
+    environment: { TABLE: guests, PORT: 8080, DEBUG: true, VERSION: 1.10 }
+    policy:
+      - { actions: ["dynamodb:GetItem"], resources: ["*"] }
+routes:
+  GET /: api
+  POST /guests/{id}: api
+  ANY /files/{proxy+}: api
+cors: true
+"#,
+    );
+    assert_eq!(project.config.app.unwrap().as_str(), "guestbook");
+    assert_eq!(
+        project.config.state.unwrap().url.to_string(),
+        "s3://acme-deploys/stagewright"
+    );
+    let prod = &project.config.stages[&"prod".parse().unwrap()];
+    assert_eq!(prod.region.as_deref(), Some("eu-west-1"));
+    let FrontEnd::Manifest(manifest) = project.front_end else {
+        panic!("not a manifest");
+    };
+    let environment = &manifest.functions.get("api").unwrap().environment;
+    let values: Vec<_> = environment.iter().map(|(_, value)| value.value.as_str()).collect();
+    assert_eq!(values, ["guests", "8080", "true", "1.10"]);
+    let routes: Vec<_> = manifest.routes.names().collect();
+    assert_eq!(routes, ["GET /", "POST /guests/{id}", "ANY /files/{proxy+}"]);
+}
+
+#[test]
+fn an_unknown_key_is_told_with_its_place_and_what_was_meant() {
+    let text = format!("{APP}{}", FUNCTIONS.replace("handler", "handlr"));
+    assert_eq!(
+        flaw(&text),
+        "3:31: unknown key `handlr` in `functions.api` (did you mean `handler`?)"
+    );
+    assert_eq!(
+        flaw(&format!("{APP}{FUNCTIONS}stage: {{}}\n")),
+        "4:1: unknown key `stage` (did you mean `stages`?)"
+    );
+    assert_eq!(
+        flaw(&format!(
+            "{APP}{FUNCTIONS}stages:\n  prod:\n    functions:\n      api: {{ memory: 1 }}\n"
+        )),
+        "7:14: unknown key `memory` in `stages.prod.functions.api` (did you mean `memory_mib`?)"
+    );
+    assert_eq!(
+        flaw(&format!("{APP}{FUNCTIONS}cors:\n  alow_origin: x\n")),
+        "5:3: unknown key `alow_origin` in `cors` (did you mean `allow_origin`?)"
+    );
+}
+
+#[test]
+fn a_wrong_type_is_told_with_its_place() {
+    let with = |line: &str| flaw(&format!("{APP}functions:\n  api:\n    {line}\n"));
+    assert_eq!(
+        with("memory_mib: lots"),
+        "4:17: `functions.api.memory_mib` must be a whole number"
+    );
+    assert_eq!(
+        with("memory_mib: -1"),
+        "4:17: `functions.api.memory_mib` must be a whole number"
+    );
+    assert_eq!(with("runtime: [a]"), "4:14: `functions.api.runtime` must be a text");
+    assert_eq!(
+        with("tracing: yes"),
+        "4:14: `functions.api.tracing` must be `true` or `false`"
+    );
+    assert_eq!(
+        with("environment: [A]"),
+        "4:18: `functions.api.environment` must be a mapping"
+    );
+    assert_eq!(
+        with("architecture: arm46"),
+        "4:19: `functions.api.architecture` cannot be `arm46`, only `x86_64`, `arm64` (did you mean `arm64`?)"
+    );
+    assert_eq!(
+        with("environment: { A: ~ }"),
+        "4:23: `functions.api.environment.A` has no value"
+    );
+    assert_eq!(
+        with("policy: 7"),
+        "4:5: `functions.api.policy` must be a list of statements, or the path of a policy document, not integer `7`"
+    );
+    assert_eq!(flaw("app: [x]\n"), "1:6: `app` must be a text");
+    assert_eq!(flaw("- app\n"), "1:1: the file must be a mapping");
+}
+
+#[test]
+fn a_missing_key_is_told_with_the_function_that_lacks_it() {
+    let with = |function: &str| flaw(&format!("{APP}functions:\n  api:\n{function}"));
+    assert_eq!(
+        with("    handler: app.handler\n    code: src\n"),
+        "5:5: the key `runtime` is missing in `functions.api`"
+    );
+    let nested = "    code: src\n    environment:\n      A: b\n  other:\n    code: src\n";
+    assert_eq!(with(nested), "5:5: the key `runtime` is missing in `functions.api`");
+    assert_eq!(
+        with("    vpc:\n      subnet_ids: []\n"),
+        "5:7: the key `security_group_ids` is missing in `functions.api.vpc`"
+    );
+    assert_eq!(
+        with("    policy:\n      - actions: []\n"),
+        "5:9: the key `resources` is missing in `functions.api.policy`"
+    );
+}
+
+#[test]
+fn a_key_that_stands_twice_is_an_error() {
+    let route = "  GET /: api\n";
+    assert_eq!(
+        flaw(&format!("{APP}{FUNCTIONS}routes:\n{route}{route}")),
+        "6:3: the key `GET /` stands twice in `routes`"
+    );
+    assert_eq!(flaw(&format!("{APP}{APP}")), "2:1: the key `app` stands twice");
+}
+
+#[test]
+fn what_is_not_yaml_is_told_with_its_place() {
+    let told = flaw("app: [guestbook\nfunctions: {}\n");
+    assert!(told.starts_with("2:"), "{told}");
+    assert!(!told.contains('\n') && !told.contains("line"), "{told}");
+    let told = flaw("app: \"guest\n");
+    assert!(!told.contains('\n') && !told.contains("line"), "{told}");
+    let deep = "[".repeat(100_000);
+    assert!(flaw(&format!("app: {deep}")).starts_with("1:"));
+}
+
+#[test]
+fn two_documents_in_the_file_are_refused() {
+    let told = flaw(&format!("{APP}---\n{APP}"));
+    assert_eq!(told, "3:1: the file has more than one document");
+}
+
+#[test]
+fn an_empty_file_is_told_as_such() {
+    for text in ["", "\n\n", "# nothing yet\n---\n"] {
+        assert_eq!(flaw(text), "1:1: the file is empty");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_told_with_the_byte() {
+    let folder = folder_with(b"app: guestbook\nstate: caf\xe9\n");
+    let told = told(load(folder.path()).unwrap_err());
+    assert_eq!(told, ["2:11: the file is not UTF-8: byte 0xe9"]);
+}
+
+#[test]
+fn everything_that_is_wrong_with_names_and_places_is_told_at_once() {
+    let text = format!(
+        "app: guest book\nstate: {{ url: \"s3://Acme\", region: here, role: me }}\n\
+         branches:\n  ma in: prod\n  main: pr od\nstages:\n  pr/od:\n    aws: {{ region: eu, role: deployer }}\n\
+         {FUNCTIONS}"
+    );
+    let told = flaws(&text);
+    let places: Vec<_> = told.iter().filter_map(|line| line.split(": ").next()).collect();
+    let expected = ["1:6", "2:15", "2:36", "2:48", "4:3", "5:3", "7:3", "8:20", "8:30"];
+    assert_eq!(places, expected, "{told:#?}");
+}
+
+#[test]
+fn a_secret_is_taken_in_environment_only() {
+    let text = format!("app: \"${{env:APP}}\"\n{FUNCTIONS}routes:\n  GET /: \"$${{env:X}}\"\n");
+    let told = flaws(&text);
+    assert_eq!(told[0], "1:6: `${env:…}` is taken in `environment` only, not in `app`");
+    assert_eq!(told.len(), 2, "{told:?}");
+    let nested = FUNCTIONS.replace("code: src", "code: src, environment: { T: \"${env:NOT_SET}\" }");
+    read(&format!(
+        "{APP}{nested}stages:\n  prod:\n    environment: {{ T: \"${{env:NOT_SET}}\" }}\n"
+    ));
+}
+
+#[test]
+fn a_folder_for_the_state_is_relative_to_the_project() {
+    let folder = folder_with(format!("{APP}{FUNCTIONS}state: ../state\n").as_bytes());
+    let project = load(folder.path()).unwrap();
+    let url = project.config.state.unwrap().url;
+    assert_eq!(url, StateUrl::Folder(folder.path().join("../state")));
+    let flaw = flaw(&format!("{APP}{FUNCTIONS}state: {{ url: here, region: eu-west-1 }}\n"));
+    assert!(flaw.contains("a folder has neither `region` nor `role`"), "{flaw}");
+}
+
+#[test]
+fn a_chalice_app_needs_no_file_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    make_chalice(folder.path());
+    let project = load(folder.path()).unwrap();
+    assert!(matches!(project.front_end, FrontEnd::Chalice { folder: it } if it == folder.path()));
+    assert!(project.file.is_none());
+}
+
+#[test]
+fn a_folder_without_an_app_is_an_error_that_says_how_to_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = told(load(folder.path()).unwrap_err());
+    assert!(told[0].contains("there is no app here"), "{told:?}");
+    assert!(told[0].contains("stagewright new"), "{told:?}");
+    assert!(flaw(APP).contains("there is no app here"));
+}
+
+#[test]
+fn a_file_with_the_other_ending_is_not_overlooked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stagewright.yml"), APP).unwrap();
+    let told = told(load(folder.path()).unwrap_err());
+    assert!(told[0].contains("rename it to `stagewright.yaml`"), "{told:?}");
+}
+
+#[test]
+fn two_apps_in_one_folder_are_an_error_until_one_is_named() {
+    let folder = folder_with(format!("{APP}{FUNCTIONS}").as_bytes());
+    make_chalice(folder.path());
+    let told = told(load(folder.path()).unwrap_err());
+    assert!(
+        told[0].starts_with("3:3: there are `functions` here and a Chalice app"),
+        "{told:?}"
+    );
+
+    let choose = |line: &str| {
+        std::fs::write(folder.path().join(FILE), format!("{APP}{FUNCTIONS}{line}")).unwrap();
+        load(folder.path()).unwrap().front_end
+    };
+    assert!(matches!(choose("chalice: .\n"), FrontEnd::Chalice { folder: it } if it == folder.path()));
+    assert!(matches!(choose("chalice: false\n"), FrontEnd::Manifest(_)));
+}
+
+#[test]
+fn a_chalice_app_that_is_not_where_it_should_be_is_told() {
+    assert_eq!(
+        flaw(&format!("{APP}chalice: backend\n")),
+        "2:10: there is no `.chalice/config.json` in `backend`"
+    );
+}
+
+#[test]
+fn keys_that_only_a_manifest_has_are_refused_beside_a_chalice_app() {
+    let folder = folder_with(b"routes:\n  GET /: api\nstages:\n  prod: { environment: { A: b } }\n");
+    make_chalice(folder.path());
+    let told = told(load(folder.path()).unwrap_err());
+    assert!(told[0].starts_with("2:3: `routes` belongs to `functions`"), "{told:?}");
+    assert!(
+        told[1].starts_with("4:26: `environment` belongs to `functions`"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_broken_app_can_still_be_loaded_so_that_its_stages_can_be_removed() {
+    read(&format!("{APP}{FUNCTIONS}routes:\n  GO nowhere: nobody\n"));
+}

@@ -1,0 +1,77 @@
+//! `stagewright.yaml`: which project this is, where its state lies, which branch is which stage.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use self::branches::Branches;
+use self::state_url::StateUrl;
+use crate::app::manifest::Manifest;
+use crate::names::{AppName, StageName};
+
+pub mod branches;
+pub mod file;
+pub mod load;
+#[cfg(test)]
+mod manifest_tests;
+pub mod state_url;
+
+/// Name of the file that says how a project is deployed.
+pub const FILE: &str = "stagewright.yaml";
+
+/// A folder with an app, and how it is deployed.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The project's folder.
+    pub folder: PathBuf,
+    /// What `stagewright.yaml` says.
+    pub config: Config,
+    /// The file itself, if there is one.
+    pub file: Option<PathBuf>,
+    /// Who reads the app.
+    pub front_end: FrontEnd,
+}
+
+/// Who reads a project's app.
+#[derive(Debug, Clone)]
+pub enum FrontEnd {
+    /// Chalice's own files do.
+    Chalice {
+        /// The folder that has `.chalice/config.json`.
+        folder: PathBuf,
+    },
+    /// `functions` and `routes` of `stagewright.yaml` do.
+    Manifest(Box<Manifest>),
+}
+
+/// What `stagewright.yaml` says about any project, whoever reads its app.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The app's name; a Chalice project may leave it to Chalice's own config.
+    pub app: Option<AppName>,
+    /// Where the state lies, if not in a folder of the project.
+    pub state: Option<StateConfig>,
+    /// Which branch is which stage.
+    pub branches: Branches,
+    /// The stages that are configured, by name.
+    pub stages: BTreeMap<StageName, StageConfig>,
+}
+
+/// Where the state lies, and how it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateConfig {
+    /// The bucket or folder; a folder stands with the project's folder in front already.
+    pub url: StateUrl,
+    /// Region of the bucket.
+    pub region: Option<String>,
+    /// ARN of the role with which the bucket is reached.
+    pub role: Option<String>,
+}
+
+/// What is configured of one stage, beside its app.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StageConfig {
+    /// Region in which the stage stands.
+    pub region: Option<String>,
+    /// ARN of the role with which it is deployed.
+    pub role: Option<String>,
+}

@@ -1,0 +1,251 @@
+//! Any room's error -> what the user reads: message, causes, hints, exit code. Hints are written here and nowhere else.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::app::{self, Severity};
+use crate::fault::{Certainty, Fault, FaultKind};
+use crate::names::NameError;
+use crate::state;
+
+/// How the program ends: part of its contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// AWS, the store or the network failed.
+    Outside = 1,
+    /// What the user gave is wrong.
+    Input = 2,
+    /// The stage is held by somebody else.
+    Held = 3,
+    /// Somebody else took the stage over from this run.
+    Deposed = 4,
+}
+
+/// What the user reads when something went wrong.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What is wrong, and where; perhaps several lines.
+    pub message: String,
+    /// What stands behind it: a traceback, the output of a command.
+    pub details: Option<String>,
+    /// What to do about it.
+    pub hints: Vec<String>,
+    /// What state things are in now.
+    pub now: Option<String>,
+}
+
+impl Failure {
+    /// A failure of what the user gave.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Input, message: message.into(), details: None, hints: Vec::new(), now: None }
+    }
+
+    /// The same failure with one more hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same failure, saying what state things are in now.
+    #[must_use]
+    pub fn now(mut self, now: impl Into<String>) -> Self {
+        self.now = Some(now.into());
+        self
+    }
+
+    /// As text for people.
+    pub fn text(&self) -> String {
+        let mut text = format!("error: {}", self.message);
+        if let Some(details) = self.details.as_deref().map(str::trim_end).filter(|details| !details.is_empty()) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n\n{details}\n");
+        }
+        if let Some(now) = &self.now {
+            let _ = write!(text, "\nnow: {now}");
+        }
+        for hint in &self.hints {
+            let _ = write!(text, "\nhint: {hint}");
+        }
+        text
+    }
+
+    /// As JSON for programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "message": self.message,
+            "details": self.details,
+            "hints": self.hints,
+            "now": self.now,
+            "exit_code": self.exit as i32,
+        })
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let exit = match fault.kind {
+            FaultKind::Foreign | FaultKind::Region => Exit::Input,
+            FaultKind::LeaseLost => Exit::Deposed,
+            FaultKind::Credentials
+            | FaultKind::Denied
+            | FaultKind::Throttled
+            | FaultKind::Absent
+            | FaultKind::Conflict
+            | FaultKind::Condition
+            | FaultKind::Timeout
+            | FaultKind::Unreachable
+            | FaultKind::Invalid
+            | FaultKind::Other => Exit::Outside,
+        };
+        let hints = hint(&fault).into_iter().collect();
+        Self { exit, message: fault.to_string(), details: None, hints, now: None }
+    }
+}
+
+fn hint(fault: &Fault) -> Option<String> {
+    let is_store = fault.operation.starts_with("s3:");
+    Some(match fault.kind {
+        FaultKind::Credentials => "give AWS credentials that are valid: `AWS_PROFILE`, `AWS_ACCESS_KEY_ID` and \
+             `AWS_SECRET_ACCESS_KEY`, or `aws sso login`; `aws sts get-caller-identity` shows who you are"
+            .to_owned(),
+        FaultKind::Denied if fault.operation.starts_with("file:") => {
+            "make the folder writable, or name another place with `--state`".to_owned()
+        }
+        FaultKind::Denied => {
+            format!("allow `{}` on `{}` for the credentials in use, then run it again", fault.operation, fault.target)
+        }
+        FaultKind::Throttled => "the account makes too many calls: wait a minute, then run it again".to_owned(),
+        FaultKind::Absent if fault.code == "NoSuchBucket" => {
+            "make the bucket (`aws s3 mb`), or correct `state:` in stagewright.yaml".to_owned()
+        }
+        FaultKind::Absent => "something took it out of AWS: run it again, and it is made anew".to_owned(),
+        FaultKind::Foreign => "it may belong to another app, or to a state that was lost: choose another app or stage name; \
+             or, to hand it over, tag it with `stagewright:app`, `stagewright:stage` and `stagewright:store` as docs/state.md \
+             says, and run it again"
+            .to_owned(),
+        FaultKind::Region if is_store => {
+            "the bucket is in another Region: write `state: { url: s3://..., region: ... }` in stagewright.yaml".to_owned()
+        }
+        FaultKind::Region => "set `stages.STAGE.aws.region` in stagewright.yaml, or `AWS_REGION`".to_owned(),
+        FaultKind::Timeout | FaultKind::Unreachable => {
+            "check the network, the Region and `AWS_ENDPOINT_URL`, then run it again: it goes on where it stopped".to_owned()
+        }
+        FaultKind::LeaseLost => "run it again: it looks at what is there first".to_owned(),
+        FaultKind::Conflict | FaultKind::Condition => {
+            "somebody else changes the same thing: wait for them, then run it again".to_owned()
+        }
+        FaultKind::Invalid => return None,
+        FaultKind::Other => match fault.certainty {
+            Certainty::MayHaveHappened => "run it again: it looks at what is there first".to_owned(),
+            Certainty::DidNotHappen => return None,
+        },
+    })
+}
+
+impl From<state::Error> for Failure {
+    fn from(error: state::Error) -> Self {
+        use state::Error;
+        let message = error.to_string();
+        let of = |exit, hint: &str| Self {
+            exit,
+            message: message.clone(),
+            details: None,
+            hints: vec![hint.to_owned()],
+            now: None,
+        };
+        match error {
+            Error::Store(fault) => fault.into(),
+            Error::Damaged { .. } => of(
+                Exit::Input,
+                "nothing was changed; put a former version of the object back (S3 keeps them where versioning is on), or \
+                 the file from your repository",
+            ),
+            Error::Newer { .. } => of(Exit::Input, "install a newer version of stagewright"),
+            Error::Misplaced { .. } => of(Exit::Input, "correct `--state`, `app:` or `--stage`; nothing was changed"),
+            Error::Held { .. } => of(
+                Exit::Held,
+                "wait for it, or give more time with `--wait 30m`; a holder that has died is replaced 30 s after its last sign",
+            ),
+            Error::Deposed { .. } => {
+                of(Exit::Deposed, "run it again: it waits for them, and looks at what is there first")
+            }
+        }
+    }
+}
+
+impl From<app::Error> for Failure {
+    fn from(error: app::Error) -> Self {
+        use app::Error;
+        let message = error.to_string();
+        let of = |details: Option<String>, hints: Vec<String>| Self {
+            exit: Exit::Input,
+            message: message.clone(),
+            details,
+            hints,
+            now: None,
+        };
+        match error {
+            Error::Findings(findings) => {
+                let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+                let lines: Vec<String> = errors.clone().map(ToString::to_string).collect();
+                let mut hints: Vec<String> = errors.filter_map(|finding| finding.hint.clone()).collect();
+                hints.dedup();
+                Self { message: lines.join("\n       "), ..of(None, hints) }
+            }
+            Error::Raised { traceback, .. } => of(Some(traceback), Vec::new()),
+            Error::Command { output, .. } => of(Some(output), Vec::new()),
+            Error::Program { program, .. } if program == "uv" => {
+                of(None, vec!["install uv: `pip install uv`, or https://docs.astral.sh/uv/".to_owned()])
+            }
+            Error::Program { program, .. } => of(None, vec![format!("install `{program}`, and have it on PATH")]),
+            Error::Wheel { output, .. } => of(
+                Some(output),
+                vec!["use a version that has a wheel for this platform, or put the built package into `vendor/`".to_owned()],
+            ),
+            Error::Size { largest, .. } => of(Some(sizes(&largest)), vec!["leave the largest parts out, or move them into a layer; \
+                 with an S3 bucket for `state` a zip may have more than 50 MB"
+                .to_owned()]),
+            Error::File { .. } => of(None, Vec::new()),
+        }
+    }
+}
+
+fn sizes(largest: &[(String, u64)]) -> String {
+    let line = |(name, bytes): &(String, u64)| format!("{:>9.1} MB  {name}", megabytes(*bytes));
+    largest.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+impl From<NameError> for Failure {
+    fn from(error: NameError) -> Self {
+        Self::input(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_that_is_denied_says_which_action_on_what() {
+        let fault = Fault::refused("iam:CreateRole", "shop-prod", FaultKind::Denied, "not authorized".to_owned());
+        let text = Failure::from(fault).text();
+        assert!(text.contains("allow `iam:CreateRole` on `shop-prod`"), "{text}");
+    }
+
+    #[test]
+    fn the_exit_code_tells_whose_turn_it_is() {
+        let exit = |kind| Failure::from(Fault::refused("x:Y", "z", kind, String::new())).exit as i32;
+        assert_eq!(exit(FaultKind::Timeout), 1);
+        assert_eq!(exit(FaultKind::Foreign), 2);
+        assert_eq!(exit(FaultKind::LeaseLost), 4);
+    }
+}

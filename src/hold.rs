@@ -1,0 +1,74 @@
+//! Our hold on a stage: until when we may begin a call that changes it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use boot_time::Instant;
+
+use crate::fault::{Fault, FaultKind};
+
+/// The longest that one mutating call may take, its retries included.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// A hold on a stage, shared between the one who renews the lease and those who call AWS.
+///
+/// It is counted on the boot-time clock, so that a suspended machine does not believe in a lease that ran out meanwhile.
+#[derive(Debug, Clone)]
+pub struct Hold(Arc<Mutex<Option<Instant>>>);
+
+impl Hold {
+    /// A hold that ends at a moment.
+    pub fn until(end: Instant) -> Self {
+        Self(Arc::new(Mutex::new(Some(end))))
+    }
+
+    /// Moves the end to a later moment, unless the hold was lost.
+    pub fn extend(&self, end: Instant) {
+        let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = until.map(|_| end);
+    }
+
+    /// Ends the hold for good: somebody else has the stage.
+    pub fn lose(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether a mutating call that begins now is covered to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::LeaseLost`]: it is not, and must not be made.
+    pub fn cover(&self, operation: &'static str, target: &str) -> Result<(), Fault> {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match until {
+            Some(end) if Instant::now() + CALL_TIMEOUT < end => Ok(()),
+            Some(_) | None => Err(Fault::refused(
+                operation,
+                target,
+                FaultKind::LeaseLost,
+                "our lease on the stage could end before this call does, so that it was not made".to_owned(),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_made_only_where_the_lease_outlives_its_timeout() {
+        let hold = Hold::until(Instant::now() + CALL_TIMEOUT + Duration::from_secs(5));
+        assert!(hold.cover("lambda:CreateFunction", "x").is_ok());
+        hold.extend(Instant::now() + CALL_TIMEOUT);
+        assert_eq!(hold.cover("lambda:CreateFunction", "x").unwrap_err().kind, FaultKind::LeaseLost);
+    }
+
+    #[test]
+    fn a_lost_hold_is_never_extended() {
+        let hold = Hold::until(Instant::now() + CALL_TIMEOUT * 2);
+        hold.lose();
+        hold.extend(Instant::now() + CALL_TIMEOUT * 2);
+        assert!(hold.cover("iam:CreateRole", "x").is_err());
+    }
+}

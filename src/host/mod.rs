@@ -1,0 +1,3 @@
+//! Where we run: so far, a person's shell.
+
+pub mod terminal;

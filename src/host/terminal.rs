@@ -1,0 +1,142 @@
+//! A person's shell: what is printed, what is asked, and who is there.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::cli::Color;
+
+/// A shell, and how to talk to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    form: Form,
+    paint: Paint,
+}
+
+/// What standard output is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people, as it goes.
+    Text,
+    /// For programs: one JSON object at the end. What is for people goes to standard error.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paint {
+    Colours,
+    Plain,
+}
+
+/// A colour, by what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ink {
+    /// Something went well.
+    Good,
+    /// Something failed.
+    Bad,
+    /// Something to be aware of.
+    Careful,
+    /// Something less important.
+    Faint,
+}
+
+impl Terminal {
+    /// A shell with the user's wishes.
+    pub fn new(form: Form, color: Color) -> Self {
+        let is_colourful = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
+        };
+        Self { form, paint: if is_colourful { Paint::Colours } else { Paint::Plain } }
+    }
+
+    /// Prints a line as the work goes on.
+    pub fn progress(&self, ink: Ink, line: &str) {
+        match self.form {
+            Form::Text => out(&format!("{}\n", self.painted(ink, line))),
+            Form::Json => err(&format!("{line}\n")),
+        }
+    }
+
+    /// Prints a result for people; nothing where a program reads.
+    pub fn say(&self, text: &str) {
+        if self.form == Form::Text {
+            out(text);
+        }
+    }
+
+    /// Prints a result for programs; nothing where a person reads.
+    pub fn answer(&self, value: &impl serde::Serialize) {
+        if self.form == Form::Json {
+            out(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()));
+        }
+    }
+
+    /// Prints what must be seen beside the result: warnings, errors, waiting.
+    pub fn note(&self, ink: Ink, text: &str) {
+        err(&format!("{}\n", self.painted(ink, text)));
+    }
+
+    /// Asks for a word to be typed. `None` where nobody is there to be asked.
+    pub fn asks_for(&self, question: &str, word: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        err(question);
+        let mut typed = String::new();
+        io::stdin().lock().read_line(&mut typed).ok()?;
+        Some(typed.trim() == word)
+    }
+
+    fn painted(&self, ink: Ink, text: &str) -> String {
+        let code = match (self.paint, ink) {
+            (Paint::Plain, _) => return text.to_owned(),
+            (Paint::Colours, Ink::Good) => "32",
+            (Paint::Colours, Ink::Bad) => "31",
+            (Paint::Colours, Ink::Careful) => "33",
+            (Paint::Colours, Ink::Faint) => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// Who is there, for other people: `ann@laptop`.
+pub fn who() -> String {
+    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    let machine = variable("HOSTNAME").or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    match machine.as_deref().map(str::trim) {
+        Some(machine) if !machine.is_empty() => format!("{user}@{machine}"),
+        Some(_) | None => user,
+    }
+}
+
+/// The commit that is checked out in a folder, with `-dirty` where the work tree differs; `None` outside a repository.
+pub fn commit(folder: &Path) -> Option<String> {
+    let described = Command::new("git")
+        .args(["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let commit = String::from_utf8(described.stdout).ok()?.trim().to_owned();
+    (described.status.success() && !commit.is_empty()).then_some(commit)
+}
+
+/// One variable of our environment.
+#[expect(clippy::disallowed_methods, reason = "the host is where the environment is read")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A reader that has gone away (`| head`) is no reason to fail in the middle of a deploy.
+fn out(text: &str) {
+    let mut out = io::stdout().lock();
+    let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn err(text: &str) {
+    let _gone = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,174 @@
+//! What is desired and what is deployed -> what to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Action, Cause, Desired, Plan, Step};
+use crate::names::Address;
+use crate::resource::{Outputs, Resource};
+use crate::state::{Deployed, State};
+
+/// The longest that a value is shown.
+const SHOWN: usize = 44;
+
+/// At most so many changed inputs of one resource are told one by one.
+const CAUSES: usize = 12;
+
+/// The changes that make a stage what is desired.
+pub fn diff(desired: &Desired, state: &State) -> Plan {
+    let mut changes: Vec<(Address, Action, Vec<Cause>)> = Vec::new();
+    let mut renewed = BTreeSet::new();
+    for (address, resource) in &desired.resources {
+        let change = match state.deployed.get(address) {
+            None => {
+                renewed.insert(address.clone());
+                Some((Action::Create(resource.clone()), vec![Cause::New]))
+            }
+            Some(deployed) => update(resource, deployed, &renewed),
+        };
+        changes.extend(change.map(|(action, causes)| (address.clone(), action, causes)));
+    }
+    let wanted: BTreeSet<&Address> = desired.resources.iter().map(|(address, _)| address).collect();
+    let unwanted = state.deployed.iter().filter(|(address, _)| !wanted.contains(address));
+    let removed: BTreeMap<&Address, &Deployed> = unwanted.collect();
+    changes.extend(deletes(&removed, &Cause::Removed));
+    Plan { app: state.app.clone(), stage: state.stage.clone(), steps: ordered(changes) }
+}
+
+/// The changes that leave nothing of a stage.
+pub fn destruction(state: &State) -> Plan {
+    let all: BTreeMap<&Address, &Deployed> = state.deployed.iter().collect();
+    let steps = ordered(deletes(&all, &Cause::Destroyed).collect());
+    Plan { app: state.app.clone(), stage: state.stage.clone(), steps }
+}
+
+fn update(to: &Resource, deployed: &Deployed, renewed: &BTreeSet<Address>) -> Option<(Action, Vec<Cause>)> {
+    let mut causes = match &deployed.resource {
+        None => vec![Cause::Unknown],
+        Some(from) if from == to => Vec::new(),
+        Some(from) => changed(from, to),
+    };
+    causes.extend(to.references().into_iter().filter(|address| renewed.contains(address)).map(Cause::Renewed));
+    if causes.is_empty() {
+        return None;
+    }
+    Some((Action::Update { from: deployed.clone(), to: to.clone() }, causes))
+}
+
+/// A resource that goes with another one needs no step of its own.
+fn deletes<'a>(
+    removed: &'a BTreeMap<&Address, &Deployed>,
+    cause: &'a Cause,
+) -> impl Iterator<Item = (Address, Action, Vec<Cause>)> + 'a {
+    let goes_along = |outputs: &Outputs| removed.values().any(|other| outputs.belongs_to(&other.outputs));
+    removed
+        .iter()
+        .filter(move |(_, deployed)| !goes_along(&deployed.outputs))
+        .map(|(address, deployed)| ((*address).clone(), Action::Delete((*deployed).clone()), vec![cause.clone()]))
+}
+
+/// Gives each change what must come before it, and puts deletes last, in an order in which they could be made one by one.
+fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
+    let (deleted, kept): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|(_, action, _)| matches!(action, Action::Delete(_)));
+    let kept_addresses: Vec<Address> = kept.iter().map(|(address, _, _)| address.clone()).collect();
+    let step = |(address, action, causes): (Address, Action, Vec<Cause>), after| Step { address, action, causes, after };
+    let mut steps: Vec<Step> = kept
+        .into_iter()
+        .map(|change| {
+            let after = before(&change.1, &kept_addresses, &change.0);
+            step(change, after)
+        })
+        .collect();
+    let mut deleted = deleted;
+    deleted.sort_by_key(|(_, action, _)| std::cmp::Reverse(rank(action)));
+    let ranks: Vec<(Address, u8)> =
+        deleted.iter().map(|(address, action, _)| (address.clone(), rank(action))).collect();
+    for change in deleted {
+        let own = rank(&change.1);
+        let dependents = ranks.iter().filter(|(_, rank)| *rank > own).map(|(address, _)| address.clone());
+        let after = kept_addresses.iter().cloned().chain(dependents).collect();
+        steps.push(step(change, after));
+    }
+    steps
+}
+
+/// What is made or changed comes after what it refers to; what is served comes last of all, so that no caller meets a
+/// function that is not there yet.
+fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
+    let to = match action {
+        Action::Create(to) | Action::Update { to, .. } => to,
+        Action::Delete(_) => return Vec::new(),
+    };
+    match to {
+        Resource::Deployment(_) => all.iter().filter(|address| *address != own).cloned().collect(),
+        Resource::Role(_) | Resource::Function(_) | Resource::RestApi(_) | Resource::Permission(_) => {
+            to.references().into_iter().filter(|address| all.contains(address)).collect()
+        }
+    }
+}
+
+/// What is removed goes before what it needs: first what is served, then functions, then roles.
+fn rank(action: &Action) -> u8 {
+    let outputs = match action {
+        Action::Create(_) => return 0,
+        Action::Update { from, .. } => &from.outputs,
+        Action::Delete(deployed) => &deployed.outputs,
+    };
+    match outputs {
+        Outputs::Role(_) => 0,
+        Outputs::Function(_) | Outputs::RestApi(_) => 1,
+        Outputs::Permission(_) | Outputs::Deployment(_) => 2,
+    }
+}
+
+fn changed(from: &Resource, to: &Resource) -> Vec<Cause> {
+    let value = |resource: &Resource| serde_json::to_value(resource).unwrap_or_default();
+    let mut causes = Vec::new();
+    compare("", &value(from), &value(to), &mut causes);
+    let more = causes.len().saturating_sub(CAUSES);
+    if more > 0 {
+        causes.truncate(CAUSES);
+        causes.push(Cause::Changed { input: format!("and {more} more"), from: None, to: None });
+    }
+    causes
+}
+
+fn compare(input: &str, from: &Value, to: &Value, causes: &mut Vec<Cause>) {
+    if from == to {
+        return;
+    }
+    if let (Value::Object(before), Value::Object(after)) = (from, to)
+        && !after.contains_key("digest")
+    {
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            let input = if input.is_empty() { key.clone() } else { format!("{input}.{key}") };
+            let field = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or_default();
+            compare(&input, &field(before), &field(after), causes);
+        }
+        return;
+    }
+    causes.push(Cause::Changed { input: input.to_owned(), from: shown(from), to: shown(to) });
+}
+
+/// A value in short. A secret is shown as its reference.
+fn shown(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        Value::Object(secret) if secret.contains_key("digest") => {
+            format!("{} (secret)", secret["reference"].as_str().unwrap_or_default())
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    match text.chars().count() {
+        0..=SHOWN => Some(text),
+        _ => Some(text.chars().take(SHOWN - 1).chain(['…']).collect()),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,232 @@
+//! What a person is told: as text and as JSON.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::apply::{Ended, Outcome as StepOutcome};
+use crate::names::{AppName, StageName, Timestamp};
+use crate::plan::{Cause, Plan};
+use crate::resource::Outputs;
+use crate::state::{Lease, State};
+
+/// How a command ended for a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The stage is as the app says, and was changed for it.
+    Deployed,
+    /// The stage is as the app says, and was so before.
+    Unchanged,
+    /// This is what would be changed.
+    Planned,
+    /// Nothing of the stage is left.
+    Destroyed,
+    /// Something failed.
+    Failed,
+}
+
+/// What became of a stage.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The app.
+    pub app: AppName,
+    /// The stage.
+    pub stage: StageName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Where it is served, in the form in which it can be reached.
+    pub url: Option<String>,
+    /// Number of the release that is deployed now.
+    pub release: Option<u64>,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// What was done, or would be.
+    pub steps: Vec<StepReport>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<serde_json::Value>,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepReport {
+    /// What it changes.
+    pub address: String,
+    /// How, in a word.
+    pub action: &'static str,
+    /// Why.
+    pub causes: Vec<Cause>,
+    /// How long it took, in milliseconds; `null` where it was not made.
+    pub took_ms: Option<u64>,
+    /// `planned`, `done`, `failed`, `skipped`.
+    pub outcome: &'static str,
+}
+
+impl Report {
+    /// A report of a stage as its state says, with no step.
+    pub fn new(state: &State, outcome: Outcome, url: Option<String>) -> Self {
+        Self {
+            app: state.app.clone(),
+            stage: state.stage.clone(),
+            outcome,
+            url,
+            release: state.release.as_ref().map(|release| release.number),
+            commit: state.release.as_ref().and_then(|release| release.commit.clone()),
+            steps: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The same report with steps that were made.
+    #[must_use]
+    pub fn with_ended(mut self, steps: &[Ended]) -> Self {
+        self.steps = steps.iter().map(StepReport::of_ended).collect();
+        self
+    }
+
+    /// The same report with steps that would be made.
+    #[must_use]
+    pub fn with_planned(mut self, plan: &Plan) -> Self {
+        let planned = plan.steps.iter().map(|step| StepReport {
+            address: step.address.to_string(),
+            action: step.action.word(),
+            causes: step.causes.clone(),
+            took_ms: None,
+            outcome: "planned",
+        });
+        self.steps = planned.collect();
+        self
+    }
+}
+
+impl StepReport {
+    fn of_ended(ended: &Ended) -> Self {
+        let (took_ms, outcome) = match ended.outcome {
+            StepOutcome::Done => (Some(millis(ended.took)), "done"),
+            StepOutcome::Failed(_) => (Some(millis(ended.took)), "failed"),
+            StepOutcome::Skipped(_) | StepOutcome::Stopped => (None, "skipped"),
+        };
+        Self {
+            address: ended.address.to_string(),
+            action: ended.action,
+            causes: ended.causes.clone(),
+            took_ms,
+            outcome,
+        }
+    }
+}
+
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A step that has ended, in a line.
+pub fn ended(step: &Ended) -> String {
+    let Ended { address, action, took, .. } = step;
+    match &step.outcome {
+        StepOutcome::Done => {
+            let done = match *action {
+                "create" => "created",
+                "delete" => "deleted",
+                _ => "updated",
+            };
+            format!("{done} {address}  {}", seconds(*took))
+        }
+        StepOutcome::Failed(fault) => format!("could not {action} {address}  {}: {fault}", seconds(*took)),
+        StepOutcome::Skipped(blocker) => format!("did not {action} {address}: it comes after {blocker}"),
+        StepOutcome::Stopped => format!("did not {action} {address}: the stage is not ours any more"),
+    }
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
+
+/// What is deployed, in Chalice's manner: ARNs first, the URL last.
+pub fn deployed(state: &State, url: Option<&str>) -> String {
+    let mut text = "Resources deployed:\n".to_owned();
+    for deployed in state.deployed.values() {
+        if let Outputs::Function(function) = &deployed.outputs {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  - Lambda ARN: {}", function.arn);
+        }
+    }
+    if let Some(url) = url {
+        let _ = writeln!(text, "  - Rest API URL: {url}");
+        let _ = writeln!(text, "{url}");
+    }
+    text
+}
+
+/// A stage in the list of stages.
+#[derive(Debug, Clone, Serialize)]
+pub struct StageReport {
+    /// The stage.
+    pub stage: StageName,
+    /// Whether anything of it exists.
+    pub deployed: bool,
+    /// Where it is served.
+    pub url: Option<String>,
+    /// Number of its release.
+    pub release: Option<u64>,
+    /// The release's commit.
+    pub commit: Option<String>,
+    /// When it was deployed.
+    pub at: Option<Timestamp>,
+    /// Who deployed it.
+    pub by: Option<String>,
+    /// Who holds it.
+    pub lease: Option<Lease>,
+    /// Addresses of what was begun, and its end not recorded.
+    pub in_doubt: Vec<String>,
+}
+
+impl StageReport {
+    /// A stage as its state says.
+    pub fn new(state: &State, url: Option<String>) -> Self {
+        let release = state.release.clone();
+        Self {
+            stage: state.stage.clone(),
+            deployed: !state.deployed.is_empty(),
+            url,
+            release: release.as_ref().map(|release| release.number),
+            commit: release.as_ref().and_then(|release| release.commit.clone()),
+            at: release.as_ref().map(|release| release.at),
+            by: release.map(|release| release.by),
+            lease: state.lease.clone(),
+            in_doubt: state.in_doubt.keys().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn row(&self) -> [String; 6] {
+        let dash = || "-".to_owned();
+        let held = match &self.lease {
+            Some(lease) => format!("held by {} ({})", lease.holder, lease.purpose),
+            None if !self.in_doubt.is_empty() => format!("{} in doubt", self.in_doubt.len()),
+            None => "free".to_owned(),
+        };
+        [
+            self.stage.to_string(),
+            self.url.clone().unwrap_or_else(|| if self.deployed { dash() } else { "(not deployed)".to_owned() }),
+            self.commit.as_ref().map_or_else(dash, |commit| commit.chars().take(9).collect()),
+            self.at.map_or_else(dash, |at| at.to_string()),
+            self.by.clone().unwrap_or_else(dash),
+            held,
+        ]
+    }
+}
+
+/// The list of stages as a table.
+pub fn stages(stages: &[StageReport]) -> String {
+    let head = ["STAGE", "URL", "COMMIT", "DEPLOYED", "BY", "LEASE"].map(ToOwned::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(stages.iter().map(StageReport::row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let line = |row: &[String; 6]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}

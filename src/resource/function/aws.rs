@@ -1,0 +1,432 @@
+//! The calls for functions.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_lambda::config::Builder;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::types::{
+    Architecture as AwsArchitecture, Environment, FunctionCode, LastUpdateStatus, Runtime,
+    State, TracingConfig, TracingMode, VpcConfig,
+};
+use aws_smithy_types::Blob;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::{Function, Outputs, RoleReference};
+use crate::app::{Architecture, Settings, Tracing};
+use crate::aws::wait::{self, Look};
+use crate::aws::{Clients, fault};
+use crate::fault::{Certainty, Fault, FaultKind};
+use crate::resource::{self, CodeLocation, Context, is_ours};
+
+/// Makes a function, or takes over and updates the one of this name that bears our tags.
+pub async fn create(clients: &Clients, function: &Function, context: &Context) -> Result<Outputs, Fault> {
+    match create_new(clients, function, context).await {
+        Ok(()) => {}
+        Err(fault) if fault.kind == FaultKind::Conflict => {
+            return match look(clients, function).await? {
+                Some(_) => update(clients, (None, function), context).await,
+                None => Err(fault),
+            };
+        }
+        Err(fault) => return Err(fault),
+    }
+    settled(clients, &function.name).await?;
+    if let Some(reserved) = function.reserved_concurrency {
+        reserve(clients, &function.name, Some(reserved), context).await?;
+    }
+    Ok(outputs(function, context))
+}
+
+async fn create_new(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "lambda:CreateFunction";
+    let settings = &function.settings;
+    let role = role_arn(&function.role, context)?;
+    let code = zip(function, context).await?;
+    let code = FunctionCode::builder()
+        .set_zip_file(code.inline)
+        .set_s3_bucket(code.bucket)
+        .set_s3_key(code.key)
+        .build();
+    let request = clients
+        .lambda
+        .create_function()
+        .function_name(&function.name)
+        .runtime(Runtime::from(settings.runtime.as_str()))
+        .role(role)
+        .handler(&settings.handler)
+        .code(code)
+        .timeout(signed(settings.timeout_s))
+        .memory_size(signed(settings.memory_mib))
+        .environment(environment(settings)?)
+        .tracing_config(tracing_config(settings))
+        .set_layers(some_of(&settings.layers))
+        .set_vpc_config(settings.vpc.is_some().then(|| vpc(settings)))
+        .architectures(architecture(settings.architecture))
+        .set_tags(Some(function.tags.clone().into_iter().collect()));
+    ready_role(OPERATION, &function.name, async || {
+        context.hold.cover(OPERATION, &function.name)?;
+        let sent = request.clone().customize().config_override(patient()).send().await;
+        sent.map(drop).map_err(|error| fault::of(OPERATION, &function.name, &error))
+    })
+    .await
+}
+
+/// Sets what differs of a function's code, configuration, concurrency and tags; all of it where `from` is not known.
+pub async fn update(
+    clients: &Clients,
+    (from, to): (Option<&Function>, &Function),
+    context: &Context,
+) -> Result<Outputs, Fault> {
+    let differs = |what: fn(&Function, &Function) -> bool| from.is_none_or(|from| what(from, to));
+    if differs(|from, to| from.code != to.code || from.settings.architecture != to.settings.architecture) {
+        update_code(clients, to, context).await?;
+        settled(clients, &to.name).await?;
+    }
+    // Where nothing differs, the role was made anew: Lambda then wants to be told, though its ARN is the same.
+    if differs(|from, to| from.role != to.role || from.settings != to.settings) || from == Some(to) {
+        update_configuration(clients, to, context).await?;
+        settled(clients, &to.name).await?;
+    }
+    if differs(|from, to| from.reserved_concurrency != to.reserved_concurrency) {
+        reserve(clients, &to.name, to.reserved_concurrency, context).await?;
+    }
+    if differs(|from, to| from.tags != to.tags) {
+        retag(clients, from.map(|from| &from.tags), to, context).await?;
+    }
+    Ok(outputs(to, context))
+}
+
+async fn update_code(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "lambda:UpdateFunctionCode";
+    let code = zip(function, context).await?;
+    let request = clients
+        .lambda
+        .update_function_code()
+        .function_name(&function.name)
+        .set_zip_file(code.inline)
+        .set_s3_bucket(code.bucket)
+        .set_s3_key(code.key)
+        .architectures(architecture(function.settings.architecture));
+    ready_function(clients, OPERATION, &function.name, async || {
+        context.hold.cover(OPERATION, &function.name)?;
+        let sent = request.clone().customize().config_override(patient()).send().await;
+        sent.map(drop).map_err(|error| fault::of(OPERATION, &function.name, &error))
+    })
+    .await
+}
+
+async fn update_configuration(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "lambda:UpdateFunctionConfiguration";
+    let settings = &function.settings;
+    let request = clients
+        .lambda
+        .update_function_configuration()
+        .function_name(&function.name)
+        .runtime(Runtime::from(settings.runtime.as_str()))
+        .role(role_arn(&function.role, context)?)
+        .handler(&settings.handler)
+        .timeout(signed(settings.timeout_s))
+        .memory_size(signed(settings.memory_mib))
+        .environment(environment(settings)?)
+        .tracing_config(tracing_config(settings))
+        .set_layers(Some(settings.layers.clone()))
+        .vpc_config(vpc(settings));
+    ready_role(OPERATION, &function.name, async || {
+        ready_function(clients, OPERATION, &function.name, async || {
+            context.hold.cover(OPERATION, &function.name)?;
+            let sent = request.clone().send().await;
+            sent.map(drop).map_err(|error| fault::of(OPERATION, &function.name, &error))
+        })
+        .await
+    })
+    .await
+}
+
+async fn reserve(clients: &Clients, name: &str, reserved: Option<u32>, context: &Context) -> Result<(), Fault> {
+    wait::throttled("lambda:PutFunctionConcurrency", name, async || match reserved {
+        Some(reserved) => {
+            const OPERATION: &str = "lambda:PutFunctionConcurrency";
+            context.hold.cover(OPERATION, name)?;
+            let request = clients.lambda.put_function_concurrency().function_name(name);
+            let sent = request.reserved_concurrent_executions(signed(reserved)).send().await;
+            sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
+        }
+        None => {
+            const OPERATION: &str = "lambda:DeleteFunctionConcurrency";
+            context.hold.cover(OPERATION, name)?;
+            let sent = clients.lambda.delete_function_concurrency().function_name(name).send().await;
+            sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
+        }
+    })
+    .await
+}
+
+async fn retag(
+    clients: &Clients,
+    from: Option<&BTreeMap<String, String>>,
+    to: &Function,
+    context: &Context,
+) -> Result<(), Fault> {
+    let arn = context.place.function_arn(&to.name);
+    let dropped: Vec<String> =
+        from.into_iter().flat_map(BTreeMap::keys).filter(|key| !to.tags.contains_key(*key)).cloned().collect();
+    if !dropped.is_empty() {
+        const OPERATION: &str = "lambda:UntagResource";
+        context.hold.cover(OPERATION, &arn)?;
+        let sent = clients.lambda.untag_resource().resource(&arn).set_tag_keys(Some(dropped)).send().await;
+        sent.map_err(|error| fault::of(OPERATION, &arn, &error))?;
+    }
+    const OPERATION: &str = "lambda:TagResource";
+    context.hold.cover(OPERATION, &arn)?;
+    let tags = to.tags.clone().into_iter().collect();
+    let sent = clients.lambda.tag_resource().resource(&arn).set_tags(Some(tags)).send().await;
+    sent.map(drop).map_err(|error| fault::of(OPERATION, &arn, &error))
+}
+
+/// Removes a function.
+pub async fn delete(clients: &Clients, function: &Outputs, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "lambda:DeleteFunction";
+    let deleted = wait::throttled(OPERATION, &function.arn, async || {
+        ready_function(clients, OPERATION, &function.arn, async || {
+            context.hold.cover(OPERATION, &function.arn)?;
+            let sent = clients.lambda.delete_function().function_name(&function.arn).send().await;
+            sent.map(drop).map_err(|error| fault::of(OPERATION, &function.arn, &error))
+        })
+        .await
+    });
+    match deleted.await {
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
+        deleted => deleted,
+    }
+}
+
+/// Looks for a function by its name.
+///
+/// # Errors
+///
+/// [`FaultKind::Foreign`]: there is one, and it does not bear our tags.
+pub async fn look(clients: &Clients, function: &Function) -> Result<Option<Outputs>, Fault> {
+    const OPERATION: &str = "lambda:GetFunction";
+    let found = match clients.lambda.get_function().function_name(&function.name).send().await {
+        Ok(found) => found,
+        Err(error) => match fault::of(OPERATION, &function.name, &error) {
+            fault if fault.kind == FaultKind::Absent => return Ok(None),
+            fault => return Err(fault),
+        },
+    };
+    let arn = found.configuration.and_then(|configuration| configuration.function_arn).unwrap_or_default();
+    let tags = found.tags.unwrap_or_default().into_iter().collect();
+    if is_ours(&function.tags, &tags) {
+        return Ok(Some(Outputs { arn }));
+    }
+    let message = "a function of this name stands in AWS and does not bear our tags".to_owned();
+    Err(Fault::refused(OPERATION, arn, FaultKind::Foreign, message))
+}
+
+/// Waits until a function is active and its last update has ended.
+async fn settled(clients: &Clients, name: &str) -> Result<(), Fault> {
+    const OPERATION: &str = "lambda:GetFunctionConfiguration";
+    wait::until(OPERATION, name, wait::FUNCTION, async || {
+        let sent = clients.lambda.get_function_configuration().function_name(name).send().await;
+        match sent.map_err(|error| fault::of(OPERATION, name, &error)) {
+            Ok(configuration) => Ok(judge(name, &configuration)?),
+            Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
+            Err(fault) => Err(fault),
+        }
+    })
+    .await
+}
+
+fn judge(name: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<()>, Fault> {
+    let failed = |reason: Option<&str>| {
+        let message = format!("AWS could not set it up: {}", reason.unwrap_or("it does not say why"));
+        Fault {
+            certainty: Certainty::MayHaveHappened,
+            ..Fault::refused("lambda:GetFunctionConfiguration", name, FaultKind::Other, message)
+        }
+    };
+    match (seen.state(), seen.last_update_status()) {
+        (Some(State::Failed), _) => Err(failed(seen.state_reason())),
+        (_, Some(LastUpdateStatus::Failed)) => Err(failed(seen.last_update_status_reason())),
+        (Some(State::Pending), _) => Ok(Look::NotYet("pending".to_owned())),
+        (_, Some(LastUpdateStatus::InProgress)) => Ok(Look::NotYet("being updated".to_owned())),
+        (_, _) => Ok(Look::Ready(())),
+    }
+}
+
+/// Makes a call again while Lambda cannot assume a role that is new, or says that there were too many calls.
+///
+/// Messages by <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html> and experience.
+async fn ready_role<C>(operation: &'static str, name: &str, mut call: C) -> Result<(), Fault>
+where
+    C: AsyncFnMut() -> Result<(), Fault>,
+{
+    wait::until(operation, name, wait::ROLE, async || match call().await {
+        Ok(()) => Ok(Look::Ready(())),
+        Err(fault) if is_about_a_new_role(&fault) => Ok(Look::NotYet("unable to assume its new role".to_owned())),
+        Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
+        Err(fault) => Err(fault),
+    })
+    .await
+}
+
+fn is_about_a_new_role(fault: &Fault) -> bool {
+    let role = |what: &str| fault.message.split_once("role").is_some_and(|(_, rest)| rest.contains(what));
+    fault.code == "InvalidParameterValueException"
+        && (role("cannot be assumed")
+            || role("does not have permissions")
+            || (fault.message.contains("InvalidArnException") && fault.message.contains("valid principal")))
+}
+
+/// Makes a call again while another update of the function is under way.
+async fn ready_function<C>(
+    clients: &Clients,
+    operation: &'static str,
+    name: &str,
+    mut call: C,
+) -> Result<(), Fault>
+where
+    C: AsyncFnMut() -> Result<(), Fault>,
+{
+    wait::until(operation, name, wait::FUNCTION, async || match call().await {
+        Ok(()) => Ok(Look::Ready(())),
+        Err(fault) if fault.code == "ResourceConflictException" => {
+            settled(clients, name).await?;
+            Ok(Look::NotYet("being updated by somebody else".to_owned()))
+        }
+        Err(fault) => Err(fault),
+    })
+    .await
+}
+
+struct Zip {
+    inline: Option<Blob>,
+    bucket: Option<String>,
+    key: Option<String>,
+}
+
+async fn zip(function: &Function, context: &Context) -> Result<Zip, Fault> {
+    match context.code.get(&function.code) {
+        Some(CodeLocation::Bucket { bucket, key }) => {
+            Ok(Zip { inline: None, bucket: Some(bucket.clone()), key: Some(key.clone()) })
+        }
+        Some(CodeLocation::Inline(path)) => {
+            Ok(Zip { inline: Some(read(&function.name, path).await?), bucket: None, key: None })
+        }
+        None => Err(no_code(&function.name, "its zip was not packaged by this run")),
+    }
+}
+
+async fn read(name: &str, path: &Path) -> Result<Blob, Fault> {
+    let bytes = tokio::fs::read(path).await;
+    bytes.map(Blob::new).map_err(|error| no_code(name, &format!("its zip cannot be read: {error}")))
+}
+
+fn no_code(name: &str, message: &str) -> Fault {
+    Fault::refused("lambda:CreateFunction", name, FaultKind::Invalid, message.to_owned())
+}
+
+/// A call that carries a zip takes longer than others.
+fn patient() -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(300))
+        .operation_timeout(Duration::from_secs(300));
+    Builder::new().timeout_config(timeouts.build())
+}
+
+fn role_arn(role: &RoleReference, context: &Context) -> Result<String, Fault> {
+    match role {
+        RoleReference::Given(arn) => Ok(arn.clone()),
+        RoleReference::Managed(address) => match context.outputs.get(address) {
+            Some(resource::Outputs::Role(role)) => Ok(role.arn.clone()),
+            Some(_) | None => {
+                let message = "its ARN is not known, so that no function can run as it".to_owned();
+                Err(Fault::refused("iam:GetRole", address.as_str(), FaultKind::Absent, message))
+            }
+        },
+    }
+}
+
+fn environment(settings: &Settings) -> Result<Environment, Fault> {
+    let mut variables = std::collections::HashMap::new();
+    for (name, variable) in &settings.environment {
+        let Some(value) = variable.reveal() else {
+            let message = format!("the value of the secret variable `{name}` is not known here");
+            return Err(Fault::refused("lambda:UpdateFunctionConfiguration", name, FaultKind::Invalid, message));
+        };
+        variables.insert(name.clone(), value.to_owned());
+    }
+    Ok(Environment::builder().set_variables(Some(variables)).build())
+}
+
+/// Empty lists take a function out of its network.
+fn vpc(settings: &Settings) -> VpcConfig {
+    let (subnets, groups) = match &settings.vpc {
+        Some(vpc) => (vpc.subnet_ids.clone(), vpc.security_group_ids.clone()),
+        None => (Vec::new(), Vec::new()),
+    };
+    VpcConfig::builder().set_subnet_ids(Some(subnets)).set_security_group_ids(Some(groups)).build()
+}
+
+fn tracing_config(settings: &Settings) -> TracingConfig {
+    let mode = match settings.tracing {
+        Tracing::PassThrough => TracingMode::PassThrough,
+        Tracing::Active => TracingMode::Active,
+    };
+    TracingConfig::builder().mode(mode).build()
+}
+
+fn architecture(architecture: Architecture) -> AwsArchitecture {
+    match architecture {
+        Architecture::X86_64 => AwsArchitecture::X8664,
+        Architecture::Arm64 => AwsArchitecture::Arm64,
+    }
+}
+
+fn some_of(layers: &[String]) -> Option<Vec<String>> {
+    (!layers.is_empty()).then(|| layers.to_vec())
+}
+
+fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn outputs(function: &Function, context: &Context) -> Outputs {
+    Outputs { arn: context.place.function_arn(&function.name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: &str, message: &str) -> Fault {
+        let fault = Fault::refused("lambda:CreateFunction", "x", FaultKind::Invalid, message.to_owned());
+        Fault { code: code.to_owned(), ..fault }
+    }
+
+    #[test]
+    fn a_role_that_is_not_assumable_yet_is_waited_for_and_a_wrong_one_is_not() {
+        let code = "InvalidParameterValueException";
+        let waits = |message| is_about_a_new_role(&refusal(code, message));
+        assert!(waits("The role defined for the function cannot be assumed by Lambda."));
+        assert!(waits("The provided execution role does not have permissions to call CreateNetworkInterface on EC2"));
+        assert!(waits("InvalidArnException: does not refer to a valid principal"));
+        assert!(!waits("Uploaded file must be a non-empty zip"));
+        assert!(!is_about_a_new_role(&refusal("ValidationException", "the role cannot be assumed")));
+    }
+
+    #[test]
+    fn a_function_is_ready_when_it_is_active_and_nothing_is_in_progress() {
+        let seen = |state: Option<State>, update: Option<LastUpdateStatus>| {
+            let seen = GetFunctionConfigurationOutput::builder().set_state(state).set_last_update_status(update).build();
+            judge("x", &seen)
+        };
+        assert!(matches!(seen(Some(State::Pending), None), Ok(Look::NotYet(_))));
+        assert!(matches!(seen(Some(State::Active), Some(LastUpdateStatus::InProgress)), Ok(Look::NotYet(_))));
+        assert!(matches!(seen(Some(State::Active), Some(LastUpdateStatus::Successful)), Ok(Look::Ready(()))));
+        assert!(seen(Some(State::Failed), None).is_err());
+        assert!(seen(Some(State::Active), Some(LastUpdateStatus::Failed)).is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! Lambda functions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::Settings;
+use crate::names::Address;
+
+pub mod aws;
+
+/// A Lambda function.
+///
+/// Its name has at most 64 characters:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Its name in AWS.
+    pub name: String,
+    /// SHA-256 of its zip, in hexadecimal digits.
+    pub code: String,
+    /// The role that it runs as.
+    pub role: RoleReference,
+    /// What AWS calls its configuration.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Concurrency reserved for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_concurrency: Option<u32>,
+    /// All tags, ours among them.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The role that a function runs as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleReference {
+    /// One of the stage's own, by its address.
+    Managed(Address),
+    /// One that exists, by its ARN.
+    Given(String),
+}
+
+impl RoleReference {
+    /// The address, if the role is the stage's own.
+    pub fn address(&self) -> Option<Address> {
+        match self {
+            Self::Managed(address) => Some(address.clone()),
+            Self::Given(_) => None,
+        }
+    }
+}
+
+/// What AWS told us about a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// Its ARN, without a version.
+    pub arn: String,
+}

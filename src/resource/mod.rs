@@ -1,0 +1,228 @@
+//! What a stage is made of in AWS: each kind of resource, what AWS told us about it, and the door to change it.
+//!
+//! One folder a kind: `mod.rs` says what we want and its limits, `aws.rs` makes the calls. A new kind is a folder and an
+//! arm in each of the enums here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::hold::Hold;
+use crate::names::{Address, AppName, StageName};
+
+pub mod aws;
+pub mod deployment;
+pub mod function;
+pub mod permission;
+pub mod rest_api;
+pub mod role;
+
+use deployment::Deployment;
+use function::Function;
+use permission::Permission;
+use rest_api::RestApi;
+use role::Role;
+
+/// One thing in AWS that we own, as we want it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Resource {
+    /// An IAM role with its policy.
+    Role(Role),
+    /// A Lambda function.
+    Function(Function),
+    /// An API Gateway REST API and its document.
+    RestApi(RestApi),
+    /// A statement in a function's policy that lets a REST API call it.
+    Permission(Permission),
+    /// An API Gateway stage and the deployment that it serves.
+    Deployment(Deployment),
+}
+
+/// What AWS told us about a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outputs {
+    /// Of a role.
+    Role(role::Outputs),
+    /// Of a function.
+    Function(function::Outputs),
+    /// Of a REST API.
+    RestApi(rest_api::Outputs),
+    /// Of a permission.
+    Permission(permission::Outputs),
+    /// Of a deployment.
+    Deployment(deployment::Outputs),
+}
+
+impl Resource {
+    /// The resources that this one names: where one of them is made anew, this one is applied again.
+    pub fn references(&self) -> Vec<Address> {
+        match self {
+            Self::Role(_) | Self::RestApi(_) => Vec::new(),
+            Self::Function(function) => function.role.address().into_iter().collect(),
+            Self::Permission(permission) => vec![permission.function.clone(), permission.rest_api.clone()],
+            Self::Deployment(deployment) => vec![deployment.rest_api.clone()],
+        }
+    }
+}
+
+impl Outputs {
+    /// Whether this resource goes with another one, when that one is removed.
+    pub fn belongs_to(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Deployment(served), Self::RestApi(api)) => served.rest_api_id == api.id,
+            (Self::Permission(permission), Self::Function(function)) => {
+                function.arn.rsplit(':').next() == Some(permission.function_name.as_str())
+            }
+            (Self::Role(_) | Self::Function(_) | Self::RestApi(_) | Self::Permission(_) | Self::Deployment(_), _) => {
+                false
+            }
+        }
+    }
+}
+
+/// Where a stage lives in AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Account, 12 digits.
+    pub account: String,
+    /// Region: `eu-west-1`.
+    pub region: String,
+    /// AWS's name of the group of Regions: `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+}
+
+impl Place {
+    /// The ARN of a function by its name.
+    pub fn function_arn(&self, name: &str) -> String {
+        let Self { account, region, partition } = self;
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+    }
+
+    /// The domain that AWS's names end in.
+    pub fn dns_suffix(&self) -> &'static str {
+        match self.partition.as_str() {
+            "aws-cn" => "amazonaws.com.cn",
+            _ => "amazonaws.com",
+        }
+    }
+}
+
+/// Whose a resource is: what we write on it, and look for before we touch it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Identity of the state store.
+    pub store: String,
+    /// The app.
+    pub app: AppName,
+    /// The stage.
+    pub stage: StageName,
+}
+
+impl Owner {
+    /// The tags of ours.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("stagewright:app".to_owned(), self.app.to_string()),
+            ("stagewright:stage".to_owned(), self.stage.to_string()),
+            ("stagewright:store".to_owned(), self.store.clone()),
+        ])
+    }
+
+    /// The mark of ours, where AWS has no tags.
+    pub fn mark(&self) -> String {
+        format!("stagewright: {} of {} in {}", self.stage, self.app, self.store)
+    }
+}
+
+/// Whether the tags that stand on a resource are those that we would write, as far as they say whose it is.
+pub fn is_ours(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> bool {
+    wanted.iter().filter(|(key, _)| key.starts_with("stagewright:")).all(|(key, value)| found.get(key) == Some(value))
+}
+
+/// Where a zip lies for Lambda to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodeLocation {
+    /// In a bucket of the function's Region.
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
+    /// In a file, to be sent with the call.
+    Inline(PathBuf),
+}
+
+/// What a mutating call needs beside the resource.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Our hold on the stage.
+    pub hold: Hold,
+    /// Where the stage lives.
+    pub place: Place,
+    /// What is known of the stage's other resources.
+    pub outputs: Arc<BTreeMap<Address, Outputs>>,
+    /// Where the code lies, by its SHA-256.
+    pub code: Arc<BTreeMap<String, CodeLocation>>,
+}
+
+/// A resource that exists, and what shall become of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// As it is, where that is known for sure.
+    pub from: Option<&'a Resource>,
+    /// As it shall be.
+    pub to: &'a Resource,
+    /// What AWS told us about it.
+    pub outputs: &'a Outputs,
+}
+
+/// The world that resources live in.
+#[async_trait(?Send)]
+pub trait Cloud {
+    /// Where we are: asks AWS which account the credentials belong to.
+    async fn place(&self) -> Result<Place, Fault>;
+
+    /// Makes a resource. One that is there already and bears our mark is taken over.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Foreign`](crate::fault::FaultKind::Foreign) where something of this name is not ours.
+    async fn create(&self, resource: &Resource, context: &Context) -> Result<Outputs, Fault>;
+
+    /// Changes a resource.
+    async fn update(&self, change: Change<'_>, context: &Context) -> Result<Outputs, Fault>;
+
+    /// Removes a resource. One that is gone already is a success.
+    async fn delete(&self, resource: Option<&Resource>, outputs: &Outputs, context: &Context) -> Result<(), Fault>;
+
+    /// Looks whether a resource stands, and is ours. Changes nothing.
+    async fn look(&self, resource: &Resource, context: &Context) -> Result<Option<Outputs>, Fault>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bears_other_tags_is_not_ours() {
+        let owner = Owner {
+            store: "s3://b/p".to_owned(),
+            app: "shop".parse().unwrap(),
+            stage: "prod".parse().unwrap(),
+        };
+        let ours = owner.tags();
+        let mut found = ours.clone();
+        found.insert("team".to_owned(), "red".to_owned());
+        assert!(is_ours(&ours, &found));
+        found.insert("stagewright:store".to_owned(), "s3://other/p".to_owned());
+        assert!(!is_ours(&ours, &found));
+        assert!(!is_ours(&ours, &BTreeMap::new()));
+    }
+}

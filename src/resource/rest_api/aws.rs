@@ -1,0 +1,142 @@
+//! The calls for REST APIs.
+
+use aws_sdk_apigateway::config::Builder;
+use aws_sdk_apigateway::types::{Op, PatchOperation, PutMode};
+use aws_smithy_types::Blob;
+use aws_smithy_types::retry::RetryConfig;
+
+use super::{Outputs, RestApi};
+use crate::aws::{Clients, fault, wait};
+use crate::fault::{Fault, FaultKind};
+use crate::resource::Context;
+
+/// Imports the document as a new REST API, or into the one that bears our mark already.
+///
+/// Names are not unique in API Gateway and an import has no token: it is never retried, and one look by our mark
+/// comes before it, so that an API whose record was lost is found again and no second one is made.
+pub async fn create(clients: &Clients, api: &RestApi, context: &Context) -> Result<Outputs, Fault> {
+    if let Some(found) = look(clients, api).await? {
+        return update(clients, (None, api), &found, context).await;
+    }
+    const OPERATION: &str = "apigateway:ImportRestApi";
+    let name = name(api);
+    let imported = wait::throttled(OPERATION, name, async || {
+        context.hold.cover(OPERATION, name)?;
+        let request = clients
+            .api_gateway
+            .import_rest_api()
+            .parameters("endpointConfigurationTypes", &api.endpoint_type)
+            .body(body(api))
+            .customize()
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()));
+        request.send().await.map_err(|error| fault::of(OPERATION, name, &error))
+    })
+    .await?;
+    let outputs = Outputs { id: imported.id.unwrap_or_default() };
+    if let Some(size) = api.minimum_compression_size {
+        patch(clients, &outputs, vec![compression(Some(size))], context).await?;
+    }
+    Ok(outputs)
+}
+
+/// Overwrites the document, and patches what stands beside it.
+pub async fn update(
+    clients: &Clients,
+    (from, to): (Option<&RestApi>, &RestApi),
+    outputs: &Outputs,
+    context: &Context,
+) -> Result<Outputs, Fault> {
+    if from.is_none_or(|from| from.document != to.document) {
+        overwrite(clients, to, outputs, context).await?;
+    }
+    let mut patches = Vec::new();
+    if from.map(|from| from.minimum_compression_size) != Some(to.minimum_compression_size) {
+        patches.push(compression(to.minimum_compression_size));
+    }
+    let endpoint_type = match from {
+        Some(from) => from.endpoint_type.clone(),
+        None => endpoint_type(clients, outputs).await?,
+    };
+    if endpoint_type != to.endpoint_type {
+        let path = format!("/endpointConfiguration/types/{endpoint_type}");
+        patches.push(PatchOperation::builder().op(Op::Replace).path(path).value(&to.endpoint_type).build());
+    }
+    if !patches.is_empty() {
+        patch(clients, outputs, patches, context).await?;
+    }
+    Ok(outputs.clone())
+}
+
+async fn overwrite(clients: &Clients, api: &RestApi, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "apigateway:PutRestApi";
+    wait::throttled(OPERATION, &outputs.id, async || {
+        context.hold.cover(OPERATION, &outputs.id)?;
+        let request =
+            clients.api_gateway.put_rest_api().rest_api_id(&outputs.id).mode(PutMode::Overwrite).body(body(api));
+        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, &outputs.id, &error))
+    })
+    .await
+}
+
+async fn patch(
+    clients: &Clients,
+    outputs: &Outputs,
+    patches: Vec<PatchOperation>,
+    context: &Context,
+) -> Result<(), Fault> {
+    const OPERATION: &str = "apigateway:UpdateRestApi";
+    wait::throttled(OPERATION, &outputs.id, async || {
+        context.hold.cover(OPERATION, &outputs.id)?;
+        let request = clients.api_gateway.update_rest_api().rest_api_id(&outputs.id);
+        let request = request.set_patch_operations(Some(patches.clone()));
+        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, &outputs.id, &error))
+    })
+    .await
+}
+
+/// Without a value compression is turned off.
+fn compression(size: Option<u32>) -> PatchOperation {
+    let value = size.map(|size| size.to_string()).unwrap_or_default();
+    PatchOperation::builder().op(Op::Replace).path("/minimumCompressionSize").value(value).build()
+}
+
+async fn endpoint_type(clients: &Clients, outputs: &Outputs) -> Result<String, Fault> {
+    const OPERATION: &str = "apigateway:GetRestApi";
+    let found = clients.api_gateway.get_rest_api().rest_api_id(&outputs.id).send().await;
+    let found = found.map_err(|error| fault::of(OPERATION, &outputs.id, &error))?;
+    let types = found.endpoint_configuration.and_then(|configuration| configuration.types).unwrap_or_default();
+    Ok(types.first().map_or("EDGE", |kind| kind.as_str()).to_owned())
+}
+
+/// Removes a REST API, with all that it serves.
+pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "apigateway:DeleteRestApi";
+    let deleted = wait::throttled(OPERATION, &outputs.id, async || {
+        context.hold.cover(OPERATION, &outputs.id)?;
+        let sent = clients.api_gateway.delete_rest_api().rest_api_id(&outputs.id).send().await;
+        sent.map(drop).map_err(|error| fault::of(OPERATION, &outputs.id, &error))
+    });
+    match deleted.await {
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
+        deleted => deleted,
+    }
+}
+
+/// Looks for the REST API that bears our mark, on all pages.
+pub async fn look(clients: &Clients, api: &RestApi) -> Result<Option<Outputs>, Fault> {
+    const OPERATION: &str = "apigateway:GetRestApis";
+    let found = wait::throttled(OPERATION, name(api), async || {
+        let apis = clients.api_gateway.get_rest_apis().limit(500).into_paginator().items().send().try_collect().await;
+        apis.map_err(|error| fault::of(OPERATION, name(api), &error))
+    });
+    let ours = found.await?.into_iter().find(|found| found.description.as_deref() == Some(api.mark()));
+    Ok(ours.and_then(|found| found.id).map(|id| Outputs { id }))
+}
+
+fn body(api: &RestApi) -> Blob {
+    Blob::new(api.document.to_string())
+}
+
+fn name(api: &RestApi) -> &str {
+    api.document["info"]["title"].as_str().unwrap_or("rest_api")
+}

@@ -1,0 +1,149 @@
+//! The calls for roles.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::Tag;
+
+use super::{Outputs, Role, trust_policy};
+use crate::aws::{Clients, fault, wait};
+use crate::fault::{Fault, FaultKind};
+use crate::resource::{Context, is_ours};
+
+/// Makes a role, or takes over the one of this name that bears our tags, and sets its policy.
+pub async fn create(clients: &Clients, role: &Role, context: &Context) -> Result<Outputs, Fault> {
+    const OPERATION: &str = "iam:CreateRole";
+    context.hold.cover(OPERATION, &role.name)?;
+    let request = clients
+        .iam
+        .create_role()
+        .role_name(&role.name)
+        .assume_role_policy_document(trust_policy().to_string())
+        .set_tags(Some(tags(&role.tags)));
+    let outputs = match request.send().await {
+        Ok(answer) => {
+            let arn = answer.role().map(|made| made.arn().to_owned()).unwrap_or_default();
+            Outputs { arn, name: role.name.clone() }
+        }
+        Err(error) => match fault::of(OPERATION, &role.name, &error) {
+            taken if taken.kind == FaultKind::Conflict => look(clients, role).await?.ok_or(taken)?,
+            fault => return Err(fault),
+        },
+    };
+    put_policy(clients, role, context).await?;
+    Ok(outputs)
+}
+
+/// Sets what differs of a role's policy and tags.
+pub async fn update(
+    clients: &Clients,
+    (from, to): (Option<&Role>, &Role),
+    outputs: &Outputs,
+    context: &Context,
+) -> Result<Outputs, Fault> {
+    if from.is_none_or(|from| from.policy != to.policy) {
+        put_policy(clients, to, context).await?;
+    }
+    if from.is_none_or(|from| from.tags != to.tags) {
+        const OPERATION: &str = "iam:TagRole";
+        context.hold.cover(OPERATION, &to.name)?;
+        let sent = clients.iam.tag_role().role_name(&to.name).set_tags(Some(tags(&to.tags))).send().await;
+        sent.map_err(|error| fault::of(OPERATION, &to.name, &error))?;
+    }
+    Ok(outputs.clone())
+}
+
+async fn put_policy(clients: &Clients, role: &Role, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "iam:PutRolePolicy";
+    context.hold.cover(OPERATION, &role.name)?;
+    let document = serde_json::to_string_pretty(&role.policy).unwrap_or_default();
+    let request =
+        clients.iam.put_role_policy().role_name(&role.name).policy_name(&role.name).policy_document(document);
+    request.send().await.map_err(|error| fault::of(OPERATION, &role.name, &error))?;
+    Ok(())
+}
+
+/// Removes a role with its policies. Policies that others gave it are taken off only where they keep it from going.
+pub async fn delete(clients: &Clients, role: &Outputs, context: &Context) -> Result<(), Fault> {
+    delete_policy(clients, &role.name, &role.name, context).await?;
+    match delete_role(clients, &role.name, context).await {
+        Err(fault) if fault.kind == FaultKind::Conflict => {
+            strip(clients, &role.name, context).await?;
+            delete_role(clients, &role.name, context).await
+        }
+        settled => settled,
+    }
+}
+
+async fn delete_role(clients: &Clients, name: &str, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "iam:DeleteRole";
+    context.hold.cover(OPERATION, name)?;
+    let sent = clients.iam.delete_role().role_name(name).send().await;
+    gone_is_done(sent.map(drop).map_err(|error| match error.as_service_error() {
+        Some(refusal) if refusal.is_delete_conflict_exception() => {
+            Fault { kind: FaultKind::Conflict, ..fault::of(OPERATION, name, &error) }
+        }
+        Some(_) | None => fault::of(OPERATION, name, &error),
+    }))
+}
+
+async fn delete_policy(clients: &Clients, role: &str, policy: &str, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "iam:DeleteRolePolicy";
+    context.hold.cover(OPERATION, role)?;
+    let sent = clients.iam.delete_role_policy().role_name(role).policy_name(policy).send().await;
+    gone_is_done(sent.map(drop).map_err(|error| fault::of(OPERATION, role, &error)))
+}
+
+/// Takes every policy off a role.
+async fn strip(clients: &Clients, role: &str, context: &Context) -> Result<(), Fault> {
+    let inline = clients.iam.list_role_policies().role_name(role).into_paginator().items().send().try_collect();
+    let inline = inline.await.map_err(|error| fault::of("iam:ListRolePolicies", role, &error))?;
+    for policy in inline {
+        delete_policy(clients, role, &policy, context).await?;
+    }
+    let attached = clients.iam.list_attached_role_policies().role_name(role);
+    let attached = attached.into_paginator().items().send().try_collect().await;
+    for policy in attached.map_err(|error| fault::of("iam:ListAttachedRolePolicies", role, &error))? {
+        const OPERATION: &str = "iam:DetachRolePolicy";
+        context.hold.cover(OPERATION, role)?;
+        let sent = clients.iam.detach_role_policy().role_name(role).set_policy_arn(policy.policy_arn).send().await;
+        gone_is_done(sent.map(drop).map_err(|error| fault::of(OPERATION, role, &error)))?;
+    }
+    Ok(())
+}
+
+/// Looks for a role by its name.
+///
+/// # Errors
+///
+/// [`FaultKind::Foreign`]: there is one, and it does not bear our tags.
+pub async fn look(clients: &Clients, role: &Role) -> Result<Option<Outputs>, Fault> {
+    const OPERATION: &str = "iam:GetRole";
+    let found = wait::throttled(OPERATION, &role.name, async || {
+        match clients.iam.get_role().role_name(&role.name).send().await {
+            Ok(answer) => Ok(answer.role),
+            Err(error) => match fault::of(OPERATION, &role.name, &error) {
+                fault if fault.kind == FaultKind::Absent => Ok(None),
+                fault => Err(fault),
+            },
+        }
+    });
+    let Some(found) = found.await? else { return Ok(None) };
+    let tags = found.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    if is_ours(&role.tags, &tags) {
+        return Ok(Some(Outputs { arn: found.arn, name: role.name.clone() }));
+    }
+    let message = "a role of this name stands in AWS and does not bear our tags".to_owned();
+    Err(Fault::refused(OPERATION, found.arn, FaultKind::Foreign, message))
+}
+
+fn gone_is_done(sent: Result<(), Fault>) -> Result<(), Fault> {
+    match sent {
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
+        sent => sent,
+    }
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build().ok();
+    tags.iter().filter_map(tag).collect()
+}

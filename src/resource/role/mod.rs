@@ -1,0 +1,43 @@
+//! IAM roles: what functions run as.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub mod aws;
+
+/// A role that Lambda may assume, with one inline policy of the same name.
+///
+/// Its name has at most 64 characters: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// Its name in AWS, and its policy's.
+    pub name: String,
+    /// The inline policy document.
+    pub policy: Value,
+    /// All tags, ours among them.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What AWS told us about a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name in AWS.
+    pub name: String,
+}
+
+/// Who may assume every role that we make: Lambda, with the empty `Sid` that Chalice gives it.
+pub fn trust_policy() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "",
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }],
+    })
+}

@@ -1,0 +1,109 @@
+//! `destroy`: nothing of a stage is left. Everything that it needs stands in the stage's state.
+
+use super::deploy::{check_account, failure, free, record, settle, tell};
+use super::{Session, recorded};
+use crate::apply::{self, Tools};
+use crate::error::Failure;
+use crate::host::terminal::{self, Ink};
+use crate::names::{AppName, StageName};
+use crate::plan::diff;
+use crate::report::{Outcome, Report};
+use crate::state::State;
+use crate::state::lease::{self, Holder, Seen};
+use crate::state::store::Store;
+
+/// Removes everything of a stage.
+///
+/// # Errors
+///
+/// Nobody said yes, the stage is held or lost, or a step failed.
+pub async fn destroy(session: &Session<'_>, stage: &StageName, yes: bool) -> Result<(), Failure> {
+    let (app, store) = recorded(session).await?;
+    if !yes {
+        confirm(session, (&app, stage), store.as_ref()).await?;
+    }
+    loop {
+        let seen = free(session, store.as_ref(), (&app, stage)).await?;
+        if let Some(ended) = attempt(session, store.as_ref(), seen).await? {
+            return ended;
+        }
+    }
+}
+
+async fn confirm(session: &Session<'_>, (app, stage): (&AppName, &StageName), store: &dyn Store) -> Result<(), Failure> {
+    let state = lease::read(store, Some(app), stage).await?.map(|seen| seen.state);
+    let count = state.map_or(0, |state| state.deployed.len());
+    let question =
+        format!("This removes all {count} resources of stage `{stage}` of app `{app}`.\nType the stage's name to go on: ");
+    match session.host.asks_for(&question, stage.as_str()) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::input("that is not the stage's name").now("nothing was changed")),
+        None => Err(Failure::input(format!("`destroy` of stage `{stage}` was not confirmed"))
+            .hint("give `--yes` where nobody can be asked")
+            .now("nothing was changed")),
+    }
+}
+
+/// Destroys once. `None` where somebody else changed the stage's state meanwhile.
+async fn attempt(
+    session: &Session<'_>,
+    store: &dyn Store,
+    mut seen: Seen,
+) -> Result<Option<Result<(), Failure>>, Failure> {
+    let stage = seen.state.stage.clone();
+    if seen.state.deployed.is_empty() && seen.state.in_doubt.is_empty() && seen.state.lease.is_none() {
+        session.host.say(&format!("Stage `{stage}` of app `{}` is not deployed: nothing to remove.\n", seen.state.app));
+        session.host.answer(&Report::new(&seen.state, Outcome::Unchanged, None));
+        return Ok(Some(Ok(())));
+    }
+    let project = session.project().ok();
+    let cloud = session.cloud(project.as_ref(), &stage, &seen.state).await?;
+    let is_doubtful = seen.state.lease.is_some() || !seen.state.in_doubt.is_empty();
+    let place = match &seen.state.place {
+        Some(place) => {
+            check_account(&stage, cloud.as_ref(), &seen.state).await?;
+            place.clone()
+        }
+        None => cloud.place().await?,
+    };
+    if !is_doubtful {
+        seen.state.in_doubt = diff::destruction(&seen.state).doubts();
+    }
+    let holder = Holder { mark: lease::new_mark(), name: terminal::who(), purpose: "destroy", since: session.now };
+    let Some(mut held) = lease::take(store, &mut seen, &holder).await? else { return Ok(None) };
+    let mut state = seen.state;
+    if is_doubtful {
+        settle(session, (&stage, cloud.as_ref()), &mut held, &mut state).await?;
+        state.in_doubt = diff::destruction(&state).doubts();
+        held.renew(&mut state).await?;
+    }
+    let plan = diff::destruction(&state);
+    let tools = Tools { cloud, place, code: Default::default() };
+    let applied = apply::run(&plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    let failure = match (applied.lost, failure(&applied.steps, &stage, "destroy")) {
+        (Some(lost), _) => Some(Failure::from(lost)),
+        (None, failed) => {
+            if failed.is_none() {
+                forget(&mut state);
+            }
+            record(held, &mut state, &stage).await?;
+            failed
+        }
+    };
+    let outcome = if failure.is_some() { Outcome::Failed } else { Outcome::Destroyed };
+    let mut report = Report::new(&state, outcome, None).with_ended(&applied.steps);
+    report.error = failure.as_ref().map(Failure::json);
+    session.host.answer(&report);
+    if failure.is_none() {
+        session.host.progress(Ink::Good, &format!("Stage `{stage}` of app `{}` is gone.", state.app));
+    }
+    Ok(Some(failure.map_or(Ok(()), Err)))
+}
+
+/// A destroyed stage keeps its object and its generation, and may come back in another place.
+fn forget(state: &mut State) {
+    state.place = None;
+    state.role = None;
+    state.release = None;
+    state.attempted = None;
+}

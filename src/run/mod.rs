@@ -1,0 +1,210 @@
+//! The story: one function a command, told from what the user asked to what the user is told.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use crate::app::new;
+use crate::app::python::Uv;
+use crate::aws::Access;
+use crate::cli::{Options, Template};
+use crate::config::state_url::StateUrl;
+use crate::config::{Project, file, load};
+use crate::error::Failure;
+use crate::host::terminal::{Ink, Terminal};
+use crate::names::{AppName, StageName, Timestamp};
+use crate::report::{self, StageReport};
+use crate::resource::Cloud;
+use crate::state::store::Store;
+use crate::state::{State, lease};
+
+pub mod check;
+pub mod deploy;
+pub mod destroy;
+
+/// Something that is opened without a call, but not at once.
+pub type Opened<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Opens the store of one app.
+pub type OpenStore = fn(StateUrl, Access, AppName) -> Opened<Box<dyn Store>>;
+
+/// Opens the cloud of one stage.
+pub type OpenCloud = fn(Access) -> Opened<Rc<dyn Cloud>>;
+
+/// What every command has at hand.
+pub struct Session<'a> {
+    /// What the user wishes.
+    pub options: &'a Options,
+    /// Whom we talk to.
+    pub host: &'a Terminal,
+    /// When the run began.
+    pub now: Timestamp,
+    /// Our environment.
+    pub environment: BTreeMap<String, String>,
+    /// How a store is opened.
+    pub open_store: OpenStore,
+    /// How a cloud is opened.
+    pub open_cloud: OpenCloud,
+}
+
+impl Session<'_> {
+    fn project(&self) -> Result<Project, Failure> {
+        Ok(load::load(&self.options.project_dir)?)
+    }
+
+    /// The store of an app: where `--state` says, or the config, or else a folder of the project.
+    async fn store(&self, project: Option<&Project>, app: &AppName) -> Result<Box<dyn Store>, Failure> {
+        let configured = project.and_then(|project| project.config.state.as_ref());
+        let place = match (&self.options.state, configured) {
+            (Some(place), _) => place.parse().map_err(|error| Failure::input(format!("--state: {error}")))?,
+            (None, Some(configured)) => configured.url.clone(),
+            (None, None) => StateUrl::Folder(match project {
+                Some(project) => project.state_folder(),
+                None => config_free_folder(&self.options.project_dir),
+            }),
+        };
+        let access = match configured {
+            Some(configured) => Access { region: configured.region.clone(), role: configured.role.clone() },
+            None => Access::default(),
+        };
+        Ok((self.open_store)(place, access, app.clone()).await)
+    }
+
+    /// How a stage's account is reached: as the config says, else as the stage's own state does.
+    async fn cloud(&self, project: Option<&Project>, stage: &StageName, state: &State) -> Result<Rc<dyn Cloud>, Failure> {
+        let configured = project.and_then(|project| project.config.stages.get(stage)).cloned().unwrap_or_default();
+        let recorded = state.place.as_ref().map(|place| place.region.clone());
+        let role = configured.role.or_else(|| state.role.clone());
+        let asked = Access { region: configured.region, role: role.clone() };
+        let cloud = (self.open_cloud)(asked).await;
+        match (cloud.region(), recorded) {
+            (None, Some(region)) => Ok((self.open_cloud)(Access { region: Some(region), role }).await),
+            (Some(here), Some(there)) if here != there => Err(elsewhere(stage, "Region", &there, &here)),
+            (_, _) => Ok(cloud),
+        }
+    }
+
+    fn uv(&self) -> Uv {
+        let variable = |name: &str| self.environment.get(name).map(PathBuf::from);
+        let home = variable("HOME").map(|home| home.join(".cache"));
+        let cache = variable("XDG_CACHE_HOME").or(home).unwrap_or_else(std::env::temp_dir);
+        Uv { cache: cache.join("stagewright"), environment: self.environment.clone() }
+    }
+
+    /// A URL in the form in which it can be reached.
+    fn url(&self, state: &State) -> Option<String> {
+        let served = state.served()?;
+        Some(match &self.options.url_template {
+            Some(template) => template.replace("{api}", &served.rest_api_id).replace("{stage}", &served.stage_name),
+            None => served.url.clone(),
+        })
+    }
+
+    fn warn(&self, findings: &[crate::app::Finding]) {
+        for finding in findings {
+            self.host.note(Ink::Careful, &format!("warning: {finding}"));
+            if let Some(hint) = &finding.hint {
+                self.host.note(Ink::Careful, &format!("hint: {hint}"));
+            }
+        }
+    }
+}
+
+/// A stage that stands in another account or Region than we are in: its ids would lie.
+fn elsewhere(stage: &StageName, what: &str, there: &str, here: &str) -> Failure {
+    Failure::input(format!("stage `{stage}` stands in {what} `{there}`, and this run is in `{here}`"))
+        .hint(format!("use credentials and a Region of `{there}`, or another stage name"))
+        .now("nothing was changed")
+}
+
+/// Where a folder of states is looked for without a config file.
+fn config_free_folder(project: &std::path::Path) -> PathBuf {
+    let of_chalice = project.join(".chalice/deployed");
+    if of_chalice.is_dir() { of_chalice } else { project.join(".stagewright/deployed") }
+}
+
+/// Prints the URL of a stage.
+///
+/// # Errors
+///
+/// The stage is not deployed, or its state cannot be read.
+pub async fn url(session: &Session<'_>, stage: &StageName) -> Result<(), Failure> {
+    let (app, store) = recorded(session).await?;
+    let state = lease::read(store.as_ref(), Some(&app), stage).await?.map(|seen| seen.state);
+    match state.as_ref().and_then(|state| session.url(state)) {
+        Some(url) => {
+            session.host.say(&format!("{url}\n"));
+            session.host.answer(&serde_json::json!({"app": app, "stage": stage, "url": url}));
+            Ok(())
+        }
+        None => {
+            let what = if state.is_some_and(|state| !state.deployed.is_empty()) { "has no URL" } else { "is not deployed" };
+            Err(Failure::input(format!("stage `{stage}` of app `{app}` {what}"))
+                .hint(format!("`stagewright deploy --stage {stage}` deploys it; `stagewright stages` lists what is")))
+        }
+    }
+}
+
+/// Lists the stages of the app.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn stages(session: &Session<'_>) -> Result<(), Failure> {
+    let (app, store) = recorded(session).await?;
+    let mut rows = Vec::new();
+    for stage in store.stages().await.map_err(Failure::from)? {
+        if let Some(seen) = lease::read(store.as_ref(), Some(&app), &stage).await? {
+            rows.push(StageReport::new(&seen.state, session.url(&seen.state)));
+        }
+    }
+    session.host.answer(&serde_json::json!({"app": app, "stages": rows}));
+    session.host.say(&match rows.as_slice() {
+        [] => format!("No stage of app `{app}` is recorded. `stagewright deploy` makes one.\n"),
+        rows => report::stages(rows),
+    });
+    Ok(())
+}
+
+/// The app and its store, for commands that need no code: from flags where there is no config.
+async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Failure> {
+    let project = match &session.options.app {
+        Some(_) => session.project().ok(),
+        None => Some(session.project().map_err(|failure| failure.hint("without a config, say which app: `--app NAME`"))?),
+    };
+    let app = match (&session.options.app, &project) {
+        (Some(app), _) => app.clone(),
+        (None, Some(project)) => project.app_name()?,
+        (None, None) => return Err(Failure::input("no app is named").hint("`--app NAME`")),
+    };
+    let store = session.store(project.as_ref(), &app).await?;
+    Ok((app, store))
+}
+
+/// Makes a small app.
+///
+/// # Errors
+///
+/// The folder is there already and not empty, or cannot be written.
+pub fn new(session: &Session<'_>, name: &AppName, template: Template) -> Result<(), Failure> {
+    let folder = session.options.project_dir.join(name.as_str());
+    let template = match template {
+        Template::Chalice => new::Template::Chalice,
+        Template::Manifest => new::Template::Manifest,
+    };
+    let files = new::create(&folder, name, template)?;
+    session.host.answer(&serde_json::json!({"app": name, "folder": folder, "files": files}));
+    for file in &files {
+        session.host.say(&format!("  {}\n", file.display()));
+    }
+    session.host.say(&format!("\nMade `{name}`. Next:\n\n  cd {}\n  stagewright deploy\n", folder.display()));
+    Ok(())
+}
+
+/// Prints the JSON Schema of `stagewright.yaml`.
+pub fn schema(session: &Session<'_>) {
+    let schema = file::schema();
+    session.host.answer(&schema);
+    session.host.say(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
+}

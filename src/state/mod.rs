@@ -1,0 +1,212 @@
+//! What is known of one stage: the document that is kept in the store, one object a stage.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::python::Pins;
+use crate::fault::Fault;
+use crate::names::{Address, AppName, StageName, Timestamp};
+use crate::resource::{Outputs, Place, Resource};
+
+pub mod chalice;
+pub mod directory;
+pub mod lease;
+pub mod recover;
+pub mod s3;
+pub mod store;
+
+/// The only format there is so far.
+pub const FORMAT: u32 = 1;
+
+/// The document of one stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Format of the document.
+    pub format: u32,
+    /// The app.
+    pub app: AppName,
+    /// The stage.
+    pub stage: StageName,
+    /// Grows with every lease that is taken.
+    pub generation: u64,
+    /// Who may write, if anybody may.
+    pub lease: Option<Lease>,
+    /// What was begun, and its end not recorded.
+    pub in_doubt: BTreeMap<Address, Doubt>,
+    /// What exists.
+    pub deployed: BTreeMap<Address, Deployed>,
+    /// Where it exists; unknown before the first deploy.
+    pub place: Option<Place>,
+    /// ARN of the role with which it was deployed, and with which it can be destroyed.
+    pub role: Option<String>,
+    /// Keeps digests of secrets from being looked up in a table.
+    pub salt: String,
+    /// The commit that a deploy has last begun to deploy.
+    pub attempted: Option<String>,
+    /// The last successful deploy.
+    pub release: Option<Release>,
+}
+
+/// A hold on a stage, as it stands in its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Random number of the process that holds it.
+    pub mark: String,
+    /// Who it is, for people: `ann@laptop`.
+    pub holder: String,
+    /// What it is held for: `deploy`, `destroy`.
+    pub purpose: String,
+    /// Since when, by the holder's clock. For people to read.
+    pub since: Timestamp,
+    /// Grows with every renewal, so that the object changes.
+    pub renewals: u64,
+}
+
+/// A change that was begun, and its end not recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// What was begun.
+    pub intent: Intent,
+    /// What was wanted; the last that is known of it, for a delete.
+    pub resource: Option<Resource>,
+}
+
+/// What was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// To make it.
+    Create,
+    /// To change it.
+    Update,
+    /// To remove it.
+    Delete,
+}
+
+/// A resource that exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// As it is; `None` where only its existence is known.
+    pub resource: Option<Resource>,
+    /// What AWS told us about it.
+    pub outputs: Outputs,
+}
+
+/// One successful deploy of a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Counts the deploys of this stage from 1.
+    pub number: u64,
+    /// The commit, if the project is in a repository.
+    pub commit: Option<String>,
+    /// When it ended, by the clock of the machine that ran it.
+    pub at: Timestamp,
+    /// Who ran it.
+    pub by: String,
+    /// SHA-256 of each zip, by the name of the source.
+    pub artifacts: BTreeMap<String, String>,
+    /// Versions that were resolved, to be used again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pins: Option<Pins>,
+}
+
+/// What is wrong with a state, or happened to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store did not answer as it should.
+    #[error(transparent)]
+    Store(#[from] Fault),
+    /// The object is no state of ours or Chalice's.
+    #[error("`{object}` is not a state: {reason}")]
+    Damaged {
+        /// Where it stands.
+        object: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A later version of this program wrote it.
+    #[error("`{object}` has format {format}, and this version reads up to {FORMAT}")]
+    Newer {
+        /// Where it stands.
+        object: String,
+        /// Its format.
+        format: u64,
+    },
+    /// The object belongs to another app or stage than its name says.
+    #[error("`{object}` is the state of {found}, and not of {wanted}")]
+    Misplaced {
+        /// Where it stands.
+        object: String,
+        /// What it says it is.
+        found: String,
+        /// What it should be.
+        wanted: String,
+    },
+    /// Somebody else holds the stage.
+    #[error("stage `{stage}` is held by {} since {} ({})", lease.holder, lease.since, lease.purpose)]
+    Held {
+        /// The stage.
+        stage: StageName,
+        /// Their lease.
+        lease: Box<Lease>,
+    },
+    /// Somebody else took the stage from us.
+    #[error("somebody else has taken stage `{stage}` over")]
+    Deposed {
+        /// The stage.
+        stage: StageName,
+    },
+}
+
+impl State {
+    /// The state of a stage that was never deployed.
+    pub fn new(app: AppName, stage: StageName, salt: String) -> Self {
+        Self {
+            format: FORMAT,
+            app,
+            stage,
+            generation: 0,
+            lease: None,
+            in_doubt: BTreeMap::new(),
+            deployed: BTreeMap::new(),
+            place: None,
+            role: None,
+            salt,
+            attempted: None,
+            release: None,
+        }
+    }
+
+    /// What is known of every resource that exists.
+    pub fn outputs(&self) -> BTreeMap<Address, Outputs> {
+        self.deployed.iter().map(|(address, deployed)| (address.clone(), deployed.outputs.clone())).collect()
+    }
+
+    /// Where the stage is served, in AWS's own form.
+    pub fn url(&self) -> Option<&str> {
+        self.served().map(|served| served.url.as_str())
+    }
+
+    /// What is served: id of the REST API, name of the API Gateway stage, URL.
+    pub fn served(&self) -> Option<&crate::resource::deployment::Outputs> {
+        self.deployed.values().find_map(|deployed| match &deployed.outputs {
+            Outputs::Deployment(deployment) => Some(deployment),
+            Outputs::Role(_) | Outputs::Function(_) | Outputs::RestApi(_) | Outputs::Permission(_) => None,
+        })
+    }
+
+    /// Records that a resource exists.
+    pub fn record(&mut self, address: Address, resource: Option<Resource>, outputs: Outputs) {
+        self.in_doubt.remove(&address);
+        self.deployed.insert(address, Deployed { resource, outputs });
+    }
+
+    /// Records that a resource is gone, and with it those that cannot be without it.
+    pub fn forget(&mut self, address: &Address) {
+        self.in_doubt.remove(address);
+        if let Some(gone) = self.deployed.remove(address) {
+            self.deployed.retain(|_, deployed| !deployed.outputs.belongs_to(&gone.outputs));
+        }
+    }
+}

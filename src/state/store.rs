@@ -1,0 +1,117 @@
+//! Where states are kept: the promises of a store, and what every store is tested against.
+
+use async_trait::async_trait;
+
+use crate::app::Artifact;
+use crate::fault::Fault;
+use crate::names::StageName;
+use crate::resource::CodeLocation;
+
+/// A version of an object, as the store names it. It changes with every write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub String);
+
+/// An object as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// Its version.
+    pub version: Version,
+}
+
+/// What must be true for a write to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// There is no such object yet.
+    Absent,
+    /// The object is still of this version.
+    Unchanged(Version),
+}
+
+/// Keeps the states of one app, one object a stage, each changed only by compare-and-set.
+#[async_trait(?Send)]
+pub trait Store: Send + Sync {
+    /// What tells this store from others, as it stands in our tags.
+    fn identity(&self) -> String;
+
+    /// Where a stage's object stands, for people.
+    fn object(&self, stage: &StageName) -> String;
+
+    /// Reads a stage's object.
+    async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault>;
+
+    /// Writes a stage's object whole, if the condition holds.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Condition`](crate::fault::FaultKind::Condition) where it does not hold. It may also come after
+    /// a write of ours whose answer was lost: whoever cares reads again and looks for their mark.
+    async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Version, Fault>;
+
+    /// The stages that have an object, sorted.
+    async fn stages(&self) -> Result<Vec<StageName>, Fault>;
+
+    /// Keeps a zip by its content, once, where Lambda can take it from; `None` where the store is no bucket of `region`.
+    async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault>;
+}
+
+#[cfg(test)]
+pub mod contract {
+    //! The promises, as functions that every store's tests call.
+
+    use super::*;
+    use crate::fault::FaultKind;
+
+    fn stage(name: &str) -> StageName {
+        name.parse().unwrap()
+    }
+
+    /// What was written is read, and every write has a version of its own.
+    pub async fn what_was_written_is_read(store: &dyn Store) {
+        let dev = stage("dev");
+        assert_eq!(store.read(&dev).await.unwrap(), None);
+        let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
+        assert_eq!(store.read(&dev).await.unwrap().unwrap(), Stored { body: b"one".to_vec(), version: first.clone() });
+        let second = store.write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone())).await.unwrap();
+        assert_ne!(first, second);
+        assert_eq!(store.stages().await.unwrap(), [dev]);
+    }
+
+    /// A write whose condition does not hold changes nothing.
+    pub async fn a_stale_write_is_refused(store: &dyn Store) {
+        let dev = stage("dev");
+        let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
+        let second = store.write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone())).await.unwrap();
+        for condition in [Condition::Absent, Condition::Unchanged(first)] {
+            let refused = store.write(&dev, b"lost".to_vec(), &condition).await.unwrap_err();
+            assert_eq!(refused.kind, FaultKind::Condition, "{condition:?}");
+        }
+        assert_eq!(store.read(&dev).await.unwrap().unwrap(), Stored { body: b"two".to_vec(), version: second });
+        let gone = store.write(&stage("gone"), b"x".to_vec(), &Condition::Unchanged(Version("1".to_owned()))).await;
+        assert_eq!(gone.unwrap_err().kind, FaultKind::Condition);
+    }
+
+    /// Of many writers with the same condition, each on a thread of its own, one wins, and the winner's bytes stand.
+    pub fn one_of_many_wins(stores: Vec<Box<dyn Store>>) {
+        let start = std::sync::Barrier::new(stores.len());
+        let write = |(number, store): (usize, Box<dyn Store>)| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let body = format!("writer {number}").into_bytes();
+            start.wait();
+            runtime.block_on(async {
+                let won = store.write(&stage("race"), body.clone(), &Condition::Absent).await.is_ok();
+                let stands = store.read(&stage("race")).await.unwrap().unwrap().body;
+                assert!(!won || stands == body);
+                usize::from(won)
+            })
+        };
+        let won: usize = std::thread::scope(|scope| {
+            let write = &write;
+            let writers: Vec<_> =
+                stores.into_iter().enumerate().map(|writer| scope.spawn(move || write(writer))).collect();
+            writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+        });
+        assert_eq!(won, 1);
+    }
+}
