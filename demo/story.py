@@ -122,7 +122,8 @@ def tell(folder: Path, cloud: Cloud) -> None:
     call("GET", dev + "guests/ada")
 
     chapter("2", "An app in any language becomes a third", """
-        examples/guestbook-native is a Rust program and a stagewright.yaml: a native binary, built and deployed.""")
+        examples/guestbook-native is a Rust program and a stagewright.yaml: a native binary, built and deployed.
+        """)  # fmt: skip
     visitors = project("guestbook-native", folder, cloud)
     beta = visitors.stagewright("deploy", "--stage", "beta")
     call("POST", beta + "visitors/grace")
@@ -186,7 +187,7 @@ def emulated_aws() -> Iterator[Cloud]:
         ready = json.loads(line)
         cloud = Cloud(ready["endpoint"], ready["url_template"])
         DIRECT.open(urllib.request.Request(f"{cloud.endpoint}/{BUCKET}", method="PUT"), timeout=30).close()
-        say(f"An emulated AWS listens on {cloud.endpoint}; it is a local process, and nothing here costs anything.", "2")
+        say(f"An emulated AWS listens on {cloud.endpoint}; a local process: nothing here costs anything.", "2")
         yield cloud
 
 

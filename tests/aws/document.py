@@ -51,16 +51,16 @@ class Apis:
 
     def answer(self, request: Request, call: Call) -> Answer:
         """Answers an API Gateway request: by our own means where the emulator has none."""
-        return self.operations.get(call.operation, lambda request, _: self.upstream.send(request))(request, call)
+        operation = self.operations.get(call.operation)
+        return operation(request, call) if operation else self.upstream.send(request)
 
     def _import(self, request: Request, _: Call) -> Answer:
         document = _read(request)
         if isinstance(document, Answer):
             return document
         types = [request.query.get("endpointConfigurationTypes", "EDGE")]
-        answer = self.upstream.ask(
-            request, "apigateway", "POST", "/restapis", _settings(document) | {"endpointConfiguration": {"types": types}}
-        )
+        settings = _settings(document) | {"endpointConfiguration": {"types": types}}
+        answer = self.upstream.ask(request, "apigateway", "POST", "/restapis", settings)
         if answer.ok:
             self.known[answer.json()["id"]] = Api(request, imported=document)
         return answer
@@ -99,9 +99,7 @@ class Apis:
         if "endpointConfiguration" in settings:
             types = settings["endpointConfiguration"]["types"]
             patches.append({"op": "replace", "path": "/endpointConfiguration/types", "value": types})
-        return self.upstream.ask(
-            request, "apigateway", "PATCH", f"/restapis/{api_id}", {"patchOperations": patches}
-        )
+        return self.upstream.ask(request, "apigateway", "PATCH", f"/restapis/{api_id}", {"patchOperations": patches})
 
     def _deploy(self, request: Request, call: Call) -> Answer:
         api = self.known.get(call.target)
@@ -189,7 +187,9 @@ class _Writing:
             self.api.authorizers[name] = wanted[name], self.call("POST", "/authorizers", payload)["id"]
         return unused
 
-    def write_method(self, path: str, method: str, at: str, operation: dict[str, Any], document: dict[str, Any]) -> None:
+    def write_method(
+        self, path: str, method: str, at: str, operation: dict[str, Any], document: dict[str, Any]
+    ) -> None:
         """Writes a method with its integration, unless the last deployment wrote the same."""
         guard = self.guard(operation.get("security", []), document.get("securityDefinitions", {}))
         text = json.dumps([guard, operation], sort_keys=True)
@@ -255,7 +255,7 @@ def _settings(document: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _apply(api: dict[str, Any], patch: dict[str, Any]) -> str:
+def _apply(api: dict[str, Any], patch: dict[str, str]) -> str:
     """Applies one operation of UpdateRestApi with the types that AWS gives the values, and returns what it touched."""
     name, _, item = patch["path"].lstrip("/").partition("/")
     item = item.replace("~1", "/").replace("~0", "~")
@@ -268,8 +268,8 @@ def _apply(api: dict[str, Any], patch: dict[str, Any]) -> str:
         api[name] = {"types": [value if kind == old or old == "0" else kind for kind in types]}
     elif name == "binaryMediaTypes":
         others = [kind for kind in api.get(name) or [] if kind != item]
-        added = {"add": [item], "replace": [value], "remove": []}[patch["op"]]
-        api[name] = others + added
+        added: dict[str, list[Any]] = {"add": [item], "replace": [value], "remove": []}
+        api[name] = others + added[patch["op"]]
     elif name == "disableExecuteApiEndpoint":
         api[name] = value == "true"
     else:
@@ -331,10 +331,15 @@ def _matches(path: str, routes: set[str]) -> list[str]:
         parts = [part for part in route.split("/") if part]
         greedy = bool(parts) and parts[-1].endswith("+}")
         fits = len(parts) <= len(segments) if greedy else len(parts) == len(segments)
-        if fits and all(p == unquote(s) or p.startswith("{") for p, s in zip(parts, segments)):
-            exactness = [2 if not part.startswith("{") else 0 if part.endswith("+}") else 1 for part in parts]
-            found.append((exactness, route))
+        if fits and all(p == unquote(s) or p.startswith("{") for p, s in zip(parts, segments, strict=False)):
+            found.append(([_exactness(part) for part in parts], route))
     return [route for _, route in sorted(found, reverse=True)]
+
+
+def _exactness(part: str) -> int:
+    if not part.startswith("{"):
+        return 2
+    return 0 if part.endswith("+}") else 1
 
 
 def _function_in(uri: str) -> str:

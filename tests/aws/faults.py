@@ -75,7 +75,7 @@ class Faults:
         self.changed = threading.Condition()
         self.waiting: list[Fault] = []
         self.held: list[Entry] = []
-        self.released: Literal["", "forward", "drop"] = ""
+        self.released: Literal["forward", "drop"] = "forward"
 
     def order(self, faults: list[dict[str, Any]]) -> None:
         """Replaces what is waiting."""
@@ -100,7 +100,6 @@ class Faults:
             return self._hold(entry)
 
     def _hold(self, entry: Entry) -> Literal["close"] | None:
-        self.released = ""
         self.held.append(entry)
         self.changed.notify_all()
         self.changed.wait_for(lambda: entry not in self.held)

@@ -55,7 +55,7 @@ def _functions() -> list[dict[str, Any]]:
 
 def _permissions(aws: Any, name: str) -> list[dict[str, Any]]:
     try:
-        policy = json.loads(aws.get_policy(FunctionName=name)["Policy"])
+        policy: dict[str, list[dict[str, Any]]] = json.loads(aws.get_policy(FunctionName=name)["Policy"])
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return []

@@ -21,7 +21,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from document import Apis
-from faults import Entry, Faults
+from faults import Entry, Faults, When
 from operations import Request, named
 from rules import Rules, Settings
 from upstream import Answer, Upstream, UpstreamError, as_json, error
@@ -89,7 +89,7 @@ class World:
         entry.status = answer.status
         return answer
 
-    def _struck(self, entry: Entry, when: str) -> Answer | str | None:
+    def _struck(self, entry: Entry, when: When) -> Answer | str | None:
         struck = self.faults.strike(entry, when)
         if struck is None or isinstance(struck, str):
             return struck

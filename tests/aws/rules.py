@@ -11,6 +11,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -24,7 +25,7 @@ _CONFIGURATION = {
     "CreateFunction", "GetFunction", "GetFunctionConfiguration",
     "UpdateFunctionCode", "UpdateFunctionConfiguration",
 }  # fmt: skip
-_UPDATES = {"UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion"}
+_UPDATES = {"UpdateFunctionCode", "UpdateFunctionConfiguration"}
 
 # Seconds between two calls, in an account and Region, and the calls that share them: AWS's fixed quotas.
 _QUOTAS = {
@@ -39,6 +40,9 @@ _NAMES = {
     "PutRule": ("name", "Name", r"[.\-_A-Za-z0-9]+"),
 }
 _NAME_LENGTH = 64
+
+# Whether AWS would refuse a call, and how.
+Check = Callable[[Request, Call], Answer | None]
 
 
 @dataclass
@@ -61,27 +65,22 @@ class Rules:
         self.assumable: dict[str, float] = {}
         self.busy: dict[str, tuple[float, str, str]] = {}
         self.next_slot: dict[str, float] = {}
+        self.checks: dict[str, list[Check]] = {
+            "CreateFunction": [_bad_name, self._unusable_role, self._missing_code],
+            "UpdateFunctionCode": [self._busy_function, self._missing_code],
+            "UpdateFunctionConfiguration": [self._busy_function, self._unusable_role],
+            "PublishVersion": [self._busy_function],
+            "CreateRole": [_bad_name],
+            "PutRule": [_bad_name],
+            **{operation: [self._over_quota] for operation in _QUOTAS},
+        }
 
     def refusal(self, request: Request, call: Call) -> Answer | None:
         """Returns the error with which AWS would answer, or nothing if it would not refuse."""
         if call.service == "execute-api":
             return self._not_permitted(request)
-        if call.service == "apigateway" and self._over_quota(request, call):
-            return error(call.service, 429, "TooManyRequestsException", "Too Many Requests")
-        if call.operation in _NAMES and (refused := _bad_name(request, call)):
-            return refused
-        if call.service != "lambda":
-            return None
-        if call.operation in ("CreateFunction", "UpdateFunctionConfiguration"):
-            if refused := self._unusable_role(request):
-                return refused
-        if call.operation in ("CreateFunction", "UpdateFunctionCode"):
-            if refused := self._missing_code(request):
-                return refused
-        if call.operation in _UPDATES and self._is_busy(request, call):
-            text = "The operation cannot be performed at this time. An update is in progress for resource: "
-            return error(call.service, 409, "ResourceConflictException", text + call.target)
-        return None
+        checks = self.checks.get(call.operation, [])
+        return next((refused for check in checks if (refused := check(request, call))), None)
 
     def remember(self, request: Request, call: Call, answer: Answer) -> None:
         """Notes what a call that succeeded makes unusable for a while."""
@@ -110,20 +109,20 @@ class Rules:
             shown[key] = word
         return as_json(answer.status, whole)
 
-    def _over_quota(self, request: Request, call: Call) -> bool:
-        if not self.settings.quotas or call.operation not in _QUOTAS:
-            return False
+    def _over_quota(self, request: Request, call: Call) -> Answer | None:
+        if not self.settings.quotas:
+            return None
         gap, shared = _QUOTAS[call.operation]
         if call.operation == "ImportRestApi" and request.query.get("endpointConfigurationTypes", "EDGE") == "EDGE":
             gap = _QUOTA_EDGE
         with self.lock:
             now = time.monotonic()
             if now < self.next_slot.get(shared, 0.0):
-                return True
+                return error(call.service, 429, "TooManyRequestsException", "Too Many Requests")
             self.next_slot[shared] = now + gap
-            return False
+            return None
 
-    def _unusable_role(self, request: Request) -> Answer | None:
+    def _unusable_role(self, request: Request, _: Call) -> Answer | None:
         arn = _json(request).get("Role")
         if arn is None:
             return None
@@ -135,7 +134,7 @@ class Rules:
         text = "The role defined for the function cannot be assumed by Lambda."
         return error("lambda", 400, "InvalidParameterValueException", text)
 
-    def _missing_code(self, request: Request) -> Answer | None:
+    def _missing_code(self, request: Request, _: Call) -> Answer | None:
         asked = _json(request)
         code = asked.get("Code", asked)
         if "S3Key" not in code:
@@ -145,6 +144,12 @@ class Rules:
             return None
         text = "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: no such key"
         return error("lambda", 400, "InvalidParameterValueException", text)
+
+    def _busy_function(self, request: Request, call: Call) -> Answer | None:
+        if not self._is_busy(request, call):
+            return None
+        text = "The operation cannot be performed at this time. An update is in progress for resource: "
+        return error(call.service, 409, "ResourceConflictException", text + call.target)
 
     def _is_busy(self, request: Request, call: Call) -> bool:
         until, _, _ = self.busy.get(call.target, (0.0, "", ""))
@@ -187,14 +192,17 @@ def _lets_in(statement: dict[str, Any], api_id: str) -> bool:
 
 def _bad_name(request: Request, call: Call) -> Answer | None:
     field, key, pattern = _NAMES[call.operation]
-    name = (request.form if call.service == "iam" else _json(request)).get(key, "")
-    name = name.rpartition(":")[2]
+    fields: Mapping[str, Any] = request.form if call.service == "iam" else _json(request)
+    name = str(fields.get(key, "")).rpartition(":")[2]
     if re.fullmatch(pattern, name) and len(name) <= _NAME_LENGTH:
         return None
-    text = f"1 validation error detected: Value '{name}' at '{field}' failed to satisfy constraint: "
-    text += f"Member must have length less than or equal to {_NAME_LENGTH}" if len(name) > _NAME_LENGTH else (
-        f"Member must satisfy regular expression pattern: {pattern}"
+    short = len(name) <= _NAME_LENGTH
+    must = (
+        f"satisfy regular expression pattern: {pattern}"
+        if short
+        else f"have length less than or equal to {_NAME_LENGTH}"
     )
+    text = f"1 validation error detected: Value '{name}' at '{field}' failed to satisfy constraint: Member must {must}"
     return error(call.service, 400, "ValidationError" if call.service == "iam" else "ValidationException", text)
 
 

@@ -63,8 +63,13 @@ def _run(upstream: Upstream, port: int, emulator: subprocess.Popen[bytes] | None
     print(json.dumps(ready), flush=True)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
+    threading.Thread(target=_watch_input, args=(ended,), daemon=True).start()
     ended.wait()
+
+
+def _watch_input(ended: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    ended.set()
 
 
 def _emulator(port: int, folder: str) -> subprocess.Popen[bytes]:

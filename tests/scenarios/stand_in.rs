@@ -58,6 +58,21 @@ fn an_api_cannot_invoke_a_function_that_does_not_permit_it() {
     assert_eq!(world.get(&world.url_of(&api, "api")).status, 500);
 }
 
+#[test]
+fn every_call_of_the_program_is_known_by_its_name() {
+    let world = World::new();
+    world.chalice_guestbook();
+    world.deploy("dev");
+    world.replace("app.py", "Welcome", "Welcome back");
+    world.deploy("dev");
+    world.run(&["stages"]).succeeded();
+    world.run(&["destroy", "--stage", "dev", "--yes"]).succeeded();
+
+    let calls = world.calls();
+    let unknown: Vec<_> = calls.iter().filter(|call| call.operation.contains('/')).collect();
+    assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
 fn refused() -> serde_json::Value {
     json!({"status": 400, "code": "BadRequestException", "message": "on order"})
 }
