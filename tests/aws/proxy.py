@@ -67,7 +67,7 @@ class World:
                 self.rules.settings = Settings(**asked)
             case "POST", "reset":
                 self.reset()
-                return self.upstream.send(Request("POST", "/_ministack/reset", [], b""))
+                return self.upstream.send(Request("POST", "/_ministack/reset", [("Host", self.upstream.host)], b""))
             case _:
                 return as_json(404, {"message": f"no such path: {request.path}"})
         return as_json(200, {})

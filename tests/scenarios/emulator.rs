@@ -64,10 +64,11 @@ impl Emulator {
         }
     }
 
-    /// Makes it as new and hands it to the next scenario.
+    /// Makes it as new and hands it to the next scenario; one that cannot be made as new ends here.
     pub fn give_back(mut self) {
-        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
-            Request::new("POST", &format!("{}/__proxy/reset", self.endpoint)).send();
+        let runs = self.child.try_wait().is_ok_and(|ended| ended.is_none());
+        let reset = format!("{}/__proxy/reset", self.endpoint);
+        if runs && Request::new("POST", &reset).send().status == 200 {
             IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
         }
     }
