@@ -1,0 +1,28 @@
+# `make help` lists what there is. CARGO_TARGET_DIR and PYTHON are respected.
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint env clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+build: ## the program, for use here
+	cargo build --locked
+
+demo: env build ## deploys two apps as three stages to an emulated AWS, calls them, and cleans up
+	.env/bin/python demo/story.py
+
+test: env ## every test: units, layers, and scenarios against an emulated AWS
+	cargo test --locked
+
+lint: ## formatting and clippy
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+env: .env/stamp ## what tests and demo need from Python's registry, in .env
+
+.env/stamp: tests/requirements.txt tests/setup.sh
+	./tests/setup.sh
+
+clean: ## removes what the others made
+	rm -rf .env
+	cargo clean

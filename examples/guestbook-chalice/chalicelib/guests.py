@@ -1,0 +1,3 @@
+"""Who has signed."""
+
+GUESTS = {"ada": "Enchanted.", "grace": "Compiles."}

@@ -1,0 +1,19 @@
+//! Drives the built program against an emulated AWS: build a world, do one thing, look at the world.
+//!
+//! `make env` installs what it needs; one file a theme.
+#![expect(clippy::disallowed_methods, reason = "a scenario writes the files of its world")]
+#![expect(clippy::expect_used, reason = "a world that cannot be built is a failed test")]
+
+mod apps;
+mod emulator;
+mod http;
+mod world;
+
+mod chalice_compat;
+mod check_and_new;
+mod deploy;
+mod destroy;
+mod errors;
+mod plan;
+mod stand_in;
+mod state;
