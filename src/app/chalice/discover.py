@@ -68,8 +68,11 @@ def raised(project, error):
     first = trace
     while first is not None and not inside(project, first.tb_frame.f_code.co_filename):
         first = first.tb_next
-    # Without our own frames, where the app has any.
-    text = "".join(traceback.format_exception(type(error), error, first or trace))
+    if first is None and isinstance(error, SyntaxError):
+        text = "".join(traceback.format_exception_only(type(error), error))
+    else:
+        # Without our own frames, where the app has any.
+        text = "".join(traceback.format_exception(type(error), error, first or trace))
     return {"outcome": "raised", "message": message, "traceback": text, **place}
 
 

@@ -8,9 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::app::python::{Host, Pins, Resolution, Uv};
-use crate::app::{
-    Api, App, Code, Error, Finding, Function, FunctionRole, Part, Role, Settings, Severity, Source,
-};
+use crate::app::{Api, App, Code, Error, Finding, Function, FunctionRole, Part, Role, Settings, Severity, Source};
 use crate::names::StageName;
 use crate::variable::Variable;
 
@@ -18,6 +16,7 @@ mod config;
 mod discover;
 mod isolated;
 mod json;
+mod other_user;
 mod policy;
 mod routes;
 mod schema;
@@ -111,7 +110,12 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     sound(config.findings(request.stage, None))?;
     let stage = config.stage(request.stage)?;
     let uv = request.uv;
-    let pins = uv.pins(request.project, stage.architecture, request.recorded, request.resolution);
+    let pins = uv.pins(
+        request.project,
+        stage.architecture,
+        request.recorded,
+        request.resolution,
+    );
     let pins = pins.await?;
     let (packages, host) = tokio::try_join!(
         uv.install(request.project, &pins, stage.architecture),
@@ -130,7 +134,10 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     findings.extend(routes::findings(&facts));
     let mut warnings = sound(findings)?;
     let functions = functions(&config, request.stage, &facts)?;
-    let analysis = if functions.iter().any(|function| function.settings.role == RoleSource::Generated) {
+    let analysis = if functions
+        .iter()
+        .any(|function| function.settings.role == RoleSource::Generated)
+    {
         let subject = Subject {
             python: &host.python,
             chalice: &facts.chalice,
@@ -185,7 +192,11 @@ struct Declared {
 
 /// Names of the functions besides the routes' one.
 fn names(facts: &Facts) -> Vec<&str> {
-    let functions = facts.functions.iter().chain(&facts.authorizers).chain(&facts.event_sources);
+    let functions = facts
+        .functions
+        .iter()
+        .chain(&facts.authorizers)
+        .chain(&facts.event_sources);
     functions.map(|function| function.name.as_str()).collect()
 }
 
@@ -257,9 +268,8 @@ impl Read<'_> {
     }
 
     fn generated(&self) -> Value {
-        let in_vpc = |declared: &Declared| {
-            declared.settings.role == RoleSource::Generated && declared.settings.vpc.is_some()
-        };
+        let in_vpc =
+            |declared: &Declared| declared.settings.role == RoleSource::Generated && declared.settings.vpc.is_some();
         let nothing = Analysis {
             policy: Value::Null,
             unknown_services: Vec::new(),
@@ -355,4 +365,4 @@ fn source(project: &Path, packages: &Path, host: &Host) -> Source {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

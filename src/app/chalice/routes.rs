@@ -13,7 +13,13 @@ use crate::app::{ApiKey, Authorizer, AuthorizerKind, Cors, Finding, Guard, Route
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// Logical names that Chalice gives to other resources of a stage.
-const RESERVED: [&str; 5] = [ROUTES_FUNCTION, "rest_api", "websocket_api", "default-role", "managed-layer"];
+const RESERVED: [&str; 5] = [
+    ROUTES_FUNCTION,
+    "rest_api",
+    "websocket_api",
+    "default-role",
+    "managed-layer",
+];
 
 /// The routes of an app in our words.
 pub fn routes(facts: &Facts) -> Vec<Route> {
@@ -109,7 +115,10 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         let message = route_flaw(route, facts);
         findings.extend(message.map(|message| finding(Severity::Error, &route.file, route.line, message)));
         if !METHODS.contains(&route.method.as_str()) {
-            let message = format!("Chalice never answers the method `{}` of `{}`", route.method, route.path);
+            let message = format!(
+                "Chalice never answers the method `{}` of `{}`",
+                route.method, route.path
+            );
             let finding = finding(Severity::Warning, &route.file, route.line, message);
             findings.push(Finding {
                 hint: Some(format!("Chalice's methods are {}", METHODS.join(", "))),
@@ -162,7 +171,12 @@ fn unsupported(facts: &Facts) -> Vec<Finding> {
 fn function_findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut names = BTreeSet::new();
-    for function in facts.functions.iter().chain(&facts.authorizers).chain(&facts.event_sources) {
+    for function in facts
+        .functions
+        .iter()
+        .chain(&facts.authorizers)
+        .chain(&facts.event_sources)
+    {
         let message = name_flaw(function, &mut names);
         findings.extend(message.map(|message| finding(Severity::Error, &function.file, function.line, message)));
         if !function.handler_exists {
@@ -180,7 +194,9 @@ fn name_flaw<'a>(function: &'a FunctionFacts, names: &mut BTreeSet<&'a str>) -> 
     let name = function.name.as_str();
     let refused = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_');
     if RESERVED.contains(&name) {
-        return Some(format!("a function cannot be called `{name}`: something else of the stage is"));
+        return Some(format!(
+            "a function cannot be called `{name}`: something else of the stage is"
+        ));
     }
     if let Some(character) = name.chars().find(refused) {
         return Some(format!(
@@ -207,7 +223,9 @@ fn route_flaw(route: &RouteFacts, facts: &Facts) -> Option<String> {
         && first
     {
         if of_path.iter().any(|route| route.method == "OPTIONS") {
-            return Some(format!("`{path}` has both CORS, which answers OPTIONS, and a route for OPTIONS"));
+            return Some(format!(
+                "`{path}` has both CORS, which answers OPTIONS, and a route for OPTIONS"
+            ));
         }
         if cors.any(|other| !same(one, other)) {
             return Some(format!("`{path}` has different CORS configurations"));
@@ -221,7 +239,10 @@ fn route_flaw(route: &RouteFacts, facts: &Facts) -> Option<String> {
     let count = route.content_types.iter().filter(binary).count();
     (count != 0 && count != route.content_types.len()).then(|| {
         let kinds = route.content_types.join(", ");
-        format!("content types of `{}` are partly binary, partly not: {kinds}", route.view)
+        format!(
+            "content types of `{}` are partly binary, partly not: {kinds}",
+            route.view
+        )
     })
 }
 
