@@ -123,7 +123,7 @@ def route(project, path, entry):
         "path": path,
         "method": entry.method,
         "view": entry.view_name,
-        "documentation": inspect.getdoc(entry.view_function),
+        "documentation": (inspect.getdoc(entry.view_function) or "").splitlines(),
         "content_types": list(entry.content_types),
         "api_key_required": bool(entry.api_key_required),
         "cors": None if cors is None else list(cors.get_access_control_headers().items()),

@@ -46,8 +46,8 @@ pub struct RouteFacts {
     pub method: String,
     /// Name of the function that answers.
     pub view: String,
-    /// Its documentation, indentation removed.
-    pub documentation: Option<String>,
+    /// Lines of its documentation, indentation removed.
+    pub documentation: Vec<String>,
     /// Media types that it takes.
     pub content_types: Vec<String>,
     /// Whether a caller must send an API key.
@@ -142,12 +142,7 @@ pub struct Import<'a> {
 /// `Error::Raised` where the import raises, `Error::Findings` where it ends the process, takes too long or leaves no
 /// `app`, `Error::File` where Python cannot be started.
 pub async fn discover(import: &Import<'_>) -> Result<Facts, Error> {
-    if !import.project.join("app.py").is_file() {
-        let finding = refusal(
-            "app.py",
-            None,
-            "the file does not exist, and a Chalice app is declared in it",
-        );
+    if let Some(finding) = missing(import.project) {
         return Err(Error::Findings(vec![finding]));
     }
     let reads = ["app.py", "chalicelib", "vendor"].map(|name| import.project.join(name));
@@ -167,11 +162,18 @@ pub async fn discover(import: &Import<'_>) -> Result<Facts, Error> {
     interpret(&isolated::run(&script).await?, import.project)
 }
 
+/// Finds that a project has no `app.py`.
+pub fn missing(project: &Path) -> Option<Finding> {
+    let message = "the file does not exist, and a Chalice app is declared in it";
+    (!project.join("app.py").is_file()).then(|| refusal("app.py", None, message))
+}
+
 fn interpret(ended: &Ended, project: &Path) -> Result<Facts, Error> {
-    let outcome = ended
-        .result
-        .clone()
-        .and_then(|result| serde_json::from_value(result).ok());
+    let outcome = ended.result.clone().map(serde_json::from_value).transpose();
+    let outcome = outcome.map_err(|error| {
+        let message = format!("what the app declares is not what Chalice takes: {error}");
+        Error::Findings(vec![refusal("app.py", None, &message)])
+    })?;
     let finding = match outcome {
         Some(Outcome::Found(facts)) => return Ok(*facts),
         Some(Outcome::Raised {
@@ -283,6 +285,12 @@ mod tests {
             message(&ended(None, "", trace)),
             "chalicelib/db.py:12:1: the app was still importing after 60 seconds"
         );
+    }
+
+    #[test]
+    fn what_chalice_would_not_take_is_said_so() {
+        let result = json!({"outcome": "found", "chalice": "1.34.0", "app_name": 7});
+        assert!(message(&ended(Some(result), "", "")).contains("app.py: what the app declares is not what Chalice"));
     }
 
     #[test]

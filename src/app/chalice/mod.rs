@@ -71,13 +71,13 @@ pub fn is_project(folder: &Path) -> bool {
 /// `Error::File` where the file cannot be read, `Error::Findings` where it is no JSON.
 pub fn check(project: &Path, stages: &[StageName]) -> Result<Vec<Finding>, Error> {
     let config = Config::read(project)?;
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings: Vec<Finding> = discover::missing(project).into_iter().collect();
     for finding in stages.iter().flat_map(|stage| config.findings(stage, None)) {
         if !findings.contains(&finding) {
             findings.push(finding);
         }
     }
-    findings.sort_by_key(|finding| finding.place);
+    findings.sort_by(|one, other| (&one.file, one.place).cmp(&(&other.file, other.place)));
     Ok(findings)
 }
 

@@ -27,10 +27,7 @@ pub fn routes(facts: &Facts) -> Vec<Route> {
 }
 
 fn route(facts: &RouteFacts) -> Route {
-    let (summary, description) = match &facts.documentation {
-        Some(text) if !text.is_empty() => documentation(text),
-        Some(_) | None => (None, None),
-    };
+    let (summary, description) = documentation(&facts.documentation);
     Route {
         path: facts.path.clone(),
         method: facts.method.clone(),
@@ -52,12 +49,12 @@ fn route(facts: &RouteFacts) -> Route {
 }
 
 /// First line, and the rest if there is any.
-fn documentation(text: &str) -> (Option<String>, Option<String>) {
-    let mut lines = text.lines();
-    let first = lines.next().map(str::to_owned);
-    let rest: Vec<&str> = lines.collect();
-    let description = (!rest.is_empty()).then(|| rest.join("\n").trim_matches('\n').to_owned());
-    (first, description)
+fn documentation(lines: &[String]) -> (Option<String>, Option<String>) {
+    match lines {
+        [] => (None, None),
+        [only] => (Some(only.clone()), None),
+        [first, rest @ ..] => (Some(first.clone()), Some(rest.join("\n").trim_matches('\n').to_owned())),
+    }
 }
 
 /// The authorizers that guard routes, each once; of two with one name the last counts, as in Chalice.

@@ -163,7 +163,7 @@ fn all_four_kinds_of_authorizer_are_told_apart() {
             AuthorizerKind::Function { .. } => "function",
         })
         .collect();
-    assert_eq!(kinds, ["iam", "cognito", "custom", "function", "function"]);
+    assert_eq!(kinds, ["function", "iam", "cognito", "custom", "function", "function"]);
 }
 
 #[test]

@@ -90,3 +90,56 @@ pub fn settle(made: &Path, place: &Path) -> Result<PathBuf, Error> {
         Err(source) => Err(at(place, source)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(folder: &Path, names: &[&str]) {
+        for name in names {
+            let file = folder.join(name);
+            create(file.parent().unwrap()).unwrap();
+            write(&file, "x").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_is_removed_and_the_rest_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = [
+            "idna/core.py",
+            "idna-3.dist-info/METADATA",
+            "idna/RECORD",
+            "chalice-1.dist-info/METADATA",
+        ];
+        let unwanted = [
+            ".lock",
+            "bin/tool",
+            "chalice/app.py",
+            "idna/__pycache__/core.pyc",
+            "idna-3.dist-info/RECORD",
+            "idna-3.dist-info/INSTALLER",
+            "idna-3.dist-info/uv_cache.json",
+        ];
+        fill(folder.path(), &kept);
+        fill(folder.path(), &unwanted);
+        prune(folder.path()).unwrap();
+        assert!(kept.iter().all(|name| folder.path().join(name).exists()));
+        assert!(unwanted.iter().all(|name| !folder.path().join(name).exists()));
+    }
+
+    #[test]
+    fn whoever_is_second_takes_what_the_first_has_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("place");
+        for content in ["first", "second"] {
+            let making = making(&place).unwrap();
+            let made = making.path().join("made");
+            create(&made).unwrap();
+            write(&made.join("file"), content).unwrap();
+            assert_eq!(settle(&made, &place).unwrap(), place);
+        }
+        assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), "first");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
