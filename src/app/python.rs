@@ -193,7 +193,7 @@ impl Uv {
             &texts(&pins.requirements),
             &texts(&required.context),
         ]);
-        let place = self.cache.join("python").join(key);
+        let place = self.place(&key)?;
         if place.is_dir() {
             return Ok(place);
         }
@@ -232,7 +232,7 @@ impl Uv {
             &texts(&packages),
             &texts(&required.context),
         ]);
-        let place = self.cache.join("python").join(key);
+        let place = self.place(&key)?;
         let host = Host {
             python: place.join("bin/python"),
             packages: place.join(format!("lib/python{}/site-packages", pins.python)),
@@ -262,6 +262,12 @@ impl Uv {
         warm(&venv).await;
         settle(&venv, &place)?;
         Ok(host)
+    }
+
+    /// Where a folder of the cache is, wherever a process runs.
+    fn place(&self, key: &str) -> Result<PathBuf, Error> {
+        let place = self.cache.join("python").join(key);
+        std::path::absolute(&place).map_err(|source| Error::File { path: place, source })
     }
 
     async fn run(&self, project: &Path, arguments: &[&str], input: Option<&str>) -> Result<String, Error> {

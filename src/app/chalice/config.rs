@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::json::{Document, below};
-use super::schema::{self, Flaw};
+use super::schema::Flaw;
 use crate::app::{Architecture, Endpoint, Error, Finding, Severity, Tracing, Vpc};
 use crate::names::{AppName, StageName};
 

@@ -151,7 +151,7 @@ pub async fn discover(import: &Import<'_>) -> Result<Facts, Error> {
         python: import.python,
         script: SCRIPT,
         request: json!({
-            "project": import.project,
+            "project": import.project.to_string_lossy(),
             "environment": import.environment,
             "limit_s": LIMIT_S,
         }),

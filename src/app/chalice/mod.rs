@@ -106,25 +106,23 @@ pub fn app_name(project: &Path) -> Result<crate::names::AppName, Error> {
 /// `Error::Findings` where config or app have flaws, `Error::Raised` where the import raises, and those of
 /// [`Uv::pins`] and [`Uv::install`].
 pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
-    let config = Config::read(request.project)?;
+    // Processes run in other folders than we do.
+    let project = std::path::absolute(request.project).map_err(|source| Error::File {
+        path: request.project.to_owned(),
+        source,
+    })?;
+    let project = project.as_path();
+    let config = Config::read(project)?;
     sound(config.findings(request.stage, None))?;
     let stage = config.stage(request.stage)?;
     let uv = request.uv;
-    let pins = uv.pins(
-        request.project,
-        stage.architecture,
-        request.recorded,
-        request.resolution,
-    );
+    let pins = uv.pins(project, stage.architecture, request.recorded, request.resolution);
     let pins = pins.await?;
-    let (packages, host) = tokio::try_join!(
-        uv.install(request.project, &pins, stage.architecture),
-        uv.host(request.project, &pins)
-    )?;
+    let (packages, host) = tokio::try_join!(uv.install(project, &pins, stage.architecture), uv.host(project, &pins))?;
     let path = uv.environment.get("PATH").map_or("", String::as_str);
     let import = Import {
         python: &host.python,
-        project: request.project,
+        project,
         environment: &config.environment(request.stage, ROUTES_FUNCTION),
         region: request.region,
         path,
@@ -141,7 +139,7 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         let subject = Subject {
             python: &host.python,
             chalice: &facts.chalice,
-            project: request.project,
+            project,
             cache: &uv.cache,
             path,
         };
@@ -159,7 +157,7 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         analysis,
     };
     let mut app = reading.app(&pins.python);
-    app.sources = BTreeMap::from([(SOURCE.to_owned(), source(request.project, &packages, &host))]);
+    app.sources = BTreeMap::from([(SOURCE.to_owned(), source(project, &packages, &host))]);
     Ok(Reading { app, pins, warnings })
 }
 

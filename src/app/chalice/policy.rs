@@ -64,7 +64,7 @@ pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
     let script = Isolated {
         python: subject.python,
         script: SCRIPT,
-        request: json!({"source": source}),
+        request: json!({"source": source.to_string_lossy()}),
         path: subject.path,
         region: "us-east-1",
         reads: &[&source],
