@@ -40,8 +40,18 @@ async fn of_stage(
     stages: &BTreeSet<StageName>,
 ) -> Result<Vec<Finding>, Failure> {
     let uv = session.uv();
-    let region = project.config.stages.get(stage).and_then(|stage| stage.region.as_deref());
-    let request = Request { stage, region, recorded: None, resolution: Resolution::Recorded, uv: &uv };
+    let region = project
+        .config
+        .stages
+        .get(stage)
+        .and_then(|stage| stage.region.as_deref());
+    let request = Request {
+        stage,
+        region,
+        recorded: None,
+        resolution: Resolution::Recorded,
+        uv: &uv,
+    };
     // Secrets are not needed to check what uses them.
     match project.read(request, &|_| Some(String::new())).await {
         Ok(read) => Ok([read.warnings, names(project, &read.app, stages)].concat()),
@@ -64,13 +74,19 @@ pub fn names(project: &Project, app: &App, stages: &BTreeSet<StageName>) -> Vec<
     };
     let of_stage = |stage: &StageName| {
         let refused = desired::refused_names(app, stage);
-        refused.into_iter().map(|refused| finding(stage, refused)).collect::<Vec<_>>()
+        refused
+            .into_iter()
+            .map(|refused| finding(stage, refused))
+            .collect::<Vec<_>>()
     };
     stages.iter().flat_map(of_stage).collect()
 }
 
 fn tell(session: &Session<'_>, stages: &BTreeSet<StageName>, findings: &[Finding]) -> Result<(), Failure> {
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
     let listed: Vec<_> = findings
         .iter()
         .map(|finding| {
@@ -84,7 +100,9 @@ fn tell(session: &Session<'_>, stages: &BTreeSet<StageName>, findings: &[Finding
             })
         })
         .collect();
-    session.host.answer(&serde_json::json!({"stages": stages, "findings": listed}));
+    session
+        .host
+        .answer(&serde_json::json!({"stages": stages, "findings": listed}));
     for finding in findings {
         let (ink, word) = match finding.severity {
             Severity::Error => (Ink::Bad, "error"),
@@ -97,9 +115,15 @@ fn tell(session: &Session<'_>, stages: &BTreeSet<StageName>, findings: &[Finding
     }
     let names: Vec<&str> = stages.iter().map(StageName::as_str).collect();
     if errors == 0 {
-        session.host.say(&format!("Checked {}: nothing keeps them from being deployed.\n", names.join(", ")));
+        session.host.say(&format!(
+            "Checked {}: nothing keeps them from being deployed.\n",
+            names.join(", ")
+        ));
         return Ok(());
     }
     let plural = if errors == 1 { "" } else { "s" };
-    Err(Failure { exit: Exit::Input, ..Failure::input(format!("{errors} error{plural} found")) })
+    Err(Failure {
+        exit: Exit::Input,
+        ..Failure::input(format!("{errors} error{plural} found"))
+    })
 }
