@@ -12,9 +12,13 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::app::{Architecture, Error};
 
+mod folder;
 pub mod requirements;
+mod target;
 
+use folder::{create, making, prune, remove, settle, write};
 use requirements::{Requirements, hex};
+use target::{Target, runtime};
 
 /// Changes when folders of the cache are made differently.
 const FORMAT: &str = "stagewright-python-1";
@@ -63,7 +67,15 @@ pub struct Host {
 /// credentials of AWS or GitHub are among them.
 pub fn sees(name: &str) -> bool {
     let proxy = name.to_ascii_uppercase().ends_with("_PROXY");
-    let ours = ["PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+    let ours = [
+        "PATH",
+        "HOME",
+        "LANG",
+        "TMPDIR",
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+    ];
     let prefixes = ["UV_", "PIP_", "SSL_CERT_"];
     proxy || ours.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -176,8 +188,12 @@ impl Uv {
         };
         let required = requirements::read(project, "requirements.txt")?;
         let platform = target.platform();
-        let key = digest(&[&["lambda", &platform, &pins.python][..], &texts(&pins.requirements), &texts(&required.context)]);
-        let place = self.cache.join("python").join(key);
+        let key = digest(&[
+            &["lambda", &platform, &pins.python][..],
+            &texts(&pins.requirements),
+            &texts(&required.context),
+        ]);
+        let place = self.place(&key)?;
         if place.is_dir() {
             return Ok(place);
         }
@@ -186,7 +202,10 @@ impl Uv {
         create(&packages)?;
         if !pins.requirements.is_empty() {
             let list = making.path().join("pins.txt");
-            write(&list, &[required.indexes.as_slice(), &pins.requirements].concat().join("\n"))?;
+            write(
+                &list,
+                &[required.indexes.as_slice(), &pins.requirements].concat().join("\n"),
+            )?;
             let (list, folder) = (list.to_string_lossy(), packages.to_string_lossy());
             let mut arguments = vec!["pip", "install", "--no-deps", "--only-binary", ":all:"];
             arguments.extend(["--python-platform", &platform, "--python-version", target.python]);
@@ -208,8 +227,12 @@ impl Uv {
         let chalice = pins.chalice.as_ref().map(|version| format!("chalice=={version}"));
         let mut packages = pins.requirements.clone();
         packages.extend(chalice.filter(|pin| !packages.contains(pin)));
-        let key = digest(&[&["host", &pins.python][..], &texts(&packages), &texts(&required.context)]);
-        let place = self.cache.join("python").join(key);
+        let key = digest(&[
+            &["host", &pins.python][..],
+            &texts(&packages),
+            &texts(&required.context),
+        ]);
+        let place = self.place(&key)?;
         let host = Host {
             python: place.join("bin/python"),
             packages: place.join(format!("lib/python{}/site-packages", pins.python)),
@@ -221,7 +244,14 @@ impl Uv {
         let making = making(&place)?;
         let venv = making.path().join("venv");
         let folder = venv.to_string_lossy();
-        let arguments = ["venv", "--no-project", "--relocatable", "--python", &pins.python, &folder];
+        let arguments = [
+            "venv",
+            "--no-project",
+            "--relocatable",
+            "--python",
+            &pins.python,
+            &folder,
+        ];
         self.run(project, &arguments, None).await?;
         let list = making.path().join("pins.txt");
         packages.push("boto3".to_owned());
@@ -229,8 +259,15 @@ impl Uv {
         let list = list.to_string_lossy();
         let arguments = ["pip", "install", "--python", &folder, "-r", &list];
         self.run(project, &arguments, None).await?;
+        warm(&venv).await;
         settle(&venv, &place)?;
         Ok(host)
+    }
+
+    /// Where a folder of the cache is, wherever a process runs.
+    fn place(&self, key: &str) -> Result<PathBuf, Error> {
+        let place = self.cache.join("python").join(key);
+        std::path::absolute(&place).map_err(|source| Error::File { path: place, source })
     }
 
     async fn run(&self, project: &Path, arguments: &[&str], input: Option<&str>) -> Result<String, Error> {
@@ -266,71 +303,17 @@ impl Uv {
     }
 }
 
-/// What packages are chosen for.
-struct Target<'a> {
-    python: &'a str,
-    architecture: Architecture,
-}
-
-impl Target<'_> {
-    /// The platform in uv's words. Lambda has glibc 2.26 below Python 3.12 and 2.34 from there on; 2.17 is the
-    /// nearest that uv knows below 2.26.
-    fn platform(&self) -> String {
-        let architecture = match self.architecture {
-            Architecture::X86_64 => "x86_64",
-            Architecture::Arm64 => "aarch64",
-        };
-        let glibc = match self.python {
-            "3.10" | "3.11" => "2_17",
-            _ => "2_34",
-        };
-        format!("{architecture}-manylinux_{glibc}")
-    }
-
-    /// Recognises a wheel that is missing in what uv said.
-    fn wheel(&self, error: Error) -> Error {
-        match error {
-            Error::Command { output, .. } if wheelless(&output).is_some() => Error::Wheel {
-                package: wheelless(&output).unwrap_or_default(),
-                platform: format!("{} and Python {}", self.platform(), self.python),
-                output,
-            },
-            other => other,
-        }
-    }
-}
-
-/// The package that has no wheel, in what uv says about it.
-fn wheelless(output: &str) -> Option<String> {
-    if !output.contains("no usable wheels") && !output.contains("Wheels are required for") && !output.contains("no wheels")
-    {
-        return None;
-    }
-    let words: Vec<&str> = output.split_whitespace().collect();
-    let subject = words.windows(3).find_map(|three| match three {
-        [package, "has" | "have", "no"] => Some((*package).to_owned()),
-        _ => None,
-    });
-    let hinted = output
-        .split_once("Wheels are required for `")
-        .and_then(|(_, rest)| rest.split_once('`'))
-        .map(|(package, _)| package.to_owned());
-    subject.filter(|package| package.contains("==")).or(hinted)
-}
-
-/// Lambda's nearest runtime of a Python version: `3.11` of `3.11.7` or `cpython-3.11`.
-fn runtime(version: &str) -> Option<String> {
-    let version = version.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let mut numbers = version.split('.').map(|number| {
-        let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<u32>().ok()
-    });
-    let (major, minor) = (numbers.next()??, numbers.next()??);
-    Some(match (major, minor) {
-        (0..=2, _) | (3, 0..=9) => "3.10".to_owned(),
-        (3, 10..=14) => format!("3.{minor}"),
-        (_, _) => "3.15".to_owned(),
-    })
+/// Compiles what apps and the analyser import at every deploy, since they may not write bytecode themselves: it saves
+/// more than half a second each time.
+async fn warm(venv: &Path) {
+    let code = "import compileall, sys, os\n\
+                for name in ('boto3', 'botocore', 's3transfer', 'chalice'):\n    \
+                compileall.compile_dir(os.path.join(sys.path[-1], name), quiet=2, workers=0)";
+    let mut command = tokio::process::Command::new(venv.join("bin/python"));
+    command.args(["-I", "-c", code]).env_clear().stdin(Stdio::null());
+    let ended = command.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    // Without bytecode everything works all the same, only slower.
+    tracing::debug!(ok = ended.is_ok_and(|status| status.success()), "bytecode compiled");
 }
 
 fn inputs(required: &Requirements, chalice: Option<&str>, python: &str, architecture: Architecture) -> String {
@@ -373,11 +356,14 @@ fn pinned_lines(output: &str) -> Vec<String> {
 
 /// The indexes of pip's variables in uv's words, where uv's own are not set: people have these set for Chalice.
 fn of_pip(environment: &BTreeMap<String, String>) -> Vec<(&'static str, &String)> {
-    [("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL")]
-        .into_iter()
-        .filter(|(_, of_uv)| !environment.contains_key(*of_uv))
-        .filter_map(|(of_pip, of_uv)| Some((of_uv, environment.get(of_pip)?)))
-        .collect()
+    [
+        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
+        ("PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL"),
+    ]
+    .into_iter()
+    .filter(|(_, of_uv)| !environment.contains_key(*of_uv))
+    .filter_map(|(of_pip, of_uv)| Some((of_uv, environment.get(of_pip)?)))
+    .collect()
 }
 
 fn command_line(arguments: &[&str]) -> String {
@@ -397,95 +383,9 @@ fn missing(source: std::io::Error) -> Error {
     }
 }
 
-/// Removes what differs from one installation to the next, or is of no use in Lambda.
-fn prune(packages: &Path) -> Result<(), Error> {
-    let metadata = ["RECORD", "INSTALLER", "REQUESTED", "direct_url.json"];
-    let mut unwanted = vec![packages.join("bin"), packages.join("chalice"), packages.join(".lock")];
-    for entry in walkdir::WalkDir::new(packages).into_iter().flatten() {
-        let name = entry.file_name().to_string_lossy();
-        let parent = entry.path().parent().and_then(Path::file_name).unwrap_or_default();
-        let in_metadata = parent.to_string_lossy().ends_with(".dist-info");
-        let of_uv = name.starts_with("uv_") && name.ends_with(".json");
-        if name == "__pycache__" || in_metadata && (metadata.contains(&&*name) || of_uv) {
-            unwanted.push(entry.path().to_owned());
-        }
-    }
-    unwanted.iter().try_for_each(|path| remove(path))
-}
-
-fn remove(path: &Path) -> Result<(), Error> {
-    let removed = match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(other) => Err(other),
-    };
-    removed.map_err(|source| at(path, source))
-}
-
-fn create(folder: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(folder).map_err(|source| at(folder, source))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let written = std::fs::File::create(path).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-    written.map_err(|source| at(path, source))
-}
-
-fn at(path: &Path, source: std::io::Error) -> Error {
-    Error::File {
-        path: path.to_owned(),
-        source,
-    }
-}
-
-/// A folder beside `place` in which its content is made; it vanishes with the value.
-fn making(place: &Path) -> Result<tempfile::TempDir, Error> {
-    let parent = place.parent().unwrap_or(place);
-    create(parent)?;
-    let made = tempfile::Builder::new().prefix(".making-").tempdir_in(parent);
-    made.map_err(|source| at(parent, source))
-}
-
-/// Moves what was made to its place, unless somebody else was faster.
-fn settle(made: &Path, place: &Path) -> Result<PathBuf, Error> {
-    match std::fs::rename(made, place) {
-        Ok(()) => Ok(place.to_owned()),
-        Err(_) if place.is_dir() => Ok(place.to_owned()),
-        Err(source) => Err(at(place, source)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_runtime_is_the_nearest_that_lambda_has() {
-        let of = |version| runtime(version).unwrap();
-        assert_eq!(of("3.9.2"), "3.10");
-        assert_eq!(of("3.11.7"), "3.11");
-        assert_eq!(of("cpython-3.12"), "3.12");
-        assert_eq!(of("3.14.0rc1"), "3.14");
-        assert_eq!(of("3.16.0"), "3.15");
-        assert_eq!(runtime("pypy"), None);
-    }
-
-    #[test]
-    fn a_package_without_a_wheel_is_named() {
-        let said = "cause: Because psycopg2==2.9.9 has no usable wheels and you require psycopg2==2.9.9, we can";
-        assert_eq!(wheelless(said), Some("psycopg2==2.9.9".to_owned()));
-        let said = "Because all versions of docopt have no usable wheels\n\nhint: Wheels are required for `docopt` because";
-        assert_eq!(wheelless(said), Some("docopt".to_owned()));
-        assert_eq!(wheelless("Because x was not found in the package registry"), None);
-    }
-
-    #[test]
-    fn newer_runtimes_take_wheels_for_a_newer_c_library() {
-        let platform = |python, architecture| Target { python, architecture }.platform();
-        assert_eq!(platform("3.11", Architecture::X86_64), "x86_64-manylinux_2_17");
-        assert_eq!(platform("3.12", Architecture::Arm64), "aarch64-manylinux_2_34");
-    }
 
     #[test]
     fn uv_sees_indexes_and_proxies_and_none_of_our_credentials() {
@@ -532,9 +432,19 @@ mod tests {
             requirements: vec!["idna==3.10".to_owned()],
             chalice: Some("1.34.0".to_owned()),
         };
-        let again = uv.pins(folder.path(), Architecture::X86_64, Some(&recorded), Resolution::Recorded);
+        let again = uv.pins(
+            folder.path(),
+            Architecture::X86_64,
+            Some(&recorded),
+            Resolution::Recorded,
+        );
         assert_eq!(again.await.unwrap(), recorded);
-        let anew = uv.pins(folder.path(), Architecture::X86_64, Some(&recorded), Resolution::Upgrade);
+        let anew = uv.pins(
+            folder.path(),
+            Architecture::X86_64,
+            Some(&recorded),
+            Resolution::Upgrade,
+        );
         assert!(matches!(anew.await, Err(Error::Program { .. })));
     }
 }

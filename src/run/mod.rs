@@ -1,7 +1,7 @@
 //! The story: one function a command, told from what the user asked to what the user is told.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -51,8 +51,13 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// The project, by its absolute folder: whoever imports or builds it works in another one.
     fn project(&self) -> Result<Project, Failure> {
-        Ok(load::load(&self.options.project_dir)?)
+        let given = &self.options.project_dir;
+        let folder = given
+            .canonicalize()
+            .map_err(|error| Failure::input(format!("--project-dir: `{}`: {error}", given.display())))?;
+        Ok(load::load(&folder)?)
     }
 
     /// The store of an app: where `--state` says, or the config, or else a folder of the project.
@@ -177,7 +182,8 @@ async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Fa
 ///
 /// The folder is there already and not empty, or cannot be written.
 pub fn new(session: &Session<'_>, name: &AppName, template: Template) -> Result<(), Failure> {
-    let folder = session.options.project_dir.join(name.as_str());
+    let project_dir = &session.options.project_dir;
+    let folder = if project_dir == Path::new(".") { name.as_str().into() } else { project_dir.join(name.as_str()) };
     let template = match template {
         Template::Chalice => new::Template::Chalice,
         Template::Manifest => new::Template::Manifest,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::json::{Document, below};
-use super::schema::{self, Flaw};
+use super::schema::Flaw;
 use crate::app::{Architecture, Endpoint, Error, Finding, Severity, Tracing, Vpc};
 use crate::names::{AppName, StageName};
 
@@ -128,36 +128,6 @@ impl Config {
         named.collect()
     }
 
-    /// Finds every flaw of what counts for a stage.
-    ///
-    /// `functions` are the app's, where they are known; otherwise the functions that the file names are looked at.
-    pub fn findings(&self, stage: &StageName, functions: Option<&[&str]>) -> Vec<Finding> {
-        let stage = stage.as_str();
-        let mut flaws = schema::flaws(&self.document, stage);
-        let sound = flaws.iter().all(|flaw| flaw.severity != Severity::Error);
-        flaws.extend(self.name_flaws());
-        if sound {
-            flaws.extend(self.stage_flaws(stage));
-            let named: Vec<&str> = self.functions(stage).into_iter().map(|(name, _)| name).collect();
-            let looked_at = functions.unwrap_or(&named).iter().copied();
-            for function in std::iter::once(ROUTES_FUNCTION).chain(looked_at) {
-                flaws.extend(self.function_flaws(stage, function));
-            }
-        }
-        if let Some(functions) = functions {
-            flaws.extend(self.strangers(stage, functions));
-        }
-        let mut findings: Vec<Finding> = Vec::new();
-        for flaw in flaws {
-            let finding = self.finding(flaw);
-            if !findings.contains(&finding) {
-                findings.push(finding);
-            }
-        }
-        findings.sort_by_key(|finding| finding.place);
-        findings
-    }
-
     fn finding(&self, flaw: Flaw) -> Finding {
         Finding {
             severity: flaw.severity,
@@ -166,97 +136,6 @@ impl Config {
             message: flaw.message,
             hint: flaw.hint,
         }
-    }
-
-    fn name_flaws(&self) -> Option<Flaw> {
-        match self.document.value.get("app_name") {
-            None | Some(Value::Null) => Some(
-                Flaw::error(String::new(), "`app_name` is missing".to_owned())
-                    .hint("name the app: it is the first part of every name in AWS".to_owned()),
-            ),
-            Some(Value::String(name)) => {
-                let refused = name.parse::<AppName>().err()?;
-                Some(Flaw::error("/app_name".to_owned(), refused.to_string()))
-            }
-            // That it must be text is said already.
-            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => None,
-        }
-    }
-
-    fn stage_flaws(&self, stage: &str) -> Vec<Flaw> {
-        let mut flaws = self.later_flaws(stage);
-        let kind = self.stage_text(stage, "api_gateway_endpoint_type").unwrap_or("EDGE");
-        let vpce = self.look(stage, "api_gateway_endpoint_vpce").filter(|found| full(found.value));
-        let policy = self.look(stage, "api_gateway_policy_file").filter(|found| full(found.value));
-        match (kind, &vpce, &policy) {
-            ("PRIVATE", Some(vpce), Some(_)) => flaws.push(Flaw::error(
-                vpce.pointer.clone(),
-                "`api_gateway_endpoint_vpce` and `api_gateway_policy_file` exclude each other".to_owned(),
-            )),
-            ("PRIVATE", None, None) => {
-                let pointer = self.look(stage, "api_gateway_endpoint_type").map(|found| found.pointer);
-                flaws.push(Flaw::error(
-                    pointer.unwrap_or_default(),
-                    "a PRIVATE endpoint needs `api_gateway_endpoint_vpce` or `api_gateway_policy_file`".to_owned(),
-                ));
-            }
-            ("PRIVATE", _, _) => {}
-            (_, Some(vpce), _) => flaws.push(Flaw::error(
-                vpce.pointer.clone(),
-                format!("`api_gateway_endpoint_vpce` is of no use to an {kind} endpoint, but to a PRIVATE one"),
-            )),
-            (_, None, _) => {}
-        }
-        flaws.extend(policy.and_then(|found| self.document_at(&found).err()));
-        if let Some(found) = self.look(stage, "api_gateway_stage") {
-            let name = found.value.as_str().unwrap_or_default();
-            let taken = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            if name.is_empty() || !name.chars().all(taken) {
-                let message = format!("`{name}` is no name of an API Gateway stage: letters, digits, `-` and `_`");
-                flaws.push(Flaw::error(found.pointer, message));
-            }
-        }
-        flaws
-    }
-
-    /// What a later issue of ours brings, and is refused until then.
-    fn later_flaws(&self, stage: &str) -> Vec<Flaw> {
-        let keys = ["automatic_layer", "api_gateway_custom_domain", "websocket_api_custom_domain"];
-        let wanted = keys.into_iter().filter_map(|key| {
-            let found = self.look(stage, key).filter(|found| full(found.value))?;
-            Some(Flaw::error(found.pointer, format!("`{key}` is not supported yet")))
-        });
-        wanted.collect()
-    }
-
-    fn function_flaws(&self, stage: &str, function: &str) -> Vec<Flaw> {
-        let mut flaws = Vec::new();
-        let look = |key| self.look_for(stage, function, key).filter(|found| full(found.value));
-        if let Some(found) = look("log_retention_in_days") {
-            let message = "`log_retention_in_days` is not supported yet".to_owned();
-            flaws.push(Flaw::error(found.pointer, message));
-        }
-        match (look("subnet_ids"), look("security_group_ids")) {
-            (Some(half), None) => flaws.push(half_vpc(half.pointer, function, "security_group_ids")),
-            (None, Some(half)) => flaws.push(half_vpc(half.pointer, function, "subnet_ids")),
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-        flaws.extend(self.role(stage, function).err());
-        flaws
-    }
-
-    /// Functions that the file names and the app does not have.
-    fn strangers(&self, stage: &str, functions: &[&str]) -> Vec<Flaw> {
-        let known = || functions.iter().copied().chain([ROUTES_FUNCTION]);
-        let strange = self.functions(stage).into_iter().filter(|(name, _)| !known().any(|known| known == *name));
-        let flaws = strange.map(|(name, pointer)| {
-            let flaw = Flaw::warning(pointer, format!("the app has no function `{name}`"));
-            match schema::nearest(name, known()) {
-                Some(near) => flaw.hint(format!("did you mean `{near}`?")),
-                None => flaw,
-            }
-        });
-        flaws.collect()
     }
 
     /// The first part of all names in AWS.
@@ -281,7 +160,9 @@ impl Config {
         let refused = |flaw| Error::Findings(vec![self.finding(flaw)]);
         let app = self.app_name()?;
         let stage = stage.as_str();
-        let vpce = self.look(stage, "api_gateway_endpoint_vpce").filter(|found| full(found.value));
+        let vpce = self
+            .look(stage, "api_gateway_endpoint_vpce")
+            .filter(|found| full(found.value));
         let vpce = vpce.map(|found| found.value.clone());
         let endpoint = match self.stage_text(stage, "api_gateway_endpoint_type") {
             Some("REGIONAL") => Endpoint::Regional,
@@ -290,8 +171,13 @@ impl Config {
             },
             Some(_) | None => Endpoint::Edge,
         };
-        let policy = self.look(stage, "api_gateway_policy_file").filter(|found| full(found.value));
-        let policy = policy.map(|found| self.document_at(&found)).transpose().map_err(refused)?;
+        let policy = self
+            .look(stage, "api_gateway_policy_file")
+            .filter(|found| full(found.value));
+        let policy = policy
+            .map(|found| self.document_at(&found))
+            .transpose()
+            .map_err(refused)?;
         let of_vpce = matches!(endpoint, Endpoint::Private { .. }).then(|| from_vpce(vpce.as_ref()));
         let size = self.look(stage, "minimum_compression_size");
         Ok(StageSettings {
@@ -372,17 +258,17 @@ impl Config {
         };
         let policy = match look("iam_policy_file") {
             Some(found) => self.document_at(&found),
-            None => self.document_in(&format!("policy-{stage}.json"), switch.pointer),
+            None => self.document_in(&format!("policy-{stage}.json"), &switch.pointer),
         };
         policy.map(RoleSource::Own)
     }
 
     fn document_at(&self, found: &Found<'_>) -> Result<Value, Flaw> {
-        self.document_in(found.value.as_str().unwrap_or_default(), found.pointer.clone())
+        self.document_in(found.value.as_str().unwrap_or_default(), &found.pointer)
     }
 
-    fn document_in(&self, name: &str, pointer: String) -> Result<Value, Flaw> {
-        let flaw = |reason: String| Flaw::error(pointer.clone(), format!("policy file `.chalice/{name}`: {reason}"));
+    fn document_in(&self, name: &str, pointer: &str) -> Result<Value, Flaw> {
+        let flaw = |reason: String| Flaw::error(pointer.to_owned(), format!("policy file `.chalice/{name}`: {reason}"));
         let text = std::fs::read_to_string(self.folder.join(name)).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => flaw("it does not exist".to_owned()),
             _ => flaw(error.to_string()),
@@ -428,7 +314,9 @@ impl Config {
             let values = self.document.value.pointer(&below(scope, key))?;
             values.as_object()
         });
-        let texts = values.flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        let texts = values
+            .flatten()
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
         texts.collect()
     }
 }
@@ -454,10 +342,6 @@ fn texts(value: &Value) -> Vec<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn half_vpc(pointer: String, function: &str, missing: &str) -> Flaw {
-    Flaw::error(pointer, format!("function `{function}` has half of a VPC: `{missing}` is missing"))
-}
-
 /// The resource policy with which a private API lets one VPC endpoint in, or several.
 fn from_vpce(vpce: Option<&Value>) -> Value {
     serde_json::json!({
@@ -472,5 +356,6 @@ fn from_vpce(vpce: Option<&Value>) -> Value {
     })
 }
 
+mod findings;
 #[cfg(test)]
 mod tests;

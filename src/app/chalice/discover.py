@@ -68,8 +68,11 @@ def raised(project, error):
     first = trace
     while first is not None and not inside(project, first.tb_frame.f_code.co_filename):
         first = first.tb_next
-    # Without our own frames, where the app has any.
-    text = "".join(traceback.format_exception(type(error), error, first or trace))
+    if first is None and isinstance(error, SyntaxError):
+        text = "".join(traceback.format_exception_only(type(error), error))
+    else:
+        # Without our own frames, where the app has any.
+        text = "".join(traceback.format_exception(type(error), error, first or trace))
     return {"outcome": "raised", "message": message, "traceback": text, **place}
 
 
@@ -120,7 +123,7 @@ def route(project, path, entry):
         "path": path,
         "method": entry.method,
         "view": entry.view_name,
-        "documentation": inspect.getdoc(entry.view_function),
+        "documentation": (inspect.getdoc(entry.view_function) or "").splitlines(),
         "content_types": list(entry.content_types),
         "api_key_required": bool(entry.api_key_required),
         "cors": None if cors is None else list(cors.get_access_control_headers().items()),

@@ -46,8 +46,8 @@ pub struct RouteFacts {
     pub method: String,
     /// Name of the function that answers.
     pub view: String,
-    /// Its documentation, indentation removed.
-    pub documentation: Option<String>,
+    /// Lines of its documentation, indentation removed.
+    pub documentation: Vec<String>,
     /// Media types that it takes.
     pub content_types: Vec<String>,
     /// Whether a caller must send an API key.
@@ -142,26 +142,38 @@ pub struct Import<'a> {
 /// `Error::Raised` where the import raises, `Error::Findings` where it ends the process, takes too long or leaves no
 /// `app`, `Error::File` where Python cannot be started.
 pub async fn discover(import: &Import<'_>) -> Result<Facts, Error> {
-    if !import.project.join("app.py").is_file() {
-        let finding = refusal("app.py", None, "the file does not exist, and a Chalice app is declared in it");
+    if let Some(finding) = missing(import.project) {
         return Err(Error::Findings(vec![finding]));
     }
+    let reads = ["app.py", "chalicelib", "vendor"].map(|name| import.project.join(name));
+    let reads: Vec<&Path> = reads.iter().map(PathBuf::as_path).collect();
     let script = Isolated {
         python: import.python,
         script: SCRIPT,
         request: json!({
-            "project": import.project,
+            "project": import.project.to_string_lossy(),
             "environment": import.environment,
             "limit_s": LIMIT_S,
         }),
         path: import.path,
         region: import.region,
+        reads: &reads,
     };
-    interpret(isolated::run(&script).await?, import.project)
+    interpret(&isolated::run(&script).await?, import.project)
 }
 
-fn interpret(ended: Ended, project: &Path) -> Result<Facts, Error> {
-    let outcome = ended.result.clone().and_then(|result| serde_json::from_value(result).ok());
+/// Finds that a project has no `app.py`.
+pub fn missing(project: &Path) -> Option<Finding> {
+    let message = "the file does not exist, and a Chalice app is declared in it";
+    (!project.join("app.py").is_file()).then(|| refusal("app.py", None, message))
+}
+
+fn interpret(ended: &Ended, project: &Path) -> Result<Facts, Error> {
+    let outcome = ended.result.clone().map(serde_json::from_value).transpose();
+    let outcome = outcome.map_err(|error| {
+        let message = format!("what the app declares is not what Chalice takes: {error}");
+        Error::Findings(vec![refusal("app.py", None, &message)])
+    })?;
     let finding = match outcome {
         Some(Outcome::Found(facts)) => return Ok(*facts),
         Some(Outcome::Raised {
@@ -193,13 +205,26 @@ fn interpret(ended: Ended, project: &Path) -> Result<Facts, Error> {
         }
         None => {
             let status = ended.status.map_or_else(String::new, |status| status.to_string());
-            let last: Vec<&str> = ended.output.lines().rev().take(5).collect();
-            let said: String = last.iter().rev().map(|line| format!("\n  {line}")).collect();
-            let message = format!("the process ended while it imported the app: {status}{said}");
+            let message = format!(
+                "the process ended while it imported the app: {status}{}",
+                last_words(&ended.output)
+            );
             refusal("app.py", None, &message)
         }
     };
     Err(Error::Findings(vec![finding]))
+}
+
+/// The last five lines that were printed, each cut to a width that a terminal shows.
+fn last_words(output: &str) -> String {
+    let mut last: Vec<String> = output
+        .lines()
+        .rev()
+        .take(5)
+        .map(|line| line.chars().take(160).collect())
+        .collect();
+    last.reverse();
+    last.iter().map(|line| format!("\n  {line}")).collect()
 }
 
 fn refusal(file: impl Into<PathBuf>, line: Option<usize>, message: &str) -> Finding {
@@ -238,15 +263,16 @@ mod tests {
         }
     }
 
-    fn message(ended: Ended) -> String {
+    fn message(ended: &Ended) -> String {
         interpret(ended, Path::new("/project")).unwrap_err().to_string()
     }
 
     #[test]
     fn an_exception_of_the_app_is_shown_at_its_line() {
-        let result = json!({"outcome": "raised", "message": "KeyError: 'X'", "traceback": "T", "file": "app.py", "line": 3});
+        let result =
+            json!({"outcome": "raised", "message": "KeyError: 'X'", "traceback": "T", "file": "app.py", "line": 3});
         assert_eq!(
-            message(ended(Some(result), "", "")),
+            message(&ended(Some(result), "", "")),
             "app.py:3: the app raised an exception when it was imported: KeyError: 'X'"
         );
     }
@@ -256,17 +282,23 @@ mod tests {
         let trace = "Timeout (0:01:00)!\nThread 0x1 (most recent call first):\n  File \"/usr/lib/socket.py\", line 9 in \
                      read\n  File \"/project/chalicelib/db.py\", line 12 in connect\n  File \"/project/app.py\", line 2 in <module>\n";
         assert_eq!(
-            message(ended(None, "", trace)),
+            message(&ended(None, "", trace)),
             "chalicelib/db.py:12:1: the app was still importing after 60 seconds"
         );
     }
 
     #[test]
+    fn what_chalice_would_not_take_is_said_so() {
+        let result = json!({"outcome": "found", "chalice": "1.34.0", "app_name": 7});
+        assert!(message(&ended(Some(result), "", "")).contains("app.py: what the app declares is not what Chalice"));
+    }
+
+    #[test]
     fn an_app_that_exits_or_is_none_is_said_so() {
         let exited = json!({"outcome": "exited", "status": "1", "file": "app.py", "line": 2});
-        assert!(message(ended(Some(exited), "", "")).contains("app.py:2:1: the app ends the process"));
-        assert!(message(ended(Some(json!({"outcome": "no_app"})), "", "")).contains("there is no `app`"));
+        assert!(message(&ended(Some(exited), "", "")).contains("app.py:2:1: the app ends the process"));
+        assert!(message(&ended(Some(json!({"outcome": "no_app"})), "", "")).contains("there is no `app`"));
         let other = json!({"outcome": "no_chalice", "kind": "Flask"});
-        assert!(message(ended(Some(other), "", "")).contains("is a `Flask`"));
+        assert!(message(&ended(Some(other), "", "")).contains("is a `Flask`"));
     }
 }

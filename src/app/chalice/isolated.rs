@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::other_user::{self, NOBODY};
 use crate::app::Error;
 
 /// How long a script may run before it is stopped from outside; its own limit is a little shorter.
@@ -25,6 +26,8 @@ pub struct Isolated<'a> {
     pub path: &'a str,
     /// Region that AWS clients of the code are made for.
     pub region: &'a str,
+    /// What the script reads besides the interpreter's own files.
+    pub reads: &'a [&'a Path],
 }
 
 /// How a script ended.
@@ -40,7 +43,8 @@ pub struct Ended {
     pub hang: String,
 }
 
-/// Runs a script. Nothing of ours is in its environment, and its whole process group ends with it.
+/// Runs a script. Nothing of ours is in its environment, it runs as another user where we are root, and its whole
+/// process group ends with it.
 ///
 /// # Errors
 ///
@@ -48,38 +52,13 @@ pub struct Ended {
 pub async fn run(isolated: &Isolated<'_>) -> Result<Ended, Error> {
     let folder = tempfile::Builder::new().prefix("stagewright-").tempdir();
     let folder = folder.map_err(|source| failed(&std::env::temp_dir(), source))?;
-    let place = |name: &str| folder.path().join(name);
-    let mut request = isolated.request.clone();
-    request["result"] = place("result.json").to_string_lossy().into();
-    request["hang"] = place("hang").to_string_lossy().into();
-    for (name, text) in [("script.py", isolated.script), ("request.json", &request.to_string()), ("hang", "")] {
-        let written = std::fs::File::create(place(name))
-            .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-        written.map_err(|source| failed(&place(name), source))?;
-    }
-    for name in ["home", "tmp"] {
-        std::fs::create_dir(place(name)).map_err(|source| failed(&place(name), source))?;
-    }
-    let output = std::fs::File::create(place("output")).map_err(|source| failed(&place("output"), source))?;
-    let errors = output.try_clone().map_err(|source| failed(&place("output"), source))?;
-    let mut child = tokio::process::Command::new(isolated.python)
-        .args(["-I", "-B"])
-        .args([place("script.py"), place("request.json")])
-        .current_dir(folder.path())
-        .env_clear()
-        .envs(environment(isolated, &place("home"), &place("tmp")))
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors)
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|source| failed(isolated.python, source))?;
+    let mut command = prepare(isolated, folder.path()).map_err(|source| failed(folder.path(), source))?;
+    let mut child = command.spawn().map_err(|source| failed(isolated.python, source))?;
     let group = child.id();
     let status = tokio::time::timeout(PATIENCE, child.wait()).await;
     end(group).await;
     let text = |name: &str| {
-        let bytes = std::fs::read(place(name)).unwrap_or_default();
+        let bytes = std::fs::read(folder.path().join(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
     Ok(Ended {
@@ -88,6 +67,52 @@ pub async fn run(isolated: &Isolated<'_>) -> Result<Ended, Error> {
         output: text("output"),
         hang: text("hang"),
     })
+}
+
+/// Fills the folder of a process, and makes the command that runs in it.
+fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<tokio::process::Command> {
+    let place = |name: &str| folder.join(name);
+    let mut request = isolated.request.clone();
+    request["result"] = place("result.json").to_string_lossy().into();
+    request["hang"] = place("hang").to_string_lossy().into();
+    for (name, text) in [
+        ("script.py", isolated.script),
+        ("request.json", &request.to_string()),
+        ("hang", ""),
+    ] {
+        std::io::Write::write_all(&mut std::fs::File::create(place(name))?, text.as_bytes())?;
+    }
+    for name in ["home", "tmp"] {
+        std::fs::create_dir(place(name))?;
+    }
+    let output = std::fs::File::create(place("output"))?;
+    let mut command = tokio::process::Command::new(isolated.python);
+    command
+        .args(["-I", "-B", "-u"])
+        .args([place("script.py"), place("request.json")])
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment(isolated, &place("home"), &place("tmp")))
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .process_group(0)
+        .kill_on_drop(true);
+    let prefix = isolated
+        .python
+        .parent()
+        .and_then(Path::parent)
+        .unwrap_or(isolated.python);
+    let standard = isolated.python.canonicalize()?;
+    let mut reads = vec![prefix, &standard];
+    reads.extend(isolated.reads);
+    if other_user::is_possible(&reads) {
+        for path in ["", "hang", "home", "tmp"].map(place) {
+            std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY))?;
+        }
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    Ok(command)
 }
 
 fn environment(isolated: &Isolated<'_>, home: &Path, tmp: &Path) -> BTreeMap<&'static str, String> {
@@ -108,9 +133,17 @@ async fn end(group: Option<u32>) {
     let Some(group) = group else { return };
     let mut kill = tokio::process::Command::new("sh");
     kill.args(["-c", "kill -s KILL -- \"-$0\""]).arg(group.to_string());
-    let ended = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let ended = kill
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     // Where nothing is left, there is nothing to end.
-    tracing::debug!(group, left = ended.await.is_ok_and(|status| status.success()), "process group ended");
+    tracing::debug!(
+        group,
+        left = ended.await.is_ok_and(|status| status.success()),
+        "process group ended"
+    );
 }
 
 fn failed(path: &Path, source: std::io::Error) -> Error {

@@ -8,9 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::app::python::{Host, Pins, Resolution, Uv};
-use crate::app::{
-    Api, App, Code, Error, Finding, Function, FunctionRole, Part, Role, Settings, Severity, Source,
-};
+use crate::app::{Api, App, Code, Error, Finding, Function, FunctionRole, Part, Role, Settings, Severity, Source};
 use crate::names::StageName;
 use crate::variable::Variable;
 
@@ -18,6 +16,7 @@ mod config;
 mod discover;
 mod isolated;
 mod json;
+mod other_user;
 mod policy;
 mod routes;
 mod schema;
@@ -72,13 +71,13 @@ pub fn is_project(folder: &Path) -> bool {
 /// `Error::File` where the file cannot be read, `Error::Findings` where it is no JSON.
 pub fn check(project: &Path, stages: &[StageName]) -> Result<Vec<Finding>, Error> {
     let config = Config::read(project)?;
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings: Vec<Finding> = discover::missing(project).into_iter().collect();
     for finding in stages.iter().flat_map(|stage| config.findings(stage, None)) {
         if !findings.contains(&finding) {
             findings.push(finding);
         }
     }
-    findings.sort_by_key(|finding| finding.place);
+    findings.sort_by(|one, other| (&one.file, one.place).cmp(&(&other.file, other.place)));
     Ok(findings)
 }
 
@@ -107,20 +106,23 @@ pub fn app_name(project: &Path) -> Result<crate::names::AppName, Error> {
 /// `Error::Findings` where config or app have flaws, `Error::Raised` where the import raises, and those of
 /// [`Uv::pins`] and [`Uv::install`].
 pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
-    let config = Config::read(request.project)?;
+    // Processes run in other folders than we do.
+    let project = std::path::absolute(request.project).map_err(|source| Error::File {
+        path: request.project.to_owned(),
+        source,
+    })?;
+    let project = project.as_path();
+    let config = Config::read(project)?;
     sound(config.findings(request.stage, None))?;
     let stage = config.stage(request.stage)?;
     let uv = request.uv;
-    let pins = uv.pins(request.project, stage.architecture, request.recorded, request.resolution);
+    let pins = uv.pins(project, stage.architecture, request.recorded, request.resolution);
     let pins = pins.await?;
-    let (packages, host) = tokio::try_join!(
-        uv.install(request.project, &pins, stage.architecture),
-        uv.host(request.project, &pins)
-    )?;
+    let (packages, host) = tokio::try_join!(uv.install(project, &pins, stage.architecture), uv.host(project, &pins))?;
     let path = uv.environment.get("PATH").map_or("", String::as_str);
     let import = Import {
         python: &host.python,
-        project: request.project,
+        project,
         environment: &config.environment(request.stage, ROUTES_FUNCTION),
         region: request.region,
         path,
@@ -130,11 +132,14 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     findings.extend(routes::findings(&facts));
     let mut warnings = sound(findings)?;
     let functions = functions(&config, request.stage, &facts)?;
-    let analysis = if functions.iter().any(|function| function.settings.role == RoleSource::Generated) {
+    let analysis = if functions
+        .iter()
+        .any(|function| function.settings.role == RoleSource::Generated)
+    {
         let subject = Subject {
             python: &host.python,
             chalice: &facts.chalice,
-            project: request.project,
+            project,
             cache: &uv.cache,
             path,
         };
@@ -152,7 +157,7 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         analysis,
     };
     let mut app = reading.app(&pins.python);
-    app.sources = BTreeMap::from([(SOURCE.to_owned(), source(request.project, &packages, &host))]);
+    app.sources = BTreeMap::from([(SOURCE.to_owned(), source(project, &packages, &host))]);
     Ok(Reading { app, pins, warnings })
 }
 
@@ -185,7 +190,11 @@ struct Declared {
 
 /// Names of the functions besides the routes' one.
 fn names(facts: &Facts) -> Vec<&str> {
-    let functions = facts.functions.iter().chain(&facts.authorizers).chain(&facts.event_sources);
+    let functions = facts
+        .functions
+        .iter()
+        .chain(&facts.authorizers)
+        .chain(&facts.event_sources);
     functions.map(|function| function.name.as_str()).collect()
 }
 
@@ -257,9 +266,8 @@ impl Read<'_> {
     }
 
     fn generated(&self) -> Value {
-        let in_vpc = |declared: &Declared| {
-            declared.settings.role == RoleSource::Generated && declared.settings.vpc.is_some()
-        };
+        let in_vpc =
+            |declared: &Declared| declared.settings.role == RoleSource::Generated && declared.settings.vpc.is_some();
         let nothing = Analysis {
             policy: Value::Null,
             unknown_services: Vec::new(),
@@ -355,4 +363,4 @@ fn source(project: &Path, packages: &Path, host: &Host) -> Source {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -55,21 +55,27 @@ pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
         .finalize();
     let folder = subject.cache.join("policy");
     let place = folder.join(format!("{}.json", hex(&key)));
-    if let Some(known) = std::fs::read(&place).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+    if let Some(known) = std::fs::read(&place)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+    {
         return Ok(known);
     }
     let script = Isolated {
         python: subject.python,
         script: SCRIPT,
-        request: json!({"source": source}),
+        request: json!({"source": source.to_string_lossy()}),
         path: subject.path,
         region: "us-east-1",
+        reads: &[&source],
     };
     let ended = isolated::run(&script).await?;
     let Some(policy) = ended.result else {
         return Err(Error::Command {
             command: format!("chalice {} gen-policy", subject.chalice),
-            status: ended.status.map_or_else(|| "no answer in time".to_owned(), |status| status.to_string()),
+            status: ended
+                .status
+                .map_or_else(|| "no answer in time".to_owned(), |status| status.to_string()),
             output: ended.output,
         });
     };

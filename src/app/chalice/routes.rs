@@ -13,7 +13,13 @@ use crate::app::{ApiKey, Authorizer, AuthorizerKind, Cors, Finding, Guard, Route
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// Logical names that Chalice gives to other resources of a stage.
-const RESERVED: [&str; 5] = [ROUTES_FUNCTION, "rest_api", "websocket_api", "default-role", "managed-layer"];
+const RESERVED: [&str; 5] = [
+    ROUTES_FUNCTION,
+    "rest_api",
+    "websocket_api",
+    "default-role",
+    "managed-layer",
+];
 
 /// The routes of an app in our words.
 pub fn routes(facts: &Facts) -> Vec<Route> {
@@ -21,10 +27,7 @@ pub fn routes(facts: &Facts) -> Vec<Route> {
 }
 
 fn route(facts: &RouteFacts) -> Route {
-    let (summary, description) = match &facts.documentation {
-        Some(text) if !text.is_empty() => documentation(text),
-        Some(_) | None => (None, None),
-    };
+    let (summary, description) = documentation(&facts.documentation);
     Route {
         path: facts.path.clone(),
         method: facts.method.clone(),
@@ -46,12 +49,12 @@ fn route(facts: &RouteFacts) -> Route {
 }
 
 /// First line, and the rest if there is any.
-fn documentation(text: &str) -> (Option<String>, Option<String>) {
-    let mut lines = text.lines();
-    let first = lines.next().map(str::to_owned);
-    let rest: Vec<&str> = lines.collect();
-    let description = (!rest.is_empty()).then(|| rest.join("\n").trim_matches('\n').to_owned());
-    (first, description)
+fn documentation(lines: &[String]) -> (Option<String>, Option<String>) {
+    match lines {
+        [] => (None, None),
+        [only] => (Some(only.clone()), None),
+        [first, rest @ ..] => (Some(first.clone()), Some(rest.join("\n").trim_matches('\n').to_owned())),
+    }
 }
 
 /// The authorizers that guard routes, each once; of two with one name the last counts, as in Chalice.
@@ -109,7 +112,10 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         let message = route_flaw(route, facts);
         findings.extend(message.map(|message| finding(Severity::Error, &route.file, route.line, message)));
         if !METHODS.contains(&route.method.as_str()) {
-            let message = format!("Chalice never answers the method `{}` of `{}`", route.method, route.path);
+            let message = format!(
+                "Chalice never answers the method `{}` of `{}`",
+                route.method, route.path
+            );
             let finding = finding(Severity::Warning, &route.file, route.line, message);
             findings.push(Finding {
                 hint: Some(format!("Chalice's methods are {}", METHODS.join(", "))),
@@ -162,7 +168,12 @@ fn unsupported(facts: &Facts) -> Vec<Finding> {
 fn function_findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut names = BTreeSet::new();
-    for function in facts.functions.iter().chain(&facts.authorizers).chain(&facts.event_sources) {
+    for function in facts
+        .functions
+        .iter()
+        .chain(&facts.authorizers)
+        .chain(&facts.event_sources)
+    {
         let message = name_flaw(function, &mut names);
         findings.extend(message.map(|message| finding(Severity::Error, &function.file, function.line, message)));
         if !function.handler_exists {
@@ -180,7 +191,9 @@ fn name_flaw<'a>(function: &'a FunctionFacts, names: &mut BTreeSet<&'a str>) -> 
     let name = function.name.as_str();
     let refused = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_');
     if RESERVED.contains(&name) {
-        return Some(format!("a function cannot be called `{name}`: something else of the stage is"));
+        return Some(format!(
+            "a function cannot be called `{name}`: something else of the stage is"
+        ));
     }
     if let Some(character) = name.chars().find(refused) {
         return Some(format!(
@@ -207,7 +220,9 @@ fn route_flaw(route: &RouteFacts, facts: &Facts) -> Option<String> {
         && first
     {
         if of_path.iter().any(|route| route.method == "OPTIONS") {
-            return Some(format!("`{path}` has both CORS, which answers OPTIONS, and a route for OPTIONS"));
+            return Some(format!(
+                "`{path}` has both CORS, which answers OPTIONS, and a route for OPTIONS"
+            ));
         }
         if cors.any(|other| !same(one, other)) {
             return Some(format!("`{path}` has different CORS configurations"));
@@ -221,7 +236,10 @@ fn route_flaw(route: &RouteFacts, facts: &Facts) -> Option<String> {
     let count = route.content_types.iter().filter(binary).count();
     (count != 0 && count != route.content_types.len()).then(|| {
         let kinds = route.content_types.join(", ");
-        format!("content types of `{}` are partly binary, partly not: {kinds}", route.view)
+        format!(
+            "content types of `{}` are partly binary, partly not: {kinds}",
+            route.view
+        )
     })
 }
 

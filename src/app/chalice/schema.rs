@@ -61,12 +61,20 @@ const KEYS: &[(&str, Shape, Reach)] = &[
     ("app_name", Shape::Text, Reach::Top),
     ("profile", Shape::Text, Reach::Nowhere),
     ("api_gateway_stage", Shape::Text, Reach::Stage),
-    ("api_gateway_endpoint_type", Shape::OneOf(&["EDGE", "REGIONAL", "PRIVATE"]), Reach::Stage),
+    (
+        "api_gateway_endpoint_type",
+        Shape::OneOf(&["EDGE", "REGIONAL", "PRIVATE"]),
+        Reach::Stage,
+    ),
     ("api_gateway_endpoint_vpce", Shape::TextOrTexts, Reach::Stage),
     ("api_gateway_policy_file", Shape::Text, Reach::Stage),
     ("api_gateway_custom_domain", Shape::Object, Reach::Stage),
     ("websocket_api_custom_domain", Shape::Object, Reach::Stage),
-    ("minimum_compression_size", Shape::Number(0, 10_485_760, "bytes"), Reach::Stage),
+    (
+        "minimum_compression_size",
+        Shape::Number(0, 10_485_760, "bytes"),
+        Reach::Stage,
+    ),
     ("autogen_policy", Shape::Switch, Reach::Function),
     ("iam_policy_file", Shape::Text, Reach::Function),
     ("manage_iam_role", Shape::Switch, Reach::Function),
@@ -80,9 +88,17 @@ const KEYS: &[(&str, Shape, Reach)] = &[
     ("tags", Shape::Named, Reach::Merged),
     ("security_group_ids", Shape::Texts, Reach::Function),
     ("subnet_ids", Shape::Texts, Reach::Function),
-    ("reserved_concurrency", Shape::Number(0, u32::MAX as u64, "executions"), Reach::Function),
+    (
+        "reserved_concurrency",
+        Shape::Number(0, u32::MAX as u64, "executions"),
+        Reach::Function,
+    ),
     ("xray", Shape::Switch, Reach::Function),
-    ("log_retention_in_days", Shape::Number(0, u32::MAX as u64, "days"), Reach::Function),
+    (
+        "log_retention_in_days",
+        Shape::Number(0, u32::MAX as u64, "days"),
+        Reach::Function,
+    ),
 ];
 
 /// A flaw of the file's form: how bad, where, and what is wrong.
@@ -154,7 +170,12 @@ fn functions(scope: &Value, pointer: &str, level: Level, flaws: &mut Vec<Flaw>) 
     };
     let pointer = below(pointer, "lambda_functions");
     match functions.as_object() {
-        None => flaws.push(wrong("lambda_functions", functions, "an object of functions by name", pointer)),
+        None => flaws.push(wrong(
+            "lambda_functions",
+            functions,
+            "an object of functions by name",
+            pointer,
+        )),
         Some(functions) => {
             for (name, settings) in functions {
                 object(settings, &below(&pointer, name), level, flaws);

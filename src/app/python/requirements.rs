@@ -151,7 +151,10 @@ pub fn chalice_wanted(project: &Path, main: &Requirements) -> Result<Option<Stri
 /// Requirements files for development: `requirements-dev.txt`, `dev-requirements.txt`, `requirements/dev.txt`.
 fn development_files(project: &Path) -> Vec<String> {
     let mut names = Vec::new();
-    for (folder, prefix) in [(project.to_owned(), ""), (project.join("requirements"), "requirements/")] {
+    for (folder, prefix) in [
+        (project.to_owned(), ""),
+        (project.join("requirements"), "requirements/"),
+    ] {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         names.extend(entries.map(|entry| format!("{prefix}{}", entry.file_name().to_string_lossy())));
     }
@@ -218,8 +221,14 @@ mod tests {
     fn a_requirement_of_chalice_is_known_in_all_its_spellings() {
         let wanted = |line| version_wanted(line, "chalice");
         assert_eq!(wanted("chalice"), Some(String::new()));
-        assert_eq!(wanted("Chalice == 1.31.2 ; python_version > '3'"), Some("==1.31.2".to_owned()));
-        assert_eq!(wanted("chalice[event-file-poller]>=1.30,<2"), Some(">=1.30,<2".to_owned()));
+        assert_eq!(
+            wanted("Chalice == 1.31.2 ; python_version > '3'"),
+            Some("==1.31.2".to_owned())
+        );
+        assert_eq!(
+            wanted("chalice[event-file-poller]>=1.30,<2"),
+            Some(">=1.30,<2".to_owned())
+        );
         assert_eq!(wanted("chalice==1.31.2 --hash=sha256:00"), Some("==1.31.2".to_owned()));
         assert_eq!(wanted("chalice-spec"), None);
         assert_eq!(exact("==1.31.2"), Some("1.31.2"));
@@ -237,7 +246,10 @@ mod tests {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(wanted(&[]), None);
         assert_eq!(wanted(&[("requirements.txt", "chalice==1.30.0")]), some("==1.30.0"));
-        assert_eq!(wanted(&[("requirements-dev.txt", "pytest\nchalice>=1.30")]), some(">=1.30"));
+        assert_eq!(
+            wanted(&[("requirements-dev.txt", "pytest\nchalice>=1.30")]),
+            some(">=1.30")
+        );
         assert_eq!(wanted(&[("requirements/dev.txt", "chalice<2")]), some("<2"));
         let lock = "[[package]]\nname = \"chalice\"\nversion = \"1.33.0\"\n";
         assert_eq!(wanted(&[("uv.lock", lock)]), some("==1.33.0"));

@@ -244,6 +244,7 @@ fn preflight(routes: &[&Route]) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::app::Tracing;
+    use crate::app::chalice::tests::{every_stage, name_in_aws};
 
     fn route(method: &str, path: &str, cors: Option<Cors>) -> Route {
         Route {
@@ -277,6 +278,29 @@ mod tests {
     fn open() -> Cors {
         Cors {
             headers: vec![("Access-Control-Allow-Origin".to_owned(), "*".to_owned())],
+        }
+    }
+
+    #[test]
+    fn the_api_document_is_the_one_that_chalice_makes() {
+        for (name, stage, app, expected) in every_stage() {
+            let uri = |function: &str| {
+                let function = app.functions.iter().find(|known| known.name == function).unwrap();
+                let arn = format!(
+                    "arn:aws:lambda:eu-west-1:111111111111:function:{}",
+                    name_in_aws(&app, stage, &function.suffix)
+                );
+                format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations")
+            };
+            let mut ours = app.api.as_ref().map(|api| document(api, "ours", &uri));
+            if let Some(ours) = &mut ours {
+                ours["info"]
+                    .as_object_mut()
+                    .unwrap()
+                    .shift_remove("description")
+                    .unwrap();
+            }
+            assert_eq!(ours.unwrap_or(Value::Null), expected["document"], "{name} on {stage}");
         }
     }
 
@@ -316,6 +340,9 @@ mod tests {
 
     #[test]
     fn the_description_bears_our_mark() {
-        assert_eq!(document_of(vec![route("GET", "/", None)])["info"]["description"], "ours");
+        assert_eq!(
+            document_of(vec![route("GET", "/", None)])["info"]["description"],
+            "ours"
+        );
     }
 }

@@ -62,14 +62,21 @@ fn environment_and_tags_are_merged_and_those_of_a_function_at_the_top_have_no_ef
             "lambda_functions": {"f": {"environment_variables": {"C": "stage function"}}}}}}"#;
     let (_folder, config) = project(config);
     let environment = config.environment(&stage("dev"), "f");
-    let pairs: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let pairs: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     assert_eq!(pairs, [("A", "top"), ("B", "stage"), ("C", "stage function")]);
     let function = config.function(&stage("dev"), "f").unwrap();
     assert_eq!(function.tags["t"], "top");
     let findings = config.findings(&stage("dev"), None);
     assert_eq!(findings.len(), 2);
     assert_eq!(findings[0].place, Some((2, 36)));
-    assert!(findings[0].to_string().contains("`environment_variables` has no effect here"));
+    assert!(
+        findings[0]
+            .to_string()
+            .contains("`environment_variables` has no effect here")
+    );
 }
 
 #[test]
@@ -116,7 +123,10 @@ fn what_a_later_version_brings_is_refused_by_name() {
         "api_gateway_custom_domain": {"domain_name": "x"}, "websocket_api_custom_domain": {"domain_name": "x"}}"#;
     let messages = messages(config);
     assert_eq!(messages.len(), 4);
-    assert!(messages.iter().all(|message| message.ends_with("is not supported yet")), "{messages:?}");
+    assert!(
+        messages.iter().all(|message| message.ends_with("is not supported yet")),
+        "{messages:?}"
+    );
     let off = r#"{"app_name": "a", "automatic_layer": true, "stages": {"dev": {"automatic_layer": false}}}"#;
     assert_eq!(self::messages(off), Vec::<String>::new());
 }
@@ -143,7 +153,13 @@ fn a_role_of_the_users_own_needs_its_arn() {
 #[test]
 fn a_policy_file_must_exist_and_be_json() {
     let (folder, config) = project(r#"{"app_name": "a", "autogen_policy": false}"#);
-    let messages = || config.findings(&stage("dev"), None).iter().map(ToString::to_string).collect::<String>();
+    let messages = || {
+        config
+            .findings(&stage("dev"), None)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<String>()
+    };
     assert!(messages().ends_with("policy file `.chalice/policy-dev.json`: it does not exist"));
     write(folder.path(), "policy-dev.json", "{");
     assert!(messages().contains("it is no JSON"), "{}", messages());
@@ -161,7 +177,10 @@ fn a_private_endpoint_says_who_may_enter() {
     let config = r#"{"app_name": "a", "api_gateway_endpoint_type": "PRIVATE", "api_gateway_endpoint_vpce": "vpce-1"}"#;
     let (_folder, config) = project(config);
     let policy = config.stage(&stage("dev")).unwrap().api_policy.unwrap();
-    assert_eq!(policy["Statement"][0]["Condition"]["StringEquals"]["aws:SourceVpce"], "vpce-1");
+    assert_eq!(
+        policy["Statement"][0]["Condition"]["StringEquals"]["aws:SourceVpce"],
+        "vpce-1"
+    );
 }
 
 #[test]
