@@ -57,12 +57,17 @@ impl Source {
     /// The lines that are neither comments nor tests, with their numbers.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let tests = self.code.find("#[cfg(test)]").unwrap_or(self.code.len());
-        let lines = self.code[..tests].lines().enumerate().map(|(index, line)| (index + 1, line));
+        let lines = self.code[..tests]
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line));
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
     fn is_in(&self, places: &[&str]) -> bool {
-        places.iter().any(|place| self.path == *place || self.path.starts_with(place) || self.path.ends_with(&format!("/{place}")))
+        places.iter().any(|place| {
+            self.path == *place || self.path.starts_with(place) || self.path.ends_with(&format!("/{place}"))
+        })
     }
 }
 
@@ -77,7 +82,10 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-                found.push(Source { code: fs::read_to_string(&path).unwrap(), path: name });
+                found.push(Source {
+                    code: fs::read_to_string(&path).unwrap(),
+                    path: name,
+                });
             }
         }
     }
@@ -87,13 +95,22 @@ fn sources() -> Vec<Source> {
 }
 
 fn group(room: &str) -> usize {
-    ORDER.iter().position(|group| group.contains(&room)).unwrap_or_else(|| panic!("`{room}` is a room of no group"))
+    ORDER
+        .iter()
+        .position(|group| group.contains(&room))
+        .unwrap_or_else(|| panic!("`{room}` is a room of no group"))
 }
 
 /// Rooms that a line names: `crate::state::lease` names `state`.
 fn named(line: &str) -> Vec<String> {
-    let paths = line.match_indices("crate::").map(|(at, _)| &line[at + "crate::".len()..]);
-    let room = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let paths = line
+        .match_indices("crate::")
+        .map(|(at, _)| &line[at + "crate::".len()..]);
+    let room = |rest: &str| {
+        rest.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
+    };
     paths.map(room).filter(|room| !room.is_empty()).collect()
 }
 
@@ -124,9 +141,15 @@ fn a_room_sees_only_rooms_before_it() {
 fn a_vendor_stands_only_in_files_that_bear_its_name() {
     let mut found = Vec::new();
     for source in sources() {
-        for (vendor, places) in VENDORS.iter().chain(EFFECTS).filter(|(_, places)| !source.is_in(places)) {
+        for (vendor, places) in VENDORS
+            .iter()
+            .chain(EFFECTS)
+            .filter(|(_, places)| !source.is_in(places))
+        {
             let lines = source.lines().filter(|(_, line)| line.contains(vendor));
-            found.extend(lines.map(|(number, _)| format!("src/{}:{number}: `{vendor}` belongs in {places:?}", source.path)));
+            found.extend(
+                lines.map(|(number, _)| format!("src/{}:{number}: `{vendor}` belongs in {places:?}", source.path)),
+            );
         }
     }
     none(&found);
@@ -135,14 +158,28 @@ fn a_vendor_stands_only_in_files_that_bear_its_name() {
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent = sources().into_iter().filter(|source| !source.code.starts_with("//! "));
-    none(&silent.map(|source| format!("src/{} does not begin with `//!`", source.path)).collect::<Vec<_>>());
+    none(
+        &silent
+            .map(|source| format!("src/{} does not begin with `//!`", source.path))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn no_file_is_a_drawer() {
     let large = sources().into_iter().filter(|source| source.code.lines().count() > 650);
-    none(&large.map(|source| format!("src/{} has over 650 lines", source.path)).collect::<Vec<_>>());
+    none(
+        &large
+            .map(|source| format!("src/{} has over 650 lines", source.path))
+            .collect::<Vec<_>>(),
+    );
     let banned = ["manager", "helper", "utils", "common", "misc"];
-    let drawers = sources().into_iter().filter(|source| banned.iter().any(|word| source.path.contains(word)));
-    none(&drawers.map(|source| format!("src/{} bears a name that says nothing", source.path)).collect::<Vec<_>>());
+    let drawers = sources()
+        .into_iter()
+        .filter(|source| banned.iter().any(|word| source.path.contains(word)));
+    none(
+        &drawers
+            .map(|source| format!("src/{} bears a name that says nothing", source.path))
+            .collect::<Vec<_>>(),
+    );
 }

@@ -18,7 +18,9 @@ fn every_finding_is_shown_at_once_with_file_and_line() {
     world.manifest_hello();
     world.replace("stagewright.yaml", "code: src", "code: nowhere\n    memory_mib: 64");
     world.replace("stagewright.yaml", "GET /: api", "GET /: nobody");
-    world.run(&["check"]).ended_with(2)
+    world
+        .run(&["check"])
+        .ended_with(2)
         .saying(&["stagewright.yaml", "nowhere", "64", "nobody"]);
 }
 
@@ -27,7 +29,9 @@ fn a_misspelt_key_is_found_and_the_right_one_suggested() {
     let world = World::new();
     world.manifest_hello();
     world.replace("stagewright.yaml", "code: src", "code: src\n    memroy_mib: 256");
-    world.run(&["check"]).ended_with(2)
+    world
+        .run(&["check"])
+        .ended_with(2)
         .saying(&["stagewright.yaml:7", "memroy_mib", "memory_mib"]);
 }
 

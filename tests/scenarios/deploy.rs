@@ -300,7 +300,10 @@ fn what_stands_under_our_name_without_our_mark_is_not_touched() {
     assert_ne!(run.code, 0, "{}", run.stdout);
     run.saying(&["hello-dev"]);
     let after = world.aws();
-    assert_eq!((&after["functions"], &after["roles"]), (&before["functions"], &before["roles"]));
+    assert_eq!(
+        (&after["functions"], &after["roles"]),
+        (&before["functions"], &before["roles"])
+    );
     let apis = after["apis"].as_array().cloned().unwrap_or_default();
     assert!(apis.contains(&before["apis"][0]), "{apis:#?}");
 }
