@@ -337,14 +337,12 @@ impl Run {
         self
     }
 
-    /// Insists on texts in its standard error.
+    /// Insists on texts in what it said.
     pub fn saying(self, texts: &[&str]) -> Self {
+        let Self { stdout, stderr, .. } = &self;
+        let said = format!("--- stdout:\n{stdout}\n--- stderr:\n{stderr}");
         for text in texts {
-            let Self { stdout, stderr, .. } = &self;
-            assert!(
-                stderr.contains(text),
-                "no {text:?} in\n--- stderr:\n{stderr}\n--- stdout:\n{stdout}"
-            );
+            assert!(said.contains(text), "no {text:?} in\n{said}");
         }
         self
     }
