@@ -72,17 +72,20 @@ pub fn refused_names(app: &App, stage: &StageName) -> Vec<Refused> {
         .functions
         .iter()
         .map(|function| (format!("function `{}`", function.name), &function.suffix));
-    let named = roles
-        .chain(functions)
-        .map(|(what, suffix)| (what, physical(&app.name, stage, suffix)));
+    let named = roles.chain(functions);
     named
-        .filter(|(_, name)| name.len() > NAME_LIMIT)
-        .map(|(what, name)| Refused {
-            what,
-            length: name.len(),
-            name,
-        })
+        .filter_map(|(what, suffix)| refused(what, physical(&app.name, stage, suffix)))
         .collect()
+}
+
+/// Whether AWS would refuse the name that all others of a stage begin with. It is known before the app is read.
+pub fn refused_base(app: &AppName, stage: &StageName) -> Option<Refused> {
+    refused("everything".to_owned(), physical(app, stage, ""))
+}
+
+fn refused(what: String, name: String) -> Option<Refused> {
+    let length = name.len();
+    (length > NAME_LIMIT).then_some(Refused { what, name, length })
 }
 
 /// Names are derived, never random: a rerun finds its own.

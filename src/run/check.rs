@@ -9,7 +9,7 @@ use crate::config::Project;
 use crate::config::read::Request;
 use crate::error::{Exit, Failure};
 use crate::host::terminal::Ink;
-use crate::names::StageName;
+use crate::names::{AppName, StageName};
 use crate::plan::desired::{self, NAME_LIMIT, Refused};
 
 /// Finds what is wrong, for every configured stage.
@@ -60,8 +60,23 @@ async fn of_stage(
     }
 }
 
-/// The names that AWS would refuse on any of the stages.
+/// The names of an app that AWS would refuse on any of the stages.
 pub fn names(project: &Project, app: &App, stages: &BTreeSet<StageName>) -> Vec<Finding> {
+    found(project, stages, |stage| desired::refused_names(app, stage))
+}
+
+/// As [`names`], as far as it is known without reading the app.
+pub fn base_names(project: &Project, app: &AppName, stages: &BTreeSet<StageName>) -> Vec<Finding> {
+    found(project, stages, |stage| {
+        desired::refused_base(app, stage).into_iter().collect()
+    })
+}
+
+fn found(
+    project: &Project,
+    stages: &BTreeSet<StageName>,
+    refused: impl Fn(&StageName) -> Vec<Refused>,
+) -> Vec<Finding> {
     let finding = |stage: &StageName, refused: Refused| Finding {
         severity: Severity::Error,
         file: project.config_file(),
@@ -72,13 +87,7 @@ pub fn names(project: &Project, app: &App, stages: &BTreeSet<StageName>) -> Vec<
         ),
         hint: Some("shorten the name of the app, the stage or the function".to_owned()),
     };
-    let of_stage = |stage: &StageName| {
-        let refused = desired::refused_names(app, stage);
-        refused
-            .into_iter()
-            .map(|refused| finding(stage, refused))
-            .collect::<Vec<_>>()
-    };
+    let of_stage = |stage| refused(stage).into_iter().map(move |refused| finding(stage, refused));
     stages.iter().flat_map(of_stage).collect()
 }
 

@@ -1,12 +1,12 @@
 //! `deploy` and `plan`: the app on a stage becomes what it shall be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::Session;
 use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, tell};
+use super::{Session, check};
 use crate::app::python::{Pins, Resolution};
-use crate::app::{self, App, Artifact, package};
+use crate::app::{self, App, Artifact, Finding, package};
 use crate::apply::{self, Applied, Tools};
 use crate::config::Project;
 use crate::config::read::{Read, Request};
@@ -49,6 +49,7 @@ struct Scene<'a> {
 pub async fn deploy(session: &Session<'_>, stage: &StageName, upgrade: bool) -> Result<(), Failure> {
     let project = session.project()?;
     let app = project.app_name()?;
+    refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store(Some(&project), &app).await?;
     let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
     let cloud = session.cloud(Some(&project), stage, &seen.state).await?;
@@ -150,7 +151,7 @@ async fn ready(scene: &Scene<'_>, state: &State, resolution: Resolution) -> Resu
         .read(request, &|name| session.environment.get(name).cloned())
         .await?;
     session.warn(&warnings);
-    refuse_names(project, &app, stage)?;
+    refuse(check::names(project, &app, &stages(project, stage)))?;
     let zips = tempfile::tempdir().map_err(|source| app::Error::File {
         path: std::env::temp_dir(),
         source,
@@ -176,11 +177,14 @@ async fn ready(scene: &Scene<'_>, state: &State, resolution: Resolution) -> Resu
     })
 }
 
-/// Names that AWS would refuse are refused for every configured stage, so that none of them fails on release day.
-fn refuse_names(project: &Project, app: &App, stage: &StageName) -> Result<(), Failure> {
+/// The stage and every configured one: names are refused for all of them, so that none fails on release day.
+fn stages(project: &Project, stage: &StageName) -> BTreeSet<StageName> {
     let mut stages = project.stages();
     stages.insert(stage.clone());
-    let findings = super::check::names(project, app, &stages);
+    stages
+}
+
+fn refuse(findings: Vec<Finding>) -> Result<(), Failure> {
     if findings.is_empty() {
         Ok(())
     } else {
