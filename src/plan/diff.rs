@@ -207,6 +207,9 @@ fn compare(input: &str, from: &Value, to: &Value, causes: &mut Vec<Cause>) {
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => return None,
+        Value::String(digest) if digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            digest.chars().take(12).collect()
+        }
         Value::String(text) => text.clone(),
         Value::Object(secret) if secret.contains_key("digest") => {
             format!("{} (secret)", secret["reference"].as_str().unwrap_or_default())

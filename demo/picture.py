@@ -1,0 +1,51 @@
+"""Draws what a terminal shows, as an SVG: `python demo/story.py | python demo/picture.py > docs/demo.svg`.
+
+Colours stay, long lines are cut, and only the first lines fit, since it is a picture and no manual.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from html import escape
+
+COLUMNS, ROWS = 112, 64
+CELL_WIDTH, CELL_HEIGHT, MARGIN = 8.4, 18, 16
+COLOURS = {"1": "#ffffff", "2": "#8b949e", "31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "36": "#79c0ff"}
+ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
+
+
+def main() -> None:
+    """Reads a transcript from standard input and prints the picture."""
+    lines = sys.stdin.read().splitlines()[:ROWS]
+    width = COLUMNS * CELL_WIDTH + 2 * MARGIN
+    height = len(lines) * CELL_HEIGHT + 2 * MARGIN
+    print(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
+        'font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14">'
+    )
+    print(f'<rect width="{width:.0f}" height="{height:.0f}" rx="8" fill="#0d1117"/>')
+    for row, line in enumerate(lines):
+        y = MARGIN + (row + 0.75) * CELL_HEIGHT
+        print(f'<text x="{MARGIN}" y="{y:.1f}" xml:space="preserve" fill="#c9d1d9">{spans(line)}</text>')
+    print("</svg>")
+
+
+def spans(line: str) -> str:
+    """Returns a line as text in its colours, cut to the picture's width."""
+    drawn, left, colour = [], COLUMNS, ""
+    for index, part in enumerate(ESCAPE.split(line)):
+        if index % 2:
+            colour = COLOURS.get(part, "")
+            continue
+        shown = part if len(part) <= left else part[: max(left - 1, 0)] + "…"
+        left -= len(shown)
+        if shown:
+            drawn.append(f'<tspan fill="{colour}">{escape(shown)}</tspan>' if colour else escape(shown))
+        if left <= 0:
+            break
+    return "".join(drawn)
+
+
+if __name__ == "__main__":
+    main()
