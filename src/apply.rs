@@ -65,16 +65,6 @@ pub enum Outcome {
     Stopped,
 }
 
-impl Applied {
-    /// The first failure, if there is one.
-    pub fn failure(&self) -> Option<(&Address, &Fault)> {
-        self.steps.iter().find_map(|step| match &step.outcome {
-            Outcome::Failed(fault) => Some((&step.address, fault)),
-            Outcome::Done | Outcome::Skipped(_) | Outcome::Stopped => None,
-        })
-    }
-}
-
 /// Makes all steps of a plan whose lease is held and whose intents are recorded. A step that fails keeps those that wait for
 /// it from beginning; the others go on. The state is kept true with every step that ends, and written with every renewal.
 pub async fn run(
@@ -88,7 +78,10 @@ pub async fn run(
     let mut not_done: BTreeSet<Address> = BTreeSet::new();
     let mut done: BTreeSet<Address> = BTreeSet::new();
     let mut running: JoinSet<Finished> = JoinSet::new();
-    let mut applied = Applied { steps: Vec::new(), lost: None };
+    let mut applied = Applied {
+        steps: Vec::new(),
+        lost: None,
+    };
     loop {
         for end in pass_over(&mut waiting, &mut not_done, applied.lost.is_some(), state) {
             ended(&end);
@@ -172,7 +165,11 @@ fn begin(
             let began = Instant::now();
             tracing::info!(%address, action = action.word(), "step begun");
             let made = make(cloud.as_ref(), &action, &context).await;
-            Finished { address, took: began.elapsed(), made }
+            Finished {
+                address,
+                took: began.elapsed(),
+                made,
+            }
         });
         false
     });
@@ -181,8 +178,13 @@ fn begin(
 async fn make(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<Option<Outputs>, Fault> {
     match action {
         Action::Create(resource) => cloud.create(resource, context).await.map(Some),
-        Action::Update { from: Deployed { resource, outputs }, to } => {
-            let change = Change { from: resource.as_ref(), to, outputs };
+        Action::Update { from, to } => {
+            let Deployed { resource, outputs } = from.as_ref();
+            let change = Change {
+                from: resource.as_ref(),
+                to,
+                outputs,
+            };
             cloud.update(change, context).await.map(Some)
         }
         Action::Delete(Deployed { resource, outputs }) => {
@@ -219,7 +221,13 @@ fn record(plan: &Plan, finished: Finished, state: &mut State) -> Ended {
     tracing::info!(%address, took_ms = took.as_millis(), outcome = ?outcome, "step ended");
     match step {
         Some(step) => end(step, took, outcome),
-        None => Ended { address, action: "update", causes: Vec::new(), took, outcome },
+        None => Ended {
+            address,
+            action: "update",
+            causes: Vec::new(),
+            took,
+            outcome,
+        },
     }
 }
 

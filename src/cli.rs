@@ -31,7 +31,13 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// The folder of the app
-    #[arg(long, global = true, value_name = "DIR", default_value = ".", help_heading = "Everywhere")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".",
+        help_heading = "Everywhere"
+    )]
     pub project_dir: PathBuf,
     /// Where state is kept: s3://bucket/prefix, or a folder [default: `state` of stagewright.yaml, else a folder of the
     /// project]
@@ -45,7 +51,13 @@ pub struct Options {
     pub wait: Duration,
     /// How printed URLs look where AWS is an emulator, for example
     /// http://127.0.0.1:4566/_aws/execute-api/{api}/{stage}/
-    #[arg(long, global = true, value_name = "TEMPLATE", env = "STAGEWRIGHT_URL_TEMPLATE", help_heading = "Everywhere")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TEMPLATE",
+        env = "STAGEWRIGHT_URL_TEMPLATE",
+        help_heading = "Everywhere"
+    )]
     pub url_template: Option<String>,
     /// Print one JSON object instead of text
     #[arg(long, global = true, help_heading = "Everywhere")]
@@ -54,7 +66,13 @@ pub struct Options {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     pub verbose: u8,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Everywhere")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Everywhere"
+    )]
     pub color: Color,
 }
 
@@ -143,8 +161,10 @@ fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }
-    let duration: jiff::SignedDuration = text.parse().map_err(|_| "write it like 90s, 10m or 1h".to_owned())?;
-    Duration::try_from(duration).map_err(|_| "it cannot be negative".to_owned())
+    let duration: jiff::SignedDuration = text
+        .parse()
+        .map_err(|error: jiff::Error| format!("{error}; write it like 90s, 10m or 1h"))?;
+    Duration::try_from(duration).map_err(|error| format!("it cannot be negative: {error}"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,13 @@ pub struct Failure {
 impl Failure {
     /// A failure of what the user gave.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Input, message: message.into(), details: None, hints: Vec::new(), now: None }
+        Self {
+            exit: Exit::Input,
+            message: message.into(),
+            details: None,
+            hints: Vec::new(),
+            now: None,
+        }
     }
 
     /// The same failure with one more hint.
@@ -60,7 +66,12 @@ impl Failure {
     /// As text for people.
     pub fn text(&self) -> String {
         let mut text = format!("error: {}", self.message);
-        if let Some(details) = self.details.as_deref().map(str::trim_end).filter(|details| !details.is_empty()) {
+        if let Some(details) = self
+            .details
+            .as_deref()
+            .map(str::trim_end)
+            .filter(|details| !details.is_empty())
+        {
             // Writing to a string cannot fail.
             let _ = write!(text, "\n\n{details}\n");
         }
@@ -102,7 +113,13 @@ impl From<Fault> for Failure {
             | FaultKind::Other => Exit::Outside,
         };
         let hints = hint(&fault).into_iter().collect();
-        Self { exit, message: fault.to_string(), details: None, hints, now: None }
+        Self {
+            exit,
+            message: fault.to_string(),
+            details: None,
+            hints,
+            now: None,
+        }
     }
 }
 
@@ -165,14 +182,18 @@ impl From<state::Error> for Failure {
                  the file from your repository",
             ),
             Error::Newer { .. } => of(Exit::Input, "install a newer version of stagewright"),
-            Error::Misplaced { .. } => of(Exit::Input, "correct `--state`, `app:` or `--stage`; nothing was changed"),
+            Error::Misplaced { .. } => of(
+                Exit::Input,
+                "correct `--state`, `app:` or `--stage`; nothing was changed",
+            ),
             Error::Held { .. } => of(
                 Exit::Held,
                 "wait for it, or give more time with `--wait 30m`; a holder that has died is replaced 30 s after its last sign",
             ),
-            Error::Deposed { .. } => {
-                of(Exit::Deposed, "run it again: it waits for them, and looks at what is there first")
-            }
+            Error::Deposed { .. } => of(
+                Exit::Deposed,
+                "run it again: it waits for them, and looks at what is there first",
+            ),
         }
     }
 }
@@ -194,21 +215,33 @@ impl From<app::Error> for Failure {
                 let lines: Vec<String> = errors.clone().map(ToString::to_string).collect();
                 let mut hints: Vec<String> = errors.filter_map(|finding| finding.hint.clone()).collect();
                 hints.dedup();
-                Self { message: lines.join("\n       "), ..of(None, hints) }
+                Self {
+                    message: lines.join("\n       "),
+                    ..of(None, hints)
+                }
             }
             Error::Raised { traceback, .. } => of(Some(traceback), Vec::new()),
             Error::Command { output, .. } => of(Some(output), Vec::new()),
-            Error::Program { program, .. } if program == "uv" => {
-                of(None, vec!["install uv: `pip install uv`, or https://docs.astral.sh/uv/".to_owned()])
-            }
+            Error::Program { program: "uv", .. } => of(
+                None,
+                vec!["install uv: `pip install uv`, or https://docs.astral.sh/uv/".to_owned()],
+            ),
             Error::Program { program, .. } => of(None, vec![format!("install `{program}`, and have it on PATH")]),
             Error::Wheel { output, .. } => of(
                 Some(output),
-                vec!["use a version that has a wheel for this platform, or put the built package into `vendor/`".to_owned()],
+                vec![
+                    "use a version that has a wheel for this platform, or put the built package into `vendor/`"
+                        .to_owned(),
+                ],
             ),
-            Error::Size { largest, .. } => of(Some(sizes(&largest)), vec!["leave the largest parts out, or move them into a layer; \
+            Error::Size { largest, .. } => of(
+                Some(sizes(&largest)),
+                vec![
+                    "leave the largest parts out, or move them into a layer; \
                  with an S3 bucket for `state` a zip may have more than 50 MB"
-                .to_owned()]),
+                        .to_owned(),
+                ],
+            ),
             Error::File { .. } => of(None, Vec::new()),
         }
     }
@@ -236,7 +269,12 @@ mod tests {
 
     #[test]
     fn an_access_that_is_denied_says_which_action_on_what() {
-        let fault = Fault::refused("iam:CreateRole", "shop-prod", FaultKind::Denied, "not authorized".to_owned());
+        let fault = Fault::refused(
+            "iam:CreateRole",
+            "shop-prod",
+            FaultKind::Denied,
+            "not authorized".to_owned(),
+        );
         let text = Failure::from(fault).text();
         assert!(text.contains("allow `iam:CreateRole` on `shop-prod`"), "{text}");
     }

@@ -61,7 +61,10 @@ mod tests {
         let hold = Hold::until(Instant::now() + CALL_TIMEOUT + Duration::from_secs(5));
         assert!(hold.cover("lambda:CreateFunction", "x").is_ok());
         hold.extend(Instant::now() + CALL_TIMEOUT);
-        assert_eq!(hold.cover("lambda:CreateFunction", "x").unwrap_err().kind, FaultKind::LeaseLost);
+        assert_eq!(
+            hold.cover("lambda:CreateFunction", "x").unwrap_err().kind,
+            FaultKind::LeaseLost
+        );
     }
 
     #[test]

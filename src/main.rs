@@ -17,6 +17,7 @@ mod run;
 mod state;
 mod variable;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -92,7 +93,10 @@ async fn open_cloud(access: Access) -> Rc<dyn Cloud> {
     Rc::new(Aws::new(Clients::open(&access).await))
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where the clock is read, once, and passed down")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the clock is read, once, and passed down"
+)]
 fn now() -> Timestamp {
     Timestamp::new(jiff::Timestamp::now())
 }
@@ -105,6 +109,9 @@ fn log(verbose: u8) {
     };
     // Only our own facts: the SDK's would show what it sends.
     let ours = Targets::new().with_target("stagewright", level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
 }

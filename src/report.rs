@@ -124,7 +124,9 @@ fn millis(took: Duration) -> u64 {
 
 /// A step that has ended, in a line.
 pub fn ended(step: &Ended) -> String {
-    let Ended { address, action, took, .. } = step;
+    let Ended {
+        address, action, took, ..
+    } = step;
     match &step.outcome {
         StepOutcome::Done => {
             let done = match *action {
@@ -209,8 +211,16 @@ impl StageReport {
         };
         [
             self.stage.to_string(),
-            self.url.clone().unwrap_or_else(|| if self.deployed { dash() } else { "(not deployed)".to_owned() }),
-            self.commit.as_ref().map_or_else(dash, |commit| commit.chars().take(9).collect()),
+            self.url.clone().unwrap_or_else(|| {
+                if self.deployed {
+                    dash()
+                } else {
+                    "(not deployed)".to_owned()
+                }
+            }),
+            self.commit
+                .as_ref()
+                .map_or_else(dash, |commit| commit.chars().take(9).collect()),
             self.at.map_or_else(dash, |at| at.to_string()),
             self.by.clone().unwrap_or_else(dash),
             held,
@@ -221,8 +231,15 @@ impl StageReport {
 /// The list of stages as a table.
 pub fn stages(stages: &[StageReport]) -> String {
     let head = ["STAGE", "URL", "COMMIT", "DEPLOYED", "BY", "LEASE"].map(ToOwned::to_owned);
-    let rows: Vec<[String; 6]> = std::iter::once(head).chain(stages.iter().map(StageReport::row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let rows: Vec<[String; 6]> = std::iter::once(head)
+        .chain(stages.iter().map(StageReport::row))
+        .collect();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
     let widths: Vec<usize> = (0..6).map(width).collect();
     let line = |row: &[String; 6]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));

@@ -38,6 +38,54 @@ const SHOWN_BYTES: u64 = 64 * 1024;
 /// Parts that are named when a package is too large.
 const LARGEST: usize = 8;
 
+/// Whether a build command may see an environment variable: where programs, their settings, proxies and certificates
+/// are. What bears a word for a secret in its name is not among them, nor is anything of AWS or GitHub.
+pub fn sees(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let secrets = [
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "CREDENTIAL",
+        "API_KEY",
+        "PRIVATE",
+    ];
+    let ours = [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "LANG",
+        "TZ",
+        "TERM",
+        "TMPDIR",
+        "VIRTUAL_ENV",
+    ];
+    let tools = [
+        "LC_",
+        "XDG_",
+        "SSL_CERT_",
+        "CARGO_",
+        "RUST",
+        "JAVA_",
+        "MAVEN_",
+        "GRADLE_",
+        "GO",
+        "NODE_",
+        "NPM_",
+        "DOTNET_",
+        "PYTHON",
+        "PIP_",
+        "UV_",
+        "CC",
+        "CFLAGS",
+    ];
+    let is_a_tools = upper.ends_with("_PROXY") || tools.iter().any(|prefix| upper.starts_with(prefix));
+    (ours.contains(&name) || is_a_tools) && !secrets.iter().any(|word| upper.contains(word))
+}
+
 /// Builds a source, if it is to be built, and puts its code as `SHA256.zip` into a folder.
 ///
 /// The build command sees `environment` and nothing else of ours. Builds of this process run one after the other, since

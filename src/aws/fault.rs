@@ -28,7 +28,15 @@ where
         },
         _ => broken(FaultKind::Other, Certainty::MayHaveHappened, error),
     };
-    Fault { operation, target: target.into(), kind, code, message, certainty, request_id: request_id(error) }
+    Fault {
+        operation,
+        target: target.into(),
+        kind,
+        code,
+        message,
+        certainty,
+        request_id: request_id(error),
+    }
 }
 
 type Known = (FaultKind, Certainty, String, String);

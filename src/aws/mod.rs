@@ -59,7 +59,11 @@ pub async fn configuration(access: &Access) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http_client())
         .timeout_config(timeouts())
-        .retry_config(RetryConfig::standard().with_max_attempts(3).with_max_backoff(Duration::from_secs(3)));
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_max_backoff(Duration::from_secs(3)),
+        );
     if let Ok(name) = AppName::new(concat!("stagewright-", env!("CARGO_PKG_VERSION"))) {
         loader = loader.app_name(name);
     }
@@ -68,7 +72,11 @@ pub async fn configuration(access: &Access) -> SdkConfig {
     }
     let shared = loader.load().await;
     let Some(role) = &access.role else { return shared };
-    let assumed = AssumeRoleProvider::builder(role).session_name("stagewright").configure(&shared).build().await;
+    let assumed = AssumeRoleProvider::builder(role)
+        .session_name("stagewright")
+        .configure(&shared)
+        .build()
+        .await;
     shared
         .into_builder()
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(assumed))
@@ -86,8 +94,9 @@ fn timeouts() -> TimeoutConfig {
 
 fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector =
-            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).proxy_config(ProxyConfig::from_env());
+        let mut connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .proxy_config(ProxyConfig::from_env());
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
         connector.build()

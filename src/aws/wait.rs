@@ -26,16 +26,25 @@ pub struct Pace {
 }
 
 /// For a function that becomes active or takes an update: usually one or two seconds.
-pub const FUNCTION: Pace =
-    Pace { first: Duration::from_millis(250), longest: Duration::from_secs(2), patience: Duration::from_secs(300) };
+pub const FUNCTION: Pace = Pace {
+    first: Duration::from_millis(250),
+    longest: Duration::from_secs(2),
+    patience: Duration::from_secs(300),
+};
 
 /// For a new role that Lambda cannot assume yet: usually 5 to 15 seconds, sometimes over a minute.
-pub const ROLE: Pace =
-    Pace { first: Duration::from_millis(500), longest: Duration::from_secs(2), patience: Duration::from_secs(150) };
+pub const ROLE: Pace = Pace {
+    first: Duration::from_millis(500),
+    longest: Duration::from_secs(2),
+    patience: Duration::from_secs(150),
+};
 
 /// For an account-wide quota of API Gateway: up to one call in 30 seconds.
-pub const QUOTA: Pace =
-    Pace { first: Duration::from_secs(1), longest: Duration::from_secs(8), patience: Duration::from_secs(600) };
+pub const QUOTA: Pace = Pace {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(8),
+    patience: Duration::from_secs(600),
+};
 
 /// Looks until what is waited for has come.
 ///
@@ -87,7 +96,10 @@ where
     .await
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the loop with a deadline that everybody else waits through")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the loop with a deadline that everybody else waits through"
+)]
 async fn pause_for(pause: Duration) {
     tokio::time::sleep(pause).await;
 }

@@ -13,15 +13,6 @@ pub struct Branch {
     stage: String,
 }
 
-/// The stage of a branch, as far as the config says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mapped {
-    /// The branch itself is named: a stage that nothing but a person removes.
-    ByName(String),
-    /// A glob took the branch. What it captured may have characters that no stage name has.
-    ByGlob(String),
-}
-
 /// Why a branch cannot be mapped as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BranchError {
@@ -98,19 +89,10 @@ impl Branches {
 
     /// The stages that branches are mapped to by name.
     pub fn stages(&self) -> impl Iterator<Item = StageName> + '_ {
-        self.0.iter().filter(|known| !known.is_glob()).filter_map(|known| known.stage.parse().ok())
-    }
-
-    /// The stage of a branch, if it has one.
-    pub fn stage_of(&self, branch: &str) -> Option<Mapped> {
-        let named = self.0.iter().find(|known| !known.is_glob() && known.pattern == branch);
-        if let Some(known) = named {
-            return Some(Mapped::ByName(known.stage.clone()));
-        }
-        self.0.iter().filter(|known| known.is_glob()).find_map(|known| {
-            let captures = captures(&pieces(&known.pattern), branch)?;
-            filled(&known.stage, &captures).ok().map(Mapped::ByGlob)
-        })
+        self.0
+            .iter()
+            .filter(|known| !known.is_glob())
+            .filter_map(|known| known.stage.parse().ok())
     }
 }
 
@@ -175,27 +157,6 @@ fn pieces(pattern: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// What the wildcards took of a branch, if the pieces fit it. Earlier ones take as much as they can.
-fn captures(pieces: &[Piece<'_>], branch: &str) -> Option<Vec<String>> {
-    let Some((first, others)) = pieces.split_first() else {
-        return branch.is_empty().then(Vec::new);
-    };
-    let reach = match first {
-        Piece::Text(text) => return captures(others, branch.strip_prefix(text)?),
-        Piece::Part => branch.find('/').unwrap_or(branch.len()),
-        Piece::Rest => branch.len(),
-    };
-    (1..=reach)
-        .rev()
-        .filter(|end| branch.is_char_boundary(*end))
-        .find_map(|end| {
-            let (taken, left) = branch.split_at(end);
-            let mut all = vec![taken.to_owned()];
-            all.extend(captures(others, left)?);
-            Some(all)
-        })
-}
-
 /// A stage with its `{1}`, `{2}` replaced, or the first reference to nothing.
 fn filled(stage: &str, captures: &[String]) -> Result<String, String> {
     let mut name = String::new();
@@ -217,41 +178,6 @@ fn filled(stage: &str, captures: &[String]) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn branches(pairs: &[(&str, &str)]) -> Branches {
-        Branches::new(
-            pairs
-                .iter()
-                .map(|(pattern, stage)| Branch::new(pattern, stage).unwrap())
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn a_name_wins_over_a_glob_and_the_first_glob_over_the_second() {
-        let branches = branches(&[
-            ("release/*", "release-{1}"),
-            ("release/**", "all"),
-            ("release/1", "one"),
-        ]);
-        assert_eq!(branches.stage_of("release/1"), Some(Mapped::ByName("one".to_owned())));
-        assert_eq!(
-            branches.stage_of("release/2"),
-            Some(Mapped::ByGlob("release-2".to_owned()))
-        );
-        assert_eq!(branches.stage_of("release/2/x"), Some(Mapped::ByGlob("all".to_owned())));
-        assert_eq!(branches.stage_of("release"), None);
-        assert_eq!(branches.stage_of("release/"), None);
-    }
-
-    #[test]
-    fn captures_are_numbered_from_one_in_any_order() {
-        let branches = branches(&[("*/v*-**", "{2}-{1}")]);
-        assert_eq!(
-            branches.stage_of("app/v2-a/b"),
-            Some(Mapped::ByGlob("2-app".to_owned()))
-        );
-    }
 
     #[test]
     fn what_git_or_aws_would_refuse_is_refused_with_the_reason() {

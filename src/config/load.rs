@@ -7,6 +7,7 @@ use super::branches::{Branch, Branches};
 use super::file::{ChaliceEntry, File, StateEntry, StateFields};
 use super::state_url::StateUrl;
 use super::{Config, FILE, FrontEnd, Project, StageConfig, StateConfig};
+use crate::app::chalice;
 use crate::app::manifest::limits::{check_region, check_role_arn};
 use crate::app::manifest::{Manifest, StageEntry};
 use crate::app::yaml::{self, Flaws, Place, Placed, Table, Tree};
@@ -36,7 +37,6 @@ pub fn load(folder: &Path) -> Result<Project, Error> {
     Ok(Project {
         folder: folder.to_owned(),
         config,
-        file: Some(path),
         front_end,
     })
 }
@@ -51,13 +51,12 @@ fn without_file(folder: &Path) -> Result<Project, Error> {
             Some(format!("rename it to `{FILE}`")),
         )));
     }
-    if !is_chalice(folder) {
+    if !chalice::is_project(folder) {
         return Err(nothing_to_deploy("."));
     }
     Ok(Project {
         folder: folder.to_owned(),
         config: Config::default(),
-        file: None,
         front_end: FrontEnd::Chalice {
             folder: folder.to_owned(),
         },
@@ -78,10 +77,6 @@ fn finding(file: &str, message: String, hint: Option<String>) -> Finding {
         message,
         hint,
     }
-}
-
-fn is_chalice(folder: &Path) -> bool {
-    folder.join(".chalice/config.json").is_file()
 }
 
 /// `${env:…}` is a secret, and only environment variables keep secrets.
@@ -201,14 +196,14 @@ fn front_end(folder: &Path, file: File, app: Option<&AppName>, flaws: &mut Flaws
         }) => {
             // Without `.` in it, so that paths read well.
             let chalice: PathBuf = folder.join(path).components().collect();
-            if !is_chalice(&chalice) {
+            if !chalice::is_project(&chalice) {
                 flaws.error(*place, format!("there is no `.chalice/config.json` in `{path}`"));
             }
             // Functions beside it are left alone: the key says which of both is meant.
             refuse_manifest_keys(&file, flaws);
             Some(FrontEnd::Chalice { folder: chalice })
         }
-        None if is_chalice(folder) => {
+        None if chalice::is_project(folder) => {
             if let Some(functions) = &file.functions {
                 flaws.error_with(
                     functions.place,

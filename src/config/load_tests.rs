@@ -267,7 +267,6 @@ fn a_chalice_app_needs_no_file_of_ours() {
     make_chalice(folder.path());
     let project = load(folder.path()).unwrap();
     assert!(matches!(project.front_end, FrontEnd::Chalice { folder: it } if it == folder.path()));
-    assert!(project.file.is_none());
 }
 
 #[test]

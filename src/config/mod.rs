@@ -11,9 +11,9 @@ use crate::names::{AppName, StageName};
 pub mod branches;
 pub mod file;
 pub mod load;
-pub mod read;
 #[cfg(test)]
 mod manifest_tests;
+pub mod read;
 pub mod state_url;
 
 /// Name of the file that says how a project is deployed.
@@ -26,8 +26,6 @@ pub struct Project {
     pub folder: PathBuf,
     /// What `stagewright.yaml` says.
     pub config: Config,
-    /// The file itself, if there is one.
-    pub file: Option<PathBuf>,
     /// Who reads the app.
     pub front_end: FrontEnd,
 }
@@ -75,13 +73,4 @@ pub struct StageConfig {
     pub region: Option<String>,
     /// ARN of the role with which it is deployed.
     pub role: Option<String>,
-}
-
-/// A variable of the environment in which we run, if it is set: where `${env:NAME}` comes from.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where a config's secrets are looked up"
-)]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

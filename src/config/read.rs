@@ -49,14 +49,35 @@ impl Project {
         match &self.front_end {
             FrontEnd::Manifest(manifest) => {
                 let (app, warnings) = manifest::read::read(manifest, request.stage, lookup)?;
-                Ok(Read { app, pins: None, warnings })
+                Ok(Read {
+                    app,
+                    pins: None,
+                    warnings,
+                })
             }
             FrontEnd::Chalice { folder } => {
-                let Request { stage, region, recorded, resolution, uv } = request;
+                let Request {
+                    stage,
+                    region,
+                    recorded,
+                    resolution,
+                    uv,
+                } = request;
                 let region = region.unwrap_or(REGION);
-                let request = chalice::Request { project: folder, stage, region, recorded, resolution, uv };
+                let request = chalice::Request {
+                    project: folder,
+                    stage,
+                    region,
+                    recorded,
+                    resolution,
+                    uv,
+                };
                 let chalice::Reading { app, pins, warnings } = chalice::read(&request).await?;
-                Ok(Read { app, pins: Some(pins), warnings })
+                Ok(Read {
+                    app,
+                    pins: Some(pins),
+                    warnings,
+                })
             }
         }
     }
@@ -110,5 +131,9 @@ impl Project {
 #[must_use]
 pub fn state_without_config(project: &std::path::Path) -> StateUrl {
     let of_chalice = project.join(".chalice/deployed");
-    StateUrl::Folder(if of_chalice.is_dir() { of_chalice } else { project.join(".stagewright/deployed") })
+    StateUrl::Folder(if of_chalice.is_dir() {
+        of_chalice
+    } else {
+        project.join(".stagewright/deployed")
+    })
 }

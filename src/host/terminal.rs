@@ -51,7 +51,10 @@ impl Terminal {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
         };
-        Self { form, paint: if is_colourful { Paint::Colours } else { Paint::Plain } }
+        Self {
+            form,
+            paint: if is_colourful { Paint::Colours } else { Paint::Plain },
+        }
     }
 
     /// Prints a line as the work goes on.
@@ -72,7 +75,10 @@ impl Terminal {
     /// Prints a result for programs; nothing where a person reads.
     pub fn answer(&self, value: &impl serde::Serialize) {
         if self.form == Form::Json {
-            out(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()));
+            out(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(value).unwrap_or_default()
+            ));
         }
     }
 
@@ -106,7 +112,9 @@ impl Terminal {
 
 /// Who is there, for other people: `ann@laptop`.
 pub fn who() -> String {
-    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    let user = variable("USER")
+        .or_else(|| variable("LOGNAME"))
+        .unwrap_or_else(|| "somebody".to_owned());
     let machine = variable("HOSTNAME").or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     match machine.as_deref().map(str::trim) {
         Some(machine) if !machine.is_empty() => format!("{user}@{machine}"),

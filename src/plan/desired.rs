@@ -64,13 +64,28 @@ pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground
 
 /// The names that AWS would refuse on a stage, since the parts together are too long.
 pub fn refused_names(app: &App, stage: &StageName) -> Vec<Refused> {
-    let roles = app.roles.iter().map(|role| (format!("role `{}`", role.name), &role.suffix));
-    let functions = app.functions.iter().map(|function| (format!("function `{}`", function.name), &function.suffix));
-    let named = roles.chain(functions).map(|(what, suffix)| (what, physical(&app.name, stage, suffix)));
+    let roles = app
+        .roles
+        .iter()
+        .map(|role| (format!("role `{}`", role.name), &role.suffix));
+    let functions = app
+        .functions
+        .iter()
+        .map(|function| (format!("function `{}`", function.name), &function.suffix));
+    let named = roles.chain(functions);
     named
-        .filter(|(_, name)| name.len() > NAME_LIMIT)
-        .map(|(what, name)| Refused { what, length: name.len(), name })
+        .filter_map(|(what, suffix)| refused(what, physical(&app.name, stage, suffix)))
         .collect()
+}
+
+/// Whether AWS would refuse the name that all others of a stage begin with. It is known before the app is read.
+pub fn refused_base(app: &AppName, stage: &StageName) -> Option<Refused> {
+    refused("everything".to_owned(), physical(app, stage, ""))
+}
+
+fn refused(what: String, name: String) -> Option<Refused> {
+    let length = name.len();
+    (length > NAME_LIMIT).then_some(Refused { what, name, length })
 }
 
 /// Names are derived, never random: a rerun finds its own.
@@ -95,7 +110,10 @@ fn lambda(
     tags.extend(ground.owner.tags());
     function::Function {
         name: physical(&app.name, &ground.owner.stage, &function.suffix),
-        code: artifacts.get(&function.source).map(|artifact| artifact.sha256.clone()).unwrap_or_default(),
+        code: artifacts
+            .get(&function.source)
+            .map(|artifact| artifact.sha256.clone())
+            .unwrap_or_default(),
         role: match &function.role {
             FunctionRole::Managed(role) => RoleReference::Managed(Address::new("role", role)),
             FunctionRole::Given(arn) => RoleReference::Given(arn.clone()),
@@ -111,7 +129,11 @@ fn served(app: &App, api: &Api, ground: Ground<'_>) -> Vec<(Address, Resource)> 
     let rest_api = Address::new("rest_api", "rest_api");
     let name_of = |logical: &str| {
         let function = app.functions.iter().find(|function| function.name == logical);
-        physical(&app.name, &ground.owner.stage, function.map_or(logical, |function| &function.suffix))
+        physical(
+            &app.name,
+            &ground.owner.stage,
+            function.map_or(logical, |function| &function.suffix),
+        )
     };
     let uri = |logical: &str| {
         let Place { region, partition, .. } = ground.place;
@@ -119,7 +141,10 @@ fn served(app: &App, api: &Api, ground: Ground<'_>) -> Vec<(Address, Resource)> 
         format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations")
     };
     let document = rest_api::document::document(api, &ground.owner.mark(), &uri);
-    let digest: String = Sha256::digest(document.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(document.to_string())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let made = RestApi {
         document,
         endpoint_type: endpoint_type(&api.endpoint).to_owned(),

@@ -33,14 +33,22 @@ pub fn diff(desired: &Desired, state: &State) -> Plan {
     let unwanted = state.deployed.iter().filter(|(address, _)| !wanted.contains(address));
     let removed: BTreeMap<&Address, &Deployed> = unwanted.collect();
     changes.extend(deletes(&removed, &Cause::Removed));
-    Plan { app: state.app.clone(), stage: state.stage.clone(), steps: ordered(changes) }
+    Plan {
+        app: state.app.clone(),
+        stage: state.stage.clone(),
+        steps: ordered(changes),
+    }
 }
 
 /// The changes that leave nothing of a stage.
 pub fn destruction(state: &State) -> Plan {
     let all: BTreeMap<&Address, &Deployed> = state.deployed.iter().collect();
     let steps = ordered(deletes(&all, &Cause::Destroyed).collect());
-    Plan { app: state.app.clone(), stage: state.stage.clone(), steps }
+    Plan {
+        app: state.app.clone(),
+        stage: state.stage.clone(),
+        steps,
+    }
 }
 
 fn update(to: &Resource, deployed: &Deployed, renewed: &BTreeSet<Address>) -> Option<(Action, Vec<Cause>)> {
@@ -49,11 +57,22 @@ fn update(to: &Resource, deployed: &Deployed, renewed: &BTreeSet<Address>) -> Op
         Some(from) if from == to => Vec::new(),
         Some(from) => changed(from, to),
     };
-    causes.extend(to.references().into_iter().filter(|address| renewed.contains(address)).map(Cause::Renewed));
+    causes.extend(
+        to.references()
+            .into_iter()
+            .filter(|address| renewed.contains(address))
+            .map(Cause::Renewed),
+    );
     if causes.is_empty() {
         return None;
     }
-    Some((Action::Update { from: deployed.clone(), to: to.clone() }, causes))
+    Some((
+        Action::Update {
+            from: Box::new(deployed.clone()),
+            to: to.clone(),
+        },
+        causes,
+    ))
 }
 
 /// A resource that goes with another one needs no step of its own.
@@ -65,15 +84,27 @@ fn deletes<'a>(
     removed
         .iter()
         .filter(move |(_, deployed)| !goes_along(&deployed.outputs))
-        .map(|(address, deployed)| ((*address).clone(), Action::Delete((*deployed).clone()), vec![cause.clone()]))
+        .map(|(address, deployed)| {
+            (
+                (*address).clone(),
+                Action::Delete((*deployed).clone()),
+                vec![cause.clone()],
+            )
+        })
 }
 
 /// Gives each change what must come before it, and puts deletes last, in an order in which they could be made one by one.
 fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
-    let (deleted, kept): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|(_, action, _)| matches!(action, Action::Delete(_)));
+    let (deleted, kept): (Vec<_>, Vec<_>) = changes
+        .into_iter()
+        .partition(|(_, action, _)| matches!(action, Action::Delete(_)));
     let kept_addresses: Vec<Address> = kept.iter().map(|(address, _, _)| address.clone()).collect();
-    let step = |(address, action, causes): (Address, Action, Vec<Cause>), after| Step { address, action, causes, after };
+    let step = |(address, action, causes): (Address, Action, Vec<Cause>), after| Step {
+        address,
+        action,
+        causes,
+        after,
+    };
     let mut steps: Vec<Step> = kept
         .into_iter()
         .map(|change| {
@@ -83,11 +114,16 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
         .collect();
     let mut deleted = deleted;
     deleted.sort_by_key(|(_, action, _)| std::cmp::Reverse(rank(action)));
-    let ranks: Vec<(Address, u8)> =
-        deleted.iter().map(|(address, action, _)| (address.clone(), rank(action))).collect();
+    let ranks: Vec<(Address, u8)> = deleted
+        .iter()
+        .map(|(address, action, _)| (address.clone(), rank(action)))
+        .collect();
     for change in deleted {
         let own = rank(&change.1);
-        let dependents = ranks.iter().filter(|(_, rank)| *rank > own).map(|(address, _)| address.clone());
+        let dependents = ranks
+            .iter()
+            .filter(|(_, rank)| *rank > own)
+            .map(|(address, _)| address.clone());
         let after = kept_addresses.iter().cloned().chain(dependents).collect();
         steps.push(step(change, after));
     }
@@ -103,9 +139,11 @@ fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
     };
     match to {
         Resource::Deployment(_) => all.iter().filter(|address| *address != own).cloned().collect(),
-        Resource::Role(_) | Resource::Function(_) | Resource::RestApi(_) | Resource::Permission(_) => {
-            to.references().into_iter().filter(|address| all.contains(address)).collect()
-        }
+        Resource::Role(_) | Resource::Function(_) | Resource::RestApi(_) | Resource::Permission(_) => to
+            .references()
+            .into_iter()
+            .filter(|address| all.contains(address))
+            .collect(),
     }
 }
 
@@ -130,7 +168,11 @@ fn changed(from: &Resource, to: &Resource) -> Vec<Cause> {
     let more = causes.len().saturating_sub(CAUSES);
     if more > 0 {
         causes.truncate(CAUSES);
-        causes.push(Cause::Changed { input: format!("and {more} more"), from: None, to: None });
+        causes.push(Cause::Changed {
+            input: format!("and {more} more"),
+            from: None,
+            to: None,
+        });
     }
     causes
 }
@@ -144,13 +186,21 @@ fn compare(input: &str, from: &Value, to: &Value, causes: &mut Vec<Cause>) {
     {
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for key in keys {
-            let input = if input.is_empty() { key.clone() } else { format!("{input}.{key}") };
+            let input = if input.is_empty() {
+                key.clone()
+            } else {
+                format!("{input}.{key}")
+            };
             let field = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or_default();
             compare(&input, &field(before), &field(after), causes);
         }
         return;
     }
-    causes.push(Cause::Changed { input: input.to_owned(), from: shown(from), to: shown(to) });
+    causes.push(Cause::Changed {
+        input: input.to_owned(),
+        from: shown(from),
+        to: shown(to),
+    });
 }
 
 /// A value in short. A secret is shown as its reference.

@@ -52,7 +52,7 @@ pub enum Action {
     /// It is changed.
     Update {
         /// As it is.
-        from: Deployed,
+        from: Box<Deployed>,
         /// As it shall be.
         to: Resource,
     },
@@ -92,16 +92,28 @@ impl Plan {
 
     /// What the plan will touch, as it is recorded before the first call.
     pub fn doubts(&self) -> BTreeMap<Address, Doubt> {
-        self.steps.iter().map(|step| (step.address.clone(), step.doubt())).collect()
+        self.steps
+            .iter()
+            .map(|step| (step.address.clone(), step.doubt()))
+            .collect()
     }
 }
 
 impl Step {
     fn doubt(&self) -> Doubt {
         match &self.action {
-            Action::Create(resource) => Doubt { intent: Intent::Create, resource: Some(resource.clone()) },
-            Action::Update { to, .. } => Doubt { intent: Intent::Update, resource: Some(to.clone()) },
-            Action::Delete(deployed) => Doubt { intent: Intent::Delete, resource: deployed.resource.clone() },
+            Action::Create(resource) => Doubt {
+                intent: Intent::Create,
+                resource: Some(resource.clone()),
+            },
+            Action::Update { to, .. } => Doubt {
+                intent: Intent::Update,
+                resource: Some(to.clone()),
+            },
+            Action::Delete(deployed) => Doubt {
+                intent: Intent::Delete,
+                resource: deployed.resource.clone(),
+            },
         }
     }
 }
@@ -125,10 +137,26 @@ impl fmt::Display for Cause {
             Self::Destroyed => f.write_str("the stage is destroyed"),
             Self::Unknown => f.write_str("it exists, and how it is set up is not recorded"),
             Self::Renewed(address) => write!(f, "{address} is made anew"),
-            Self::Changed { input, from: Some(from), to: Some(to) } => write!(f, "{input}: {from} -> {to}"),
-            Self::Changed { input, from: None, to: Some(to) } => write!(f, "{input}: {to}, was not set"),
-            Self::Changed { input, from: Some(from), to: None } => write!(f, "{input}: not set, was {from}"),
-            Self::Changed { input, from: None, to: None } => write!(f, "{input}"),
+            Self::Changed {
+                input,
+                from: Some(from),
+                to: Some(to),
+            } => write!(f, "{input}: {from} -> {to}"),
+            Self::Changed {
+                input,
+                from: None,
+                to: Some(to),
+            } => write!(f, "{input}: {to}, was not set"),
+            Self::Changed {
+                input,
+                from: Some(from),
+                to: None,
+            } => write!(f, "{input}: not set, was {from}"),
+            Self::Changed {
+                input,
+                from: None,
+                to: None,
+            } => write!(f, "{input}"),
         }
     }
 }

@@ -20,7 +20,12 @@ pub fn summary(plan: &Plan) -> String {
         return format!("Nothing to change: stage `{}` is as the app says.\n", plan.stage);
     }
     let count = |word| plan.steps.iter().filter(|step| step.action.word() == word).count();
-    format!("Plan: {} to create, {} to update, {} to delete.\n", count("create"), count("update"), count("delete"))
+    format!(
+        "Plan: {} to create, {} to update, {} to delete.\n",
+        count("create"),
+        count("update"),
+        count("delete")
+    )
 }
 
 fn push(text: &mut String, step: &Step) {

@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::*;
 use crate::app::{Architecture, Settings, Tracing};
+use crate::plan::render;
 use crate::resource::deployment::{self, Deployment};
 use crate::resource::function::{self, Function, RoleReference};
 use crate::resource::permission::{self, Permission};
@@ -18,7 +17,10 @@ fn settings(environment: &[(&str, Variable)]) -> Settings {
         handler: "app.app".to_owned(),
         memory_mib: 128,
         timeout_s: 60,
-        environment: environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        environment: environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
         layers: Vec::new(),
         vpc: None,
         tracing: Tracing::PassThrough,
@@ -31,7 +33,11 @@ fn at(kind: &str, name: &str) -> Address {
 
 /// A role, a function, a REST API that calls it, and what is served.
 fn hello() -> Desired {
-    let role = Role { name: "shop-dev".to_owned(), policy: json!({"Statement": []}), tags: BTreeMap::new() };
+    let role = Role {
+        name: "shop-dev".to_owned(),
+        policy: json!({"Statement": []}),
+        tags: BTreeMap::new(),
+    };
     let function = Function {
         name: "shop-dev".to_owned(),
         code: "aa".to_owned(),
@@ -69,8 +75,13 @@ fn hello() -> Desired {
 
 fn outputs(resource: &Resource) -> Outputs {
     match resource {
-        Resource::Role(role) => Outputs::Role(role::Outputs { arn: format!("arn:{}", role.name), name: role.name.clone() }),
-        Resource::Function(function) => Outputs::Function(function::Outputs { arn: format!("arn:function:{}", function.name) }),
+        Resource::Role(role) => Outputs::Role(role::Outputs {
+            arn: format!("arn:{}", role.name),
+            name: role.name.clone(),
+        }),
+        Resource::Function(function) => Outputs::Function(function::Outputs {
+            arn: format!("arn:function:{}", function.name),
+        }),
         Resource::RestApi(_) => Outputs::RestApi(rest_api::Outputs { id: "abc".to_owned() }),
         Resource::Permission(permission) => Outputs::Permission(permission::Outputs {
             function_name: permission.function_name.clone(),
@@ -97,16 +108,30 @@ fn deployed(desired: &Desired) -> State {
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(|step| format!("{} {}", step.action.word(), step.address)).collect()
+    plan.steps
+        .iter()
+        .map(|step| format!("{} {}", step.action.word(), step.address))
+        .collect()
 }
 
 fn causes(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().flat_map(|step| &step.causes).map(ToString::to_string).collect()
+    plan.steps
+        .iter()
+        .flat_map(|step| &step.causes)
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn change(desired: &mut Desired, kind: &str, name: &str, with: impl FnOnce(&mut Resource)) {
     let wanted = at(kind, name);
-    with(&mut desired.resources.iter_mut().find(|(address, _)| *address == wanted).unwrap().1);
+    with(
+        &mut desired
+            .resources
+            .iter_mut()
+            .find(|(address, _)| *address == wanted)
+            .unwrap()
+            .1,
+    );
 }
 
 #[test]
@@ -127,7 +152,14 @@ fn a_first_deploy_makes_everything_and_serves_it_last() {
             "create deployment/rest_api",
         ]
     );
-    let after = |address: &Address| plan.steps.iter().find(|step| step.address == *address).unwrap().after.clone();
+    let after = |address: &Address| {
+        plan.steps
+            .iter()
+            .find(|step| step.address == *address)
+            .unwrap()
+            .after
+            .clone()
+    };
     assert_eq!(after(&at("rest_api", "rest_api")), []);
     assert_eq!(after(&at("function", "api_handler")), [at("role", "default-role")]);
     assert_eq!(after(&at("deployment", "rest_api")).len(), 4);
@@ -137,7 +169,9 @@ fn a_first_deploy_makes_everything_and_serves_it_last() {
 fn a_changed_input_is_named_as_the_cause() {
     let mut desired = hello();
     change(&mut desired, "function", "api_handler", |resource| {
-        let Resource::Function(function) = resource else { panic!("no function") };
+        let Resource::Function(function) = resource else {
+            panic!("no function")
+        };
         function.settings.memory_mib = 512;
         function.settings.environment = BTreeMap::from([("LOG".to_owned(), Variable::Plain("warn".to_owned()))]);
     });
@@ -145,7 +179,11 @@ fn a_changed_input_is_named_as_the_cause() {
     assert_eq!(lines(&plan), ["update function/api_handler"]);
     assert_eq!(
         causes(&plan),
-        ["environment.LOG: warn, was not set", "environment.TABLE: not set, was guests", "memory_mib: 128 -> 512"]
+        [
+            "environment.LOG: warn, was not set",
+            "environment.TABLE: not set, was guests",
+            "memory_mib: 128 -> 512"
+        ]
     );
 }
 
@@ -155,13 +193,18 @@ fn a_changed_secret_is_shown_by_its_reference_only() {
     let with = |value: &str| {
         let mut desired = hello();
         change(&mut desired, "function", "api_handler", |resource| {
-            let Resource::Function(function) = resource else { panic!("no function") };
+            let Resource::Function(function) = resource else {
+                panic!("no function")
+            };
             function.settings = settings(&[("DB", secret(value))]);
         });
         desired
     };
     let plan = diff(&with("new-password"), &deployed(&with("old-password")));
-    assert_eq!(causes(&plan), ["environment.DB: ${env:DB} (secret) -> ${env:DB} (secret)"]);
+    assert_eq!(
+        causes(&plan),
+        ["environment.DB: ${env:DB} (secret) -> ${env:DB} (secret)"]
+    );
     let shown = render::render(&plan) + &format!("{plan:?}") + &serde_json::to_string(&causes(&plan)).unwrap();
     assert!(!shown.contains("password"), "{shown}");
     assert!(diff(&with("old-password"), &deployed(&with("old-password"))).is_empty());
@@ -170,13 +213,20 @@ fn a_changed_secret_is_shown_by_its_reference_only() {
 #[test]
 fn what_left_the_app_is_removed_after_everything_else() {
     let mut desired = hello();
-    desired.resources.retain(|(address, _)| !address.as_str().starts_with("permission"));
+    desired
+        .resources
+        .retain(|(address, _)| !address.as_str().starts_with("permission"));
     change(&mut desired, "deployment", "rest_api", |resource| {
-        let Resource::Deployment(deployment) = resource else { panic!("no deployment") };
+        let Resource::Deployment(deployment) = resource else {
+            panic!("no deployment")
+        };
         deployment.document = "ee".to_owned();
     });
     let plan = diff(&desired, &deployed(&hello()));
-    assert_eq!(lines(&plan), ["update deployment/rest_api", "delete permission/api_handler"]);
+    assert_eq!(
+        lines(&plan),
+        ["update deployment/rest_api", "delete permission/api_handler"]
+    );
     assert_eq!(plan.steps[1].after, [at("deployment", "rest_api")]);
 }
 
@@ -185,9 +235,16 @@ fn a_whole_stage_goes_with_three_deletes_and_its_role_comes_last() {
     let plan = destruction(&deployed(&hello()));
     assert_eq!(
         lines(&plan),
-        ["delete function/api_handler", "delete rest_api/rest_api", "delete role/default-role"]
+        [
+            "delete function/api_handler",
+            "delete rest_api/rest_api",
+            "delete role/default-role"
+        ]
     );
-    assert_eq!(plan.steps[2].after, [at("function", "api_handler"), at("rest_api", "rest_api")]);
+    assert_eq!(
+        plan.steps[2].after,
+        [at("function", "api_handler"), at("rest_api", "rest_api")]
+    );
 }
 
 #[test]
@@ -195,7 +252,10 @@ fn what_refers_to_something_made_anew_is_applied_again() {
     let mut state = deployed(&hello());
     state.forget(&at("role", "default-role"));
     let plan = diff(&hello(), &state);
-    assert_eq!(lines(&plan), ["create role/default-role", "update function/api_handler"]);
+    assert_eq!(
+        lines(&plan),
+        ["create role/default-role", "update function/api_handler"]
+    );
     assert_eq!(causes(&plan)[1], "role/default-role is made anew");
 }
 
@@ -218,7 +278,11 @@ fn a_rest_api_that_is_gone_takes_its_deployment_along() {
     let plan = diff(&hello(), &state);
     assert_eq!(
         lines(&plan),
-        ["create rest_api/rest_api", "update permission/api_handler", "create deployment/rest_api"]
+        [
+            "create rest_api/rest_api",
+            "update permission/api_handler",
+            "create deployment/rest_api"
+        ]
     );
 }
 
@@ -226,7 +290,9 @@ fn a_rest_api_that_is_gone_takes_its_deployment_along() {
 fn a_plan_reads_like_a_list_of_things_to_do() {
     let mut desired = hello();
     change(&mut desired, "function", "api_handler", |resource| {
-        let Resource::Function(function) = resource else { panic!("no function") };
+        let Resource::Function(function) = resource else {
+            panic!("no function")
+        };
         function.settings.memory_mib = 512;
     });
     let text = render::render(&diff(&desired, &deployed(&hello())));

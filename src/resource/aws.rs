@@ -34,9 +34,17 @@ impl Cloud for Aws {
         };
         let identity = self.clients.sts.get_caller_identity().send().await;
         let identity = identity.map_err(|error| fault::of(OPERATION, "the credentials", &error))?;
-        let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned();
+        let partition = identity
+            .arn()
+            .and_then(|arn| arn.split(':').nth(1))
+            .unwrap_or("aws")
+            .to_owned();
         match identity.account {
-            Some(account) => Ok(Place { account, region, partition }),
+            Some(account) => Ok(Place {
+                account,
+                region,
+                partition,
+            }),
             None => Err(refuse(FaultKind::Other, "the answer names no account")),
         }
     }
@@ -45,9 +53,7 @@ impl Cloud for Aws {
         let clients = &self.clients;
         Ok(match resource {
             Resource::Role(role) => Outputs::Role(role::aws::create(clients, role, context).await?),
-            Resource::Function(function) => {
-                Outputs::Function(function::aws::create(clients, function, context).await?)
-            }
+            Resource::Function(function) => Outputs::Function(function::aws::create(clients, function, context).await?),
             Resource::RestApi(api) => Outputs::RestApi(rest_api::aws::create(clients, api, context).await?),
             Resource::Permission(permission) => {
                 Outputs::Permission(permission::aws::put(clients, permission, context).await?)
@@ -109,12 +115,12 @@ impl Cloud for Aws {
             Resource::Role(role) => role::aws::look(clients, role).await?.map(Outputs::Role),
             Resource::Function(function) => function::aws::look(clients, function).await?.map(Outputs::Function),
             Resource::RestApi(api) => rest_api::aws::look(clients, api).await?.map(Outputs::RestApi),
-            Resource::Permission(permission) => {
-                permission::aws::look(clients, permission, context).await?.map(Outputs::Permission)
-            }
-            Resource::Deployment(deployment) => {
-                deployment::aws::look(clients, deployment, context).await?.map(Outputs::Deployment)
-            }
+            Resource::Permission(permission) => permission::aws::look(clients, permission, context)
+                .await?
+                .map(Outputs::Permission),
+            Resource::Deployment(deployment) => deployment::aws::look(clients, deployment, context)
+                .await?
+                .map(Outputs::Deployment),
         })
     }
 }

@@ -100,7 +100,11 @@ pub struct Place {
 impl Place {
     /// The ARN of a function by its name.
     pub fn function_arn(&self, name: &str) -> String {
-        let Self { account, region, partition } = self;
+        let Self {
+            account,
+            region,
+            partition,
+        } = self;
         format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
     }
 
@@ -142,7 +146,10 @@ impl Owner {
 
 /// Whether the tags that stand on a resource are those that we would write, as far as they say whose it is.
 pub fn is_ours(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> bool {
-    wanted.iter().filter(|(key, _)| key.starts_with("stagewright:")).all(|(key, value)| found.get(key) == Some(value))
+    wanted
+        .iter()
+        .filter(|(key, _)| key.starts_with("stagewright:"))
+        .all(|(key, value)| found.get(key) == Some(value))
 }
 
 /// Where a zip lies for Lambda to take.

@@ -9,7 +9,7 @@ use crate::config::Project;
 use crate::config::read::Request;
 use crate::error::{Exit, Failure};
 use crate::host::terminal::Ink;
-use crate::names::StageName;
+use crate::names::{AppName, StageName};
 use crate::plan::desired::{self, NAME_LIMIT, Refused};
 
 /// Finds what is wrong, for every configured stage.
@@ -40,8 +40,18 @@ async fn of_stage(
     stages: &BTreeSet<StageName>,
 ) -> Result<Vec<Finding>, Failure> {
     let uv = session.uv();
-    let region = project.config.stages.get(stage).and_then(|stage| stage.region.as_deref());
-    let request = Request { stage, region, recorded: None, resolution: Resolution::Recorded, uv: &uv };
+    let region = project
+        .config
+        .stages
+        .get(stage)
+        .and_then(|stage| stage.region.as_deref());
+    let request = Request {
+        stage,
+        region,
+        recorded: None,
+        resolution: Resolution::Recorded,
+        uv: &uv,
+    };
     // Secrets are not needed to check what uses them.
     match project.read(request, &|_| Some(String::new())).await {
         Ok(read) => Ok([read.warnings, names(project, &read.app, stages)].concat()),
@@ -50,8 +60,23 @@ async fn of_stage(
     }
 }
 
-/// The names that AWS would refuse on any of the stages.
+/// The names of an app that AWS would refuse on any of the stages.
 pub fn names(project: &Project, app: &App, stages: &BTreeSet<StageName>) -> Vec<Finding> {
+    found(project, stages, |stage| desired::refused_names(app, stage))
+}
+
+/// As [`names`], as far as it is known without reading the app.
+pub fn base_names(project: &Project, app: &AppName, stages: &BTreeSet<StageName>) -> Vec<Finding> {
+    found(project, stages, |stage| {
+        desired::refused_base(app, stage).into_iter().collect()
+    })
+}
+
+fn found(
+    project: &Project,
+    stages: &BTreeSet<StageName>,
+    refused: impl Fn(&StageName) -> Vec<Refused>,
+) -> Vec<Finding> {
     let finding = |stage: &StageName, refused: Refused| Finding {
         severity: Severity::Error,
         file: project.config_file(),
@@ -62,15 +87,15 @@ pub fn names(project: &Project, app: &App, stages: &BTreeSet<StageName>) -> Vec<
         ),
         hint: Some("shorten the name of the app, the stage or the function".to_owned()),
     };
-    let of_stage = |stage: &StageName| {
-        let refused = desired::refused_names(app, stage);
-        refused.into_iter().map(|refused| finding(stage, refused)).collect::<Vec<_>>()
-    };
+    let of_stage = |stage| refused(stage).into_iter().map(move |refused| finding(stage, refused));
     stages.iter().flat_map(of_stage).collect()
 }
 
 fn tell(session: &Session<'_>, stages: &BTreeSet<StageName>, findings: &[Finding]) -> Result<(), Failure> {
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
     let listed: Vec<_> = findings
         .iter()
         .map(|finding| {
@@ -84,7 +109,9 @@ fn tell(session: &Session<'_>, stages: &BTreeSet<StageName>, findings: &[Finding
             })
         })
         .collect();
-    session.host.answer(&serde_json::json!({"stages": stages, "findings": listed}));
+    session
+        .host
+        .answer(&serde_json::json!({"stages": stages, "findings": listed}));
     for finding in findings {
         let (ink, word) = match finding.severity {
             Severity::Error => (Ink::Bad, "error"),
@@ -97,9 +124,15 @@ fn tell(session: &Session<'_>, stages: &BTreeSet<StageName>, findings: &[Finding
     }
     let names: Vec<&str> = stages.iter().map(StageName::as_str).collect();
     if errors == 0 {
-        session.host.say(&format!("Checked {}: nothing keeps them from being deployed.\n", names.join(", ")));
+        session.host.say(&format!(
+            "Checked {}: nothing keeps them from being deployed.\n",
+            names.join(", ")
+        ));
         return Ok(());
     }
     let plural = if errors == 1 { "" } else { "s" };
-    Err(Failure { exit: Exit::Input, ..Failure::input(format!("{errors} error{plural} found")) })
+    Err(Failure {
+        exit: Exit::Input,
+        ..Failure::input(format!("{errors} error{plural} found"))
+    })
 }

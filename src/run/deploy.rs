@@ -1,12 +1,12 @@
 //! `deploy` and `plan`: the app on a stage becomes what it shall be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::Session;
 use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, tell};
+use super::{Session, check};
 use crate::app::python::{Pins, Resolution};
-use crate::app::{self, App, Artifact, package};
+use crate::app::{self, App, Artifact, Finding, package};
 use crate::apply::{self, Applied, Tools};
 use crate::config::Project;
 use crate::config::read::{Read, Request};
@@ -49,11 +49,23 @@ struct Scene<'a> {
 pub async fn deploy(session: &Session<'_>, stage: &StageName, upgrade: bool) -> Result<(), Failure> {
     let project = session.project()?;
     let app = project.app_name()?;
+    refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store(Some(&project), &app).await?;
     let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
     let cloud = session.cloud(Some(&project), stage, &seen.state).await?;
-    let owner = Owner { store: store.identity(), app: app.clone(), stage: stage.clone() };
-    let scene = Scene { session, project: &project, stage, store: store.as_ref(), cloud, owner };
+    let owner = Owner {
+        store: store.identity(),
+        app: app.clone(),
+        stage: stage.clone(),
+    };
+    let scene = Scene {
+        session,
+        project: &project,
+        stage,
+        store: store.as_ref(),
+        cloud,
+        owner,
+    };
     let ready = ready(&scene, &seen.state, resolution(upgrade)).await?;
     loop {
         if let Some(ended) = attempt(&scene, &ready, seen).await? {
@@ -78,12 +90,26 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, upgrade: bool) -> Re
     if let Some(lease) = &state.lease {
         session.host.note(
             Ink::Careful,
-            &format!("note: {} holds the stage ({}): this is the plan for what it has recorded", lease.holder, lease.purpose),
+            &format!(
+                "note: {} holds the stage ({}): this is the plan for what it has recorded",
+                lease.holder, lease.purpose
+            ),
         );
     }
     let cloud = session.cloud(Some(&project), stage, &state).await?;
-    let owner = Owner { store: store.identity(), app: app.clone(), stage: stage.clone() };
-    let scene = Scene { session, project: &project, stage, store: store.as_ref(), cloud, owner };
+    let owner = Owner {
+        store: store.identity(),
+        app: app.clone(),
+        stage: stage.clone(),
+    };
+    let scene = Scene {
+        session,
+        project: &project,
+        stage,
+        store: store.as_ref(),
+        cloud,
+        owner,
+    };
     let ready = ready(&scene, &state, resolution(upgrade)).await?;
     let place = match &state.place {
         Some(place) => place.clone(),
@@ -97,12 +123,21 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, upgrade: bool) -> Re
 }
 
 fn resolution(upgrade: bool) -> Resolution {
-    if upgrade { Resolution::Upgrade } else { Resolution::Recorded }
+    if upgrade {
+        Resolution::Upgrade
+    } else {
+        Resolution::Recorded
+    }
 }
 
 /// Reads and packages the app. Nothing outside is changed.
 async fn ready(scene: &Scene<'_>, state: &State, resolution: Resolution) -> Result<Ready, Failure> {
-    let Scene { session, project, stage, .. } = scene;
+    let Scene {
+        session,
+        project,
+        stage,
+        ..
+    } = scene;
     let uv = session.uv();
     let region = scene.cloud.region();
     let request = Request {
@@ -112,29 +147,57 @@ async fn ready(scene: &Scene<'_>, state: &State, resolution: Resolution) -> Resu
         resolution,
         uv: &uv,
     };
-    let Read { app, pins, warnings } = project.read(request, &|name| session.environment.get(name).cloned()).await?;
+    let Read { app, pins, warnings } = project
+        .read(request, &|name| session.environment.get(name).cloned())
+        .await?;
     session.warn(&warnings);
-    refuse_names(project, &app, stage)?;
-    let zips = tempfile::tempdir().map_err(|source| app::Error::File { path: std::env::temp_dir(), source })?;
+    refuse(check::names(project, &app, &stages(project, stage)))?;
+    let zips = tempfile::tempdir().map_err(|source| app::Error::File {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    let builds = session.visible(package::sees);
     let mut artifacts = BTreeMap::new();
     for (name, source) in &app.sources {
-        let artifact = package::package(name, source, zips.path(), &session.environment).await?;
-        tracing::info!(name, sha256 = artifact.sha256, size_bytes = artifact.size_bytes, "packaged");
+        let artifact = package::package(name, source, zips.path(), &builds).await?;
+        tracing::info!(
+            name,
+            sha256 = artifact.sha256,
+            size_bytes = artifact.size_bytes,
+            "packaged"
+        );
         artifacts.insert(name.clone(), artifact);
     }
-    Ok(Ready { app, pins, artifacts, commit: terminal::commit(&project.folder), _zips: zips })
+    Ok(Ready {
+        app,
+        pins,
+        artifacts,
+        commit: terminal::commit(&project.folder),
+        _zips: zips,
+    })
 }
 
-/// Names that AWS would refuse are refused for every configured stage, so that none of them fails on release day.
-fn refuse_names(project: &Project, app: &App, stage: &StageName) -> Result<(), Failure> {
+/// The stage and every configured one: names are refused for all of them, so that none fails on release day.
+fn stages(project: &Project, stage: &StageName) -> BTreeSet<StageName> {
     let mut stages = project.stages();
     stages.insert(stage.clone());
-    let findings = super::check::names(project, app, &stages);
-    if findings.is_empty() { Ok(()) } else { Err(app::Error::Findings(findings).into()) }
+    stages
+}
+
+fn refuse(findings: Vec<Finding>) -> Result<(), Failure> {
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(app::Error::Findings(findings).into())
+    }
 }
 
 fn planned(scene: &Scene<'_>, ready: &Ready, state: &State, place: &Place) -> Plan {
-    let ground = Ground { place, owner: &scene.owner, salt: &state.salt };
+    let ground = Ground {
+        place,
+        owner: &scene.owner,
+        salt: &state.salt,
+    };
     diff::diff(&desired::desired(&ready.app, &ready.artifacts, ground), state)
 }
 
@@ -164,7 +227,12 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
     seen.state.in_doubt = plan.doubts();
     seen.state.attempted.clone_from(&ready.commit);
     seen.state.place = Some(place.clone());
-    seen.state.role = scene.project.config.stages.get(scene.stage).and_then(|stage| stage.role.clone());
+    seen.state.role = scene
+        .project
+        .config
+        .stages
+        .get(scene.stage)
+        .and_then(|stage| stage.role.clone());
     let held = match held {
         Some(mut held) => {
             held.renew(&mut seen.state).await?;
@@ -175,7 +243,11 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
             None => return Ok(None),
         },
     };
-    let tools = Tools { cloud: scene.cloud.clone(), place, code };
+    let tools = Tools {
+        cloud: scene.cloud.clone(),
+        place,
+        code,
+    };
     Ok(Some(change(scene, ready, &plan, (tools, held, seen.state)).await))
 }
 
@@ -195,7 +267,9 @@ async fn prepare(
         settle(scene.session, cloud, held, state).await?;
     }
     let place = confirmed.clone().or_else(|| state.place.clone());
-    let Some(place) = place else { return Err(Failure::input("it is not known where the stage shall stand")) };
+    let Some(place) = place else {
+        return Err(Failure::input("it is not known where the stage shall stand"));
+    };
     let plan = planned(scene, ready, state, &place);
     if !plan.is_empty() && confirmed.is_none() {
         confirmed_place(cloud, state).await?;
@@ -214,19 +288,28 @@ async fn code(
     let mut needed = BTreeMap::new();
     for step in &plan.steps {
         let function = match &step.action {
-            Action::Create(Resource::Function(function)) | Action::Update { to: Resource::Function(function), .. } => function,
+            Action::Create(Resource::Function(function))
+            | Action::Update {
+                to: Resource::Function(function),
+                ..
+            } => function,
             Action::Create(_) | Action::Update { .. } | Action::Delete(_) => continue,
         };
         needed.insert(function.code.clone(), step.address.name().to_owned());
     }
     let mut located = BTreeMap::new();
     for artifact in ready.artifacts.values() {
-        let Some(function) = needed.get(&artifact.sha256) else { continue };
+        let Some(function) = needed.get(&artifact.sha256) else {
+            continue;
+        };
         let kept = scene.store.keep(artifact, &place.region).await?;
         if kept.is_none() {
             package::fits_inline(function, artifact)?;
         }
-        located.insert(artifact.sha256.clone(), kept.unwrap_or_else(|| CodeLocation::Inline(artifact.path.clone())));
+        located.insert(
+            artifact.sha256.clone(),
+            kept.unwrap_or_else(|| CodeLocation::Inline(artifact.path.clone())),
+        );
     }
     Ok(located)
 }
@@ -258,7 +341,8 @@ async fn change(
     (tools, mut held, mut state): (Tools, Held<'_>, State),
 ) -> Result<(), Failure> {
     let session = scene.session;
-    let Applied { steps, lost } = apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    let Applied { steps, lost } =
+        apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
     let failure = match (lost, failure(&steps, scene.stage, "deploy")) {
         (Some(lost), _) => Some(Failure::from(lost)),
         (None, Some(failure)) => {
@@ -272,7 +356,11 @@ async fn change(
         }
     };
     let url = session.url(&state);
-    let outcome = if failure.is_some() { Outcome::Failed } else { Outcome::Deployed };
+    let outcome = if failure.is_some() {
+        Outcome::Failed
+    } else {
+        Outcome::Deployed
+    };
     let mut report = Report::new(&state, outcome, url.clone()).with_ended(&steps);
     report.error = failure.as_ref().map(Failure::json);
     session.host.answer(&report);

@@ -32,17 +32,24 @@ pub async fn destroy(session: &Session<'_>, stage: &StageName, yes: bool) -> Res
     }
 }
 
-async fn confirm(session: &Session<'_>, (app, stage): (&AppName, &StageName), store: &dyn Store) -> Result<(), Failure> {
+async fn confirm(
+    session: &Session<'_>,
+    (app, stage): (&AppName, &StageName),
+    store: &dyn Store,
+) -> Result<(), Failure> {
     let state = lease::read(store, Some(app), stage).await?.map(|seen| seen.state);
     let count = state.map_or(0, |state| state.deployed.len());
-    let question =
-        format!("This removes all {count} resources of stage `{stage}` of app `{app}`.\nType the stage's name to go on: ");
+    let question = format!(
+        "This removes all {count} resources of stage `{stage}` of app `{app}`.\nType the stage's name to go on: "
+    );
     match session.host.asks_for(&question, stage.as_str()) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::input("that is not the stage's name").now("nothing was changed")),
-        None => Err(Failure::input(format!("`destroy` of stage `{stage}` was not confirmed"))
-            .hint("give `--yes` where nobody can be asked")
-            .now("nothing was changed")),
+        None => Err(
+            Failure::input(format!("`destroy` of stage `{stage}` was not confirmed"))
+                .hint("give `--yes` where nobody can be asked")
+                .now("nothing was changed"),
+        ),
     }
 }
 
@@ -54,7 +61,10 @@ async fn attempt(
 ) -> Result<Option<Result<(), Failure>>, Failure> {
     let stage = seen.state.stage.clone();
     if seen.state.deployed.is_empty() && !is_doubtful(&seen.state) {
-        session.host.say(&format!("Stage `{stage}` of app `{}` is not deployed: nothing to remove.\n", seen.state.app));
+        session.host.say(&format!(
+            "Stage `{stage}` of app `{}` is not deployed: nothing to remove.\n",
+            seen.state.app
+        ));
         session.host.answer(&Report::new(&seen.state, Outcome::Unchanged, None));
         return Ok(Some(Ok(())));
     }
@@ -66,7 +76,9 @@ async fn attempt(
         seen.state.in_doubt = diff::destruction(&seen.state).doubts();
     }
     let holder = holder(session, "destroy");
-    let Some(mut held) = lease::take(store, &mut seen, &holder).await? else { return Ok(None) };
+    let Some(mut held) = lease::take(store, &mut seen, &holder).await? else {
+        return Ok(None);
+    };
     let mut state = seen.state;
     if was_doubtful {
         if let Err(failure) = settle(session, cloud.as_ref(), &held, &mut state).await {
@@ -75,7 +87,11 @@ async fn attempt(
         state.in_doubt = diff::destruction(&state).doubts();
         held.renew(&mut state).await?;
     }
-    let tools = Tools { cloud, place, code: BTreeMap::new() };
+    let tools = Tools {
+        cloud,
+        place,
+        code: BTreeMap::new(),
+    };
     Ok(Some(remove(session, &tools, held, state).await))
 }
 
@@ -93,14 +109,21 @@ async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut st
             failed
         }
     };
-    let outcome = if failure.is_some() { Outcome::Failed } else { Outcome::Destroyed };
+    let outcome = if failure.is_some() {
+        Outcome::Failed
+    } else {
+        Outcome::Destroyed
+    };
     let mut report = Report::new(&state, outcome, None).with_ended(&applied.steps);
     report.error = failure.as_ref().map(Failure::json);
     session.host.answer(&report);
     match failure {
         Some(failure) => Err(failure),
         None => {
-            session.host.progress(Ink::Good, &format!("Stage `{}` of app `{}` is gone.", plan.stage, plan.app));
+            session.host.progress(
+                Ink::Good,
+                &format!("Stage `{}` of app `{}` is gone.", plan.stage, plan.app),
+            );
             Ok(())
         }
     }

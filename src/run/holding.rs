@@ -18,7 +18,10 @@ pub async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stag
     let mut told = None;
     let seen = lease::free(store, of, session.options.wait, |lease| {
         if told.as_ref() != Some(&lease.mark) {
-            let who = format!("{} holds stage `{}` since {} ({})", lease.holder, of.1, lease.since, lease.purpose);
+            let who = format!(
+                "{} holds stage `{}` since {} ({})",
+                lease.holder, of.1, lease.since, lease.purpose
+            );
             session.host.note(Ink::Careful, &format!("waiting: {who}"));
             told = Some(lease.mark.clone());
         }
@@ -28,7 +31,12 @@ pub async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stag
 
 /// Who we are, as a lease names us.
 pub fn holder(session: &Session<'_>, purpose: &'static str) -> Holder {
-    Holder { mark: lease::new_mark(), name: terminal::who(), purpose, since: session.now }
+    Holder {
+        mark: lease::new_mark(),
+        name: terminal::who(),
+        purpose,
+        since: session.now,
+    }
 }
 
 /// Whether a former run was cut off, so that nothing is known for sure before somebody has looked.
@@ -43,10 +51,20 @@ pub async fn settle(
     held: &Held<'_>,
     state: &mut State,
 ) -> Result<(), Failure> {
-    let Some(place) = state.place.clone() else { return Ok(()) };
-    let note = format!("note: a former run of stage `{}` was cut off: looking at what is there", state.stage);
+    let Some(place) = state.place.clone() else {
+        return Ok(());
+    };
+    let note = format!(
+        "note: a former run of stage `{}` was cut off: looking at what is there",
+        state.stage
+    );
     session.host.note(Ink::Careful, &note);
-    let context = Context { hold: held.hold().clone(), place, outputs: Arc::default(), code: Arc::default() };
+    let context = Context {
+        hold: held.hold().clone(),
+        place,
+        outputs: Arc::default(),
+        code: Arc::default(),
+    };
     Ok(recover::settle(state, cloud, &context).await?)
 }
 
@@ -68,9 +86,13 @@ pub async fn confirmed_place(cloud: &dyn Cloud, state: &State) -> Result<Place, 
 
 /// A stage that stands in another account or Region than we are in.
 pub fn elsewhere(stage: &StageName, what: &str, there: &str, here: &str) -> Failure {
-    Failure::input(format!("stage `{stage}` stands in {what} `{there}`, and this run is in `{here}`"))
-        .hint(format!("use credentials and a Region of `{there}`, or another stage name"))
-        .now("nothing was changed")
+    Failure::input(format!(
+        "stage `{stage}` stands in {what} `{there}`, and this run is in `{here}`"
+    ))
+    .hint(format!(
+        "use credentials and a Region of `{there}`, or another stage name"
+    ))
+    .now("nothing was changed")
 }
 
 /// Shows a step that has ended.
@@ -86,7 +108,8 @@ pub fn tell(session: &Session<'_>, ended: &Ended) {
 /// The last write: it gives the lease back.
 pub async fn record(held: Held<'_>, state: &mut State) -> Result<(), Failure> {
     held.give_back(state).await.map_err(|error| {
-        Failure::from(error).now("what was done stands in AWS and could not be recorded: the next run looks at it first")
+        Failure::from(error)
+            .now("what was done stands in AWS and could not be recorded: the next run looks at it first")
     })
 }
 
@@ -106,7 +129,10 @@ pub fn failure(steps: &[Ended], stage: &StageName, command: &str) -> Option<Fail
         Outcome::Failed(fault) => Some(fault.clone()),
         Outcome::Done | Outcome::Skipped(_) | Outcome::Stopped => None,
     })?;
-    let done = steps.iter().filter(|step| matches!(step.outcome, Outcome::Done)).count();
+    let done = steps
+        .iter()
+        .filter(|step| matches!(step.outcome, Outcome::Done))
+        .count();
     Some(Failure::from(fault).now(format!(
         "{done} of {} steps are done and recorded: `stagewright {command} --stage {stage}` does the rest",
         steps.len()

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use crate::app::new;
-use crate::app::python::Uv;
+use crate::app::python::{self, Uv};
 use crate::aws::Access;
 use crate::cli::{Options, Template};
-use crate::config::state_url::StateUrl;
 use crate::config::read::state_without_config;
+use crate::config::state_url::StateUrl;
 use crate::config::{Project, file, load};
 use crate::error::Failure;
 use crate::host::terminal::{Ink, Terminal};
@@ -64,7 +64,9 @@ impl Session<'_> {
     async fn store(&self, project: Option<&Project>, app: &AppName) -> Result<Box<dyn Store>, Failure> {
         let configured = project.and_then(|project| project.config.state.as_ref());
         let place = match (&self.options.state, configured) {
-            (Some(place), _) => place.parse().map_err(|error| Failure::input(format!("--state: {error}")))?,
+            (Some(place), _) => place
+                .parse()
+                .map_err(|error| Failure::input(format!("--state: {error}")))?,
             (None, Some(configured)) => configured.url.clone(),
             (None, None) => match project {
                 Some(project) => StateUrl::Folder(project.state_folder()),
@@ -72,38 +74,67 @@ impl Session<'_> {
             },
         };
         let access = match configured {
-            Some(configured) => Access { region: configured.region.clone(), role: configured.role.clone() },
+            Some(configured) => Access {
+                region: configured.region.clone(),
+                role: configured.role.clone(),
+            },
             None => Access::default(),
         };
         Ok((self.open_store)(place, access, app.clone()).await)
     }
 
     /// How a stage's account is reached: as the config says, else as the stage's own state does.
-    async fn cloud(&self, project: Option<&Project>, stage: &StageName, state: &State) -> Result<Rc<dyn Cloud>, Failure> {
-        let configured = project.and_then(|project| project.config.stages.get(stage)).cloned().unwrap_or_default();
+    async fn cloud(
+        &self,
+        project: Option<&Project>,
+        stage: &StageName,
+        state: &State,
+    ) -> Result<Rc<dyn Cloud>, Failure> {
+        let configured = project
+            .and_then(|project| project.config.stages.get(stage))
+            .cloned()
+            .unwrap_or_default();
         let recorded = state.place.as_ref().map(|place| place.region.clone());
         let role = configured.role.or_else(|| state.role.clone());
-        let asked = Access { region: configured.region, role: role.clone() };
+        let asked = Access {
+            region: configured.region,
+            role: role.clone(),
+        };
         let cloud = (self.open_cloud)(asked).await;
         match (cloud.region(), recorded) {
-            (None, Some(region)) => Ok((self.open_cloud)(Access { region: Some(region), role }).await),
+            (None, Some(region)) => Ok((self.open_cloud)(Access {
+                region: Some(region),
+                role,
+            })
+            .await),
             (Some(here), Some(there)) if here != there => Err(holding::elsewhere(stage, "Region", &there, &here)),
             (_, _) => Ok(cloud),
         }
+    }
+
+    /// What a process of the project's own, or of its tools, may see of our environment.
+    fn visible(&self, sees: fn(&str) -> bool) -> BTreeMap<String, String> {
+        let seen = self.environment.iter().filter(|(name, _)| sees(name));
+        seen.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn uv(&self) -> Uv {
         let variable = |name: &str| self.environment.get(name).map(PathBuf::from);
         let home = variable("HOME").map(|home| home.join(".cache"));
         let cache = variable("XDG_CACHE_HOME").or(home).unwrap_or_else(std::env::temp_dir);
-        Uv { cache: cache.join("stagewright"), environment: self.environment.clone() }
+        Uv {
+            cache: cache.join("stagewright"),
+            environment: self.visible(python::sees),
+        }
     }
 
     /// A URL in the form in which it can be reached.
     fn url(&self, state: &State) -> Option<String> {
         let served = state.served()?;
         Some(match &self.options.url_template {
-            Some(template) => template.replace("{api}", &served.rest_api_id).replace("{stage}", &served.stage_name),
+            Some(template) => template
+                .replace("{api}", &served.rest_api_id)
+                .replace("{stage}", &served.stage_name),
             None => served.url.clone(),
         })
     }
@@ -125,17 +156,28 @@ impl Session<'_> {
 /// The stage is not deployed, or its state cannot be read.
 pub async fn url(session: &Session<'_>, stage: &StageName) -> Result<(), Failure> {
     let (app, store) = recorded(session).await?;
-    let state = lease::read(store.as_ref(), Some(&app), stage).await?.map(|seen| seen.state);
+    let state = lease::read(store.as_ref(), Some(&app), stage)
+        .await?
+        .map(|seen| seen.state);
     match state.as_ref().and_then(|state| session.url(state)) {
         Some(url) => {
             session.host.say(&format!("{url}\n"));
-            session.host.answer(&serde_json::json!({"app": app, "stage": stage, "url": url}));
+            session
+                .host
+                .answer(&serde_json::json!({"app": app, "stage": stage, "url": url}));
             Ok(())
         }
         None => {
-            let what = if state.is_some_and(|state| !state.deployed.is_empty()) { "has no URL" } else { "is not deployed" };
-            Err(Failure::input(format!("stage `{stage}` of app `{app}` {what}"))
-                .hint(format!("`stagewright deploy --stage {stage}` deploys it; `stagewright stages` lists what is")))
+            let what = if state.is_some_and(|state| !state.deployed.is_empty()) {
+                "has no URL"
+            } else {
+                "is not deployed"
+            };
+            Err(
+                Failure::input(format!("stage `{stage}` of app `{app}` {what}")).hint(format!(
+                    "`stagewright deploy --stage {stage}` deploys it; `stagewright stages` lists what is"
+                )),
+            )
         }
     }
 }
@@ -165,7 +207,11 @@ pub async fn stages(session: &Session<'_>) -> Result<(), Failure> {
 async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Failure> {
     let project = match &session.options.app {
         Some(_) => session.project().ok(),
-        None => Some(session.project().map_err(|failure| failure.hint("without a config, say which app: `--app NAME`"))?),
+        None => Some(
+            session
+                .project()
+                .map_err(|failure| failure.hint("without a config, say which app: `--app NAME`"))?,
+        ),
     };
     let app = match (&session.options.app, &project) {
         (Some(app), _) => app.clone(),
@@ -183,17 +229,26 @@ async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Fa
 /// The folder is there already and not empty, or cannot be written.
 pub fn new(session: &Session<'_>, name: &AppName, template: Template) -> Result<(), Failure> {
     let project_dir = &session.options.project_dir;
-    let folder = if project_dir == Path::new(".") { name.as_str().into() } else { project_dir.join(name.as_str()) };
+    let folder = if project_dir == Path::new(".") {
+        name.as_str().into()
+    } else {
+        project_dir.join(name.as_str())
+    };
     let template = match template {
         Template::Chalice => new::Template::Chalice,
         Template::Manifest => new::Template::Manifest,
     };
     let files = new::create(&folder, name, template)?;
-    session.host.answer(&serde_json::json!({"app": name, "folder": folder, "files": files}));
+    session
+        .host
+        .answer(&serde_json::json!({"app": name, "folder": folder, "files": files}));
     for file in &files {
         session.host.say(&format!("  {}\n", file.display()));
     }
-    session.host.say(&format!("\nMade `{name}`. Next:\n\n  cd {}\n  stagewright deploy\n", folder.display()));
+    session.host.say(&format!(
+        "\nMade `{name}`. Next:\n\n  cd {}\n  stagewright deploy\n",
+        folder.display()
+    ));
     Ok(())
 }
 
@@ -201,5 +256,8 @@ pub fn new(session: &Session<'_>, name: &AppName, template: Template) -> Result<
 pub fn schema(session: &Session<'_>) {
     let schema = file::schema();
     session.host.answer(&schema);
-    session.host.say(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
+    session.host.say(&format!(
+        "{}\n",
+        serde_json::to_string_pretty(&schema).unwrap_or_default()
+    ));
 }

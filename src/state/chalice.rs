@@ -44,7 +44,10 @@ pub fn render(state: &State) -> Vec<u8> {
 ///
 /// [`Error::Damaged`], [`Error::Newer`] or [`Error::Misplaced`]; the object is never guessed at.
 pub fn parse(bytes: &[u8], expected: Expected<'_>, salt: String) -> Result<State, Error> {
-    let damaged = |reason: String| Error::Damaged { object: expected.object.to_owned(), reason };
+    let damaged = |reason: String| Error::Damaged {
+        object: expected.object.to_owned(),
+        reason,
+    };
     let mut document: Value = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
     if !document.is_object() {
         return Err(damaged("it is not a JSON object".to_owned()));
@@ -55,7 +58,10 @@ pub fn parse(bytes: &[u8], expected: Expected<'_>, salt: String) -> Result<State
     }
     match ours["format"].as_u64() {
         Some(format) if format > u64::from(FORMAT) => {
-            return Err(Error::Newer { object: expected.object.to_owned(), format });
+            return Err(Error::Newer {
+                object: expected.object.to_owned(),
+                format,
+            });
         }
         Some(_) => {}
         None => return Err(damaged("it has no format number".to_owned())),
@@ -74,7 +80,11 @@ pub fn parse(bytes: &[u8], expected: Expected<'_>, salt: String) -> Result<State
 
 /// In the order in which Chalice records them: it deletes from the end.
 fn resources(state: &State) -> Vec<Value> {
-    let mut listed: Vec<(u8, Value)> = state.deployed.iter().filter_map(|entry| resource(state, entry)).collect();
+    let mut listed: Vec<(u8, Value)> = state
+        .deployed
+        .iter()
+        .filter_map(|entry| resource(state, entry))
+        .collect();
     listed.sort_by_key(|(rank, _)| *rank);
     listed.into_iter().map(|(_, resource)| resource).collect()
 }
@@ -86,9 +96,10 @@ fn resource(state: &State, (address, deployed): (&Address, &Deployed)) -> Option
             0,
             json!({"name": name, "resource_type": "iam_role", "role_arn": role.arn, "role_name": role.name}),
         )),
-        Outputs::Function(function) => {
-            Some((1, json!({"name": name, "resource_type": "lambda_function", "lambda_arn": function.arn})))
-        }
+        Outputs::Function(function) => Some((
+            1,
+            json!({"name": name, "resource_type": "lambda_function", "lambda_arn": function.arn}),
+        )),
         Outputs::RestApi(api) => {
             let url = state.served().map(|served| served.url.clone()).unwrap_or_default();
             let resource =
@@ -112,45 +123,86 @@ struct Recorded {
 
 /// Takes over a stage that Chalice deployed: what exists is known, how it is set up is not.
 fn adopt(document: &Value, expected: Expected<'_>, salt: String) -> Result<State, Error> {
-    let damaged = |reason: String| Error::Damaged { object: expected.object.to_owned(), reason };
+    let damaged = |reason: String| Error::Damaged {
+        object: expected.object.to_owned(),
+        reason,
+    };
     if document["schema_version"] != SCHEMA {
-        return Err(damaged(format!("its `schema_version` is {}, and not \"{SCHEMA}\"", document["schema_version"])));
+        return Err(damaged(format!(
+            "its `schema_version` is {}, and not \"{SCHEMA}\"",
+            document["schema_version"]
+        )));
     }
     let Some(app) = expected.app else {
-        return Err(damaged("Chalice wrote it, and it does not say of which app it is: name it with `--app`".to_owned()));
+        return Err(damaged(
+            "Chalice wrote it, and it does not say of which app it is: name it with `--app`".to_owned(),
+        ));
     };
     let mut deployed = BTreeMap::new();
     for entry in document["resources"].as_array().into_iter().flatten() {
         let recorded: Recorded =
             serde_json::from_value(entry.clone()).map_err(|error| damaged(format!("in `resources`: {error}")))?;
         let outputs = outputs(&recorded).ok_or_else(|| {
-            let Recorded { name, resource_type, .. } = &recorded;
-            damaged(format!("the resource `{name}` of type `{resource_type}` is not supported yet, or is incomplete"))
+            let Recorded {
+                name, resource_type, ..
+            } = &recorded;
+            damaged(format!(
+                "the resource `{name}` of type `{resource_type}` is not supported yet, or is incomplete"
+            ))
         })?;
         for (address, outputs) in outputs {
-            deployed.insert(address, Deployed { resource: None, outputs });
+            deployed.insert(
+                address,
+                Deployed {
+                    resource: None,
+                    outputs,
+                },
+            );
         }
     }
-    Ok(State { deployed, ..State::new(app.clone(), expected.stage.clone(), salt) })
+    Ok(State {
+        deployed,
+        ..State::new(app.clone(), expected.stage.clone(), salt)
+    })
 }
 
 fn outputs(recorded: &Recorded) -> Option<Vec<(Address, Outputs)>> {
-    let Recorded { name, role_arn, role_name, lambda_arn, rest_api_id, rest_api_url, .. } = recorded;
+    let Recorded {
+        name,
+        role_arn,
+        role_name,
+        lambda_arn,
+        rest_api_id,
+        rest_api_url,
+        ..
+    } = recorded;
     match recorded.resource_type.as_str() {
         "iam_role" => {
-            let role = role::Outputs { arn: role_arn.clone()?, name: role_name.clone()? };
+            let role = role::Outputs {
+                arn: role_arn.clone()?,
+                name: role_name.clone()?,
+            };
             Some(vec![(Address::new("role", name), Outputs::Role(role))])
         }
         "lambda_function" => {
-            let function = function::Outputs { arn: lambda_arn.clone()? };
+            let function = function::Outputs {
+                arn: lambda_arn.clone()?,
+            };
             Some(vec![(Address::new("function", name), Outputs::Function(function))])
         }
         "rest_api" => {
             let (id, url) = (rest_api_id.clone()?, rest_api_url.clone()?);
             let stage_name = url.trim_end_matches('/').rsplit('/').next()?.to_owned();
-            let served = deployment::Outputs { rest_api_id: id.clone(), stage_name, url };
+            let served = deployment::Outputs {
+                rest_api_id: id.clone(),
+                stage_name,
+                url,
+            };
             Some(vec![
-                (Address::new("rest_api", name), Outputs::RestApi(rest_api::Outputs { id })),
+                (
+                    Address::new("rest_api", name),
+                    Outputs::RestApi(rest_api::Outputs { id }),
+                ),
                 (Address::new("deployment", name), Outputs::Deployment(served)),
             ])
         }
@@ -163,7 +215,11 @@ mod tests {
     use super::*;
 
     fn expected<'a>(app: Option<&'a AppName>, stage: &'a StageName) -> Expected<'a> {
-        Expected { app, stage, object: "s3://b/shop/prod.json" }
+        Expected {
+            app,
+            stage,
+            object: "s3://b/shop/prod.json",
+        }
     }
 
     fn names() -> (AppName, StageName) {
@@ -180,10 +236,16 @@ mod tests {
     fn a_stage_that_chalice_deployed_is_taken_over_with_all_its_ids() {
         let (app, stage) = names();
         let state = parse(OF_CHALICE.as_bytes(), expected(Some(&app), &stage), "salt".to_owned()).unwrap();
-        assert_eq!(state.url(), Some("https://abc.execute-api.eu-west-1.amazonaws.com/api/"));
+        assert_eq!(
+            state.served().map(|served| served.url.as_str()),
+            Some("https://abc.execute-api.eu-west-1.amazonaws.com/api/")
+        );
         assert_eq!(state.deployed.len(), 4);
         let written: Value = serde_json::from_slice(&render(&state)).unwrap();
-        assert_eq!(written["resources"], serde_json::from_str::<Value>(OF_CHALICE).unwrap()["resources"]);
+        assert_eq!(
+            written["resources"],
+            serde_json::from_str::<Value>(OF_CHALICE).unwrap()["resources"]
+        );
     }
 
     #[test]
@@ -201,10 +263,25 @@ mod tests {
         let state = State::new(app.clone(), stage.clone(), String::new());
         let read = |bytes: &[u8], stage| parse(bytes, expected(Some(&app), stage), String::new());
         assert!(matches!(read(&render(&state), &other), Err(Error::Misplaced { .. })));
-        let newer = State { format: FORMAT + 1, ..state };
-        assert!(matches!(read(&render(&newer), &stage), Err(Error::Newer { format: 2, .. })));
-        for damaged in ["", "[]", "{}", "{\"stagewright\": {\"format\": 1}}", "{\"schema_version\": \"1.0\"}"] {
-            assert!(matches!(read(damaged.as_bytes(), &stage), Err(Error::Damaged { .. })), "{damaged}");
+        let newer = State {
+            format: FORMAT + 1,
+            ..state
+        };
+        assert!(matches!(
+            read(&render(&newer), &stage),
+            Err(Error::Newer { format: 2, .. })
+        ));
+        for damaged in [
+            "",
+            "[]",
+            "{}",
+            "{\"stagewright\": {\"format\": 1}}",
+            "{\"schema_version\": \"1.0\"}",
+        ] {
+            assert!(
+                matches!(read(damaged.as_bytes(), &stage), Err(Error::Damaged { .. })),
+                "{damaged}"
+            );
         }
     }
 
@@ -214,6 +291,9 @@ mod tests {
         let event = r#"{"resources": [{"name": "tick-event", "resource_type": "cloudwatch_event", "rule_name": "r"}],
             "schema_version": "2.0", "backend": "api"}"#;
         let error = parse(event.as_bytes(), expected(Some(&app), &stage), String::new()).unwrap_err();
-        assert!(error.to_string().contains("`tick-event` of type `cloudwatch_event`"), "{error}");
+        assert!(
+            error.to_string().contains("`tick-event` of type `cloudwatch_event`"),
+            "{error}"
+        );
     }
 }

@@ -72,7 +72,12 @@ impl Store for Directory {
             Ok(true) => Ok(version(&body)),
             Ok(false) => {
                 let message = "the file has changed since it was read".to_owned();
-                Err(Fault::refused("file:Write", file.display().to_string(), FaultKind::Condition, message))
+                Err(Fault::refused(
+                    "file:Write",
+                    file.display().to_string(),
+                    FaultKind::Condition,
+                    message,
+                ))
             }
             Err(error) => Err(fault("file:Write", &file, &error)),
         }
@@ -100,7 +105,10 @@ impl Store for Directory {
 
 fn read(file: &Path) -> io::Result<Option<Stored>> {
     match fs::read(file) {
-        Ok(body) => Ok(Some(Stored { version: version(&body), body })),
+        Ok(body) => Ok(Some(Stored {
+            version: version(&body),
+            body,
+        })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -145,7 +153,10 @@ mod tests {
     async fn nothing_is_left_beside_the_states() {
         let (_kept, store) = folder();
         contract::a_stale_write_is_refused(&store).await;
-        let names: Vec<_> = fs::read_dir(&store.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> = fs::read_dir(&store.folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(names, ["dev.json"]);
     }
 }

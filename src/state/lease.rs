@@ -48,10 +48,23 @@ pub struct Seen {
 ///
 /// The store's faults, and those of [`chalice::parse`].
 pub async fn read(store: &dyn Store, app: Option<&AppName>, stage: &StageName) -> Result<Option<Seen>, Error> {
-    let Some(stored) = store.read(stage).await? else { return Ok(None) };
+    let Some(stored) = store.read(stage).await? else {
+        return Ok(None);
+    };
     let object = store.object(stage);
-    let state = chalice::parse(&stored.body, Expected { app, stage, object: &object }, new_mark())?;
-    Ok(Some(Seen { state, version: Some(stored.version) }))
+    let state = chalice::parse(
+        &stored.body,
+        Expected {
+            app,
+            stage,
+            object: &object,
+        },
+        new_mark(),
+    )?;
+    Ok(Some(Seen {
+        state,
+        version: Some(stored.version),
+    }))
 }
 
 /// Reads a stage's state, and while somebody else holds it, waits: until it is free, or until its object has been silent for
@@ -69,16 +82,24 @@ pub async fn free(
     let began = Instant::now();
     let mut silent: Option<(Version, Instant)> = None;
     loop {
-        let new = || Seen { state: State::new(app.clone(), stage.clone(), new_mark()), version: None };
+        let new = || Seen {
+            state: State::new(app.clone(), stage.clone(), new_mark()),
+            version: None,
+        };
         let seen = read(store, Some(app), stage).await?.unwrap_or_else(new);
-        let (Some(lease), Some(version)) = (&seen.state.lease, &seen.version) else { return Ok(seen) };
+        let (Some(lease), Some(version)) = (&seen.state.lease, &seen.version) else {
+            return Ok(seen);
+        };
         match &silent {
             Some((before, since)) if before == version && since.elapsed() > LEASE => return Ok(seen),
             Some((before, _)) if before == version => {}
             Some(_) | None => silent = Some((version.clone(), Instant::now())),
         }
         if began.elapsed() >= patience {
-            return Err(Error::Held { stage: stage.clone(), lease: Box::new(lease.clone()) });
+            return Err(Error::Held {
+                stage: stage.clone(),
+                lease: Box::new(lease.clone()),
+            });
         }
         waiting(lease);
         pause(GLANCE).await;
@@ -122,7 +143,13 @@ pub async fn take<'a>(store: &'a dyn Store, seen: &mut Seen, holder: &Holder) ->
     tracing::info!(stage = %state.stage, generation = state.generation, "lease taken");
     seen.state = state;
     seen.version = Some(version.clone());
-    Ok(Some(Held { store, lease, version, hold: Hold::until(sent + LEASE), next_renewal: sent + RENEWAL }))
+    Ok(Some(Held {
+        store,
+        lease,
+        version,
+        hold: Hold::until(sent + LEASE),
+        next_renewal: sent + RENEWAL,
+    }))
 }
 
 impl Held<'_> {
@@ -189,7 +216,9 @@ impl Held<'_> {
 ///
 /// The store's faults.
 pub async fn note(store: &dyn Store, seen: &Seen) -> Result<bool, Error> {
-    let Some(version) = seen.version.clone() else { return Ok(false) };
+    let Some(version) = seen.version.clone() else {
+        return Ok(false);
+    };
     match write(store, &seen.state, &Condition::Unchanged(version)).await {
         Ok(_) => Ok(true),
         Err(Error::Deposed { .. }) => Ok(false),
@@ -209,19 +238,26 @@ async fn write(store: &dyn Store, state: &State, condition: &Condition) -> Resul
     }
     match store.read(&state.stage).await? {
         Some(found) if found.body == body => Ok(found.version),
-        found => Err(missed(state, condition, found.map(|found| found.version), fault)),
+        found => Err(missed(
+            state,
+            condition,
+            found.map(|found| found.version).as_ref(),
+            fault,
+        )),
     }
 }
 
 /// What a write that did not happen means: the object is as it was, so that it may be tried again, or somebody else's.
-fn missed(state: &State, condition: &Condition, found: Option<Version>, fault: Fault) -> Error {
+fn missed(state: &State, condition: &Condition, found: Option<&Version>, fault: Fault) -> Error {
     let as_before = match condition {
         Condition::Absent => found.is_none(),
-        Condition::Unchanged(version) => found.as_ref() == Some(version),
+        Condition::Unchanged(version) => found == Some(version),
     };
     match as_before {
         true => Error::Store(fault),
-        false => Error::Deposed { stage: state.stage.clone() },
+        false => Error::Deposed {
+            stage: state.stage.clone(),
+        },
     }
 }
 
@@ -234,7 +270,10 @@ pub fn new_mark() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "these are the loops with a deadline of the lease")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these are the loops with a deadline of the lease"
+)]
 async fn pause(pause: Duration) {
     tokio::time::sleep(pause).await;
 }

@@ -180,12 +180,10 @@ impl State {
 
     /// What is known of every resource that exists.
     pub fn outputs(&self) -> BTreeMap<Address, Outputs> {
-        self.deployed.iter().map(|(address, deployed)| (address.clone(), deployed.outputs.clone())).collect()
-    }
-
-    /// Where the stage is served, in AWS's own form.
-    pub fn url(&self) -> Option<&str> {
-        self.served().map(|served| served.url.as_str())
+        self.deployed
+            .iter()
+            .map(|(address, deployed)| (address.clone(), deployed.outputs.clone()))
+            .collect()
     }
 
     /// What is served: id of the REST API, name of the API Gateway stage, URL.
@@ -206,7 +204,8 @@ impl State {
     pub fn forget(&mut self, address: &Address) {
         self.in_doubt.remove(address);
         if let Some(gone) = self.deployed.remove(address) {
-            self.deployed.retain(|_, deployed| !deployed.outputs.belongs_to(&gone.outputs));
+            self.deployed
+                .retain(|_, deployed| !deployed.outputs.belongs_to(&gone.outputs));
         }
     }
 }

@@ -20,7 +20,10 @@ pub async fn settle(state: &mut State, cloud: &dyn Cloud, context: &Context) -> 
     doubts.sort_by_key(|(_, doubt)| doubt.resource.as_ref().map(|resource| resource.references().len()));
     for (address, Doubt { intent, resource }) in doubts {
         let known = state.deployed.get(&address).map(|deployed| deployed.outputs.clone());
-        let context = Context { outputs: Arc::new(state.outputs()), ..context.clone() };
+        let context = Context {
+            outputs: Arc::new(state.outputs()),
+            ..context.clone()
+        };
         let found = match &resource {
             Some(resource) => match cloud.look(resource, &context).await {
                 Err(fault) if fault.kind == FaultKind::Foreign => None,

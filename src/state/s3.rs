@@ -39,7 +39,13 @@ impl Bucket {
             prefix => format!("{prefix}/"),
         };
         let region = shared.region().map(ToString::to_string);
-        Self { client: Client::from_conf(configuration), region, bucket, prefix, app }
+        Self {
+            client: Client::from_conf(configuration),
+            region,
+            bucket,
+            prefix,
+            app,
+        }
     }
 
     fn folder(&self) -> String {
@@ -67,7 +73,9 @@ impl Bucket {
 #[async_trait(?Send)]
 impl Store for Bucket {
     fn identity(&self) -> String {
-        self.url(self.prefix.trim_end_matches('/')).trim_end_matches('/').to_owned()
+        self.url(self.prefix.trim_end_matches('/'))
+            .trim_end_matches('/')
+            .to_owned()
     }
 
     fn object(&self, stage: &StageName) -> String {
@@ -87,39 +95,68 @@ impl Store for Bucket {
         let broken = |message: String| Fault::refused(OPERATION, self.url(&key), FaultKind::Unreachable, message);
         let version = found.e_tag.ok_or_else(|| broken("the answer has no ETag".to_owned()))?;
         let body = found.body.collect().await.map_err(|error| broken(error.to_string()))?;
-        Ok(Some(Stored { body: body.to_vec(), version: Version(version) }))
+        Ok(Some(Stored {
+            body: body.to_vec(),
+            version: Version(version),
+        }))
     }
 
     /// The SDK's own retries are off: a retry after a lost answer would be refused by our own first write.
     async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Version, Fault> {
         const OPERATION: &str = "s3:PutObject";
         let key = self.key(stage);
-        let request = self.client.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .content_type("application/json");
         let request = match condition {
             Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(Version(version)) => request.if_match(version),
         };
         let once = Builder::new().retry_config(RetryConfig::disabled());
-        let sent = request.body(ByteStream::from(body)).customize().config_override(once).send().await;
+        let sent = request
+            .body(ByteStream::from(body))
+            .customize()
+            .config_override(once)
+            .send()
+            .await;
         let written = sent.map_err(|error| match fault::of(OPERATION, self.url(&key), &error) {
             // S3 answers so to `If-Match` where the object is gone.
-            gone if gone.code == "NoSuchKey" => Fault { kind: FaultKind::Condition, ..gone },
+            gone if gone.code == "NoSuchKey" => Fault {
+                kind: FaultKind::Condition,
+                ..gone
+            },
             fault => fault,
         })?;
         match written.e_tag {
             Some(version) => Ok(Version(version)),
-            None => Err(Fault::refused(OPERATION, self.url(&key), FaultKind::Other, "no ETag came back".to_owned())),
+            None => Err(Fault::refused(
+                OPERATION,
+                self.url(&key),
+                FaultKind::Other,
+                "no ETag came back".to_owned(),
+            )),
         }
     }
 
     async fn stages(&self) -> Result<Vec<StageName>, Fault> {
         let folder = self.folder();
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder).delimiter("/");
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(&folder)
+            .delimiter("/");
         let mut stages = Vec::new();
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault::of("s3:ListBucket", self.url(&folder), &error))?;
-            let names = page.contents().iter().filter_map(|object| object.key()?.strip_prefix(&folder)?.strip_suffix(".json"));
+            let names = page
+                .contents()
+                .iter()
+                .filter_map(|object| object.key()?.strip_prefix(&folder)?.strip_suffix(".json"));
             stages.extend(names.filter_map(|name| name.parse::<StageName>().ok()));
         }
         stages.sort();
@@ -134,12 +171,27 @@ impl Store for Bucket {
         let key = format!("{}artifacts/{}.zip", self.folder(), artifact.sha256);
         if !self.has(&key).await? {
             let unreadable = |message: String| Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message);
-            let body = ByteStream::from_path(&artifact.path).await.map_err(|error| unreadable(error.to_string()))?;
-            let request = self.client.put_object().bucket(&self.bucket).key(&key).content_type("application/zip");
-            let sent = request.body(body).customize().config_override(Builder::new().timeout_config(upload())).send().await;
+            let body = ByteStream::from_path(&artifact.path)
+                .await
+                .map_err(|error| unreadable(error.to_string()))?;
+            let request = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(&key)
+                .content_type("application/zip");
+            let sent = request
+                .body(body)
+                .customize()
+                .config_override(Builder::new().timeout_config(upload()))
+                .send()
+                .await;
             sent.map_err(|error| fault::of(OPERATION, self.url(&key), &error))?;
         }
-        Ok(Some(CodeLocation::Bucket { bucket: self.bucket.clone(), key }))
+        Ok(Some(CodeLocation::Bucket {
+            bucket: self.bucket.clone(),
+            key,
+        }))
     }
 }
 

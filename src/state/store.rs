@@ -72,8 +72,17 @@ pub mod contract {
         let dev = stage("dev");
         assert_eq!(store.read(&dev).await.unwrap(), None);
         let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
-        assert_eq!(store.read(&dev).await.unwrap().unwrap(), Stored { body: b"one".to_vec(), version: first.clone() });
-        let second = store.write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone())).await.unwrap();
+        assert_eq!(
+            store.read(&dev).await.unwrap().unwrap(),
+            Stored {
+                body: b"one".to_vec(),
+                version: first.clone()
+            }
+        );
+        let second = store
+            .write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone()))
+            .await
+            .unwrap();
         assert_ne!(first, second);
         assert_eq!(store.stages().await.unwrap(), [dev]);
     }
@@ -82,13 +91,28 @@ pub mod contract {
     pub async fn a_stale_write_is_refused(store: &dyn Store) {
         let dev = stage("dev");
         let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
-        let second = store.write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone())).await.unwrap();
+        let second = store
+            .write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone()))
+            .await
+            .unwrap();
         for condition in [Condition::Absent, Condition::Unchanged(first)] {
             let refused = store.write(&dev, b"lost".to_vec(), &condition).await.unwrap_err();
             assert_eq!(refused.kind, FaultKind::Condition, "{condition:?}");
         }
-        assert_eq!(store.read(&dev).await.unwrap().unwrap(), Stored { body: b"two".to_vec(), version: second });
-        let gone = store.write(&stage("gone"), b"x".to_vec(), &Condition::Unchanged(Version("1".to_owned()))).await;
+        assert_eq!(
+            store.read(&dev).await.unwrap().unwrap(),
+            Stored {
+                body: b"two".to_vec(),
+                version: second
+            }
+        );
+        let gone = store
+            .write(
+                &stage("gone"),
+                b"x".to_vec(),
+                &Condition::Unchanged(Version("1".to_owned())),
+            )
+            .await;
         assert_eq!(gone.unwrap_err().kind, FaultKind::Condition);
     }
 
@@ -96,11 +120,17 @@ pub mod contract {
     pub fn one_of_many_wins(stores: Vec<Box<dyn Store>>) {
         let start = std::sync::Barrier::new(stores.len());
         let write = |(number, store): (usize, Box<dyn Store>)| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             let body = format!("writer {number}").into_bytes();
             start.wait();
             runtime.block_on(async {
-                let won = store.write(&stage("race"), body.clone(), &Condition::Absent).await.is_ok();
+                let won = store
+                    .write(&stage("race"), body.clone(), &Condition::Absent)
+                    .await
+                    .is_ok();
                 let stands = store.read(&stage("race")).await.unwrap().unwrap().body;
                 assert!(!won || stands == body);
                 usize::from(won)
@@ -108,8 +138,11 @@ pub mod contract {
         };
         let won: usize = std::thread::scope(|scope| {
             let write = &write;
-            let writers: Vec<_> =
-                stores.into_iter().enumerate().map(|writer| scope.spawn(move || write(writer))).collect();
+            let writers: Vec<_> = stores
+                .into_iter()
+                .enumerate()
+                .map(|writer| scope.spawn(move || write(writer)))
+                .collect();
             writers.into_iter().map(|writer| writer.join().unwrap()).sum()
         });
         assert_eq!(won, 1);

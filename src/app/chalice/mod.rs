@@ -64,28 +64,11 @@ pub fn is_project(folder: &Path) -> bool {
     folder.join(".chalice/config.json").is_file()
 }
 
-/// Finds all flaws of `.chalice/config.json` on some stages, without running anything.
-///
-/// # Errors
-///
-/// `Error::File` where the file cannot be read, `Error::Findings` where it is no JSON.
-pub fn check(project: &Path, stages: &[StageName]) -> Result<Vec<Finding>, Error> {
-    let config = Config::read(project)?;
-    let mut findings: Vec<Finding> = discover::missing(project).into_iter().collect();
-    for finding in stages.iter().flat_map(|stage| config.findings(stage, None)) {
-        if !findings.contains(&finding) {
-            findings.push(finding);
-        }
-    }
-    findings.sort_by(|one, other| (&one.file, one.place).cmp(&(&other.file, other.place)));
-    Ok(findings)
-}
-
 /// The stages that `.chalice/config.json` names.
 ///
 /// # Errors
 ///
-/// As [`check`].
+/// `Error::File` where the file cannot be read, `Error::Findings` where it is no JSON.
 pub fn stages(project: &Path) -> Result<Vec<String>, Error> {
     Ok(Config::read(project)?.stages().into_iter().map(str::to_owned).collect())
 }
@@ -94,7 +77,7 @@ pub fn stages(project: &Path) -> Result<Vec<String>, Error> {
 ///
 /// # Errors
 ///
-/// As [`check`], and `Error::Findings` where it is missing or AWS would refuse it.
+/// As [`stages`], and `Error::Findings` where it is missing or AWS would refuse it.
 pub fn app_name(project: &Path) -> Result<crate::names::AppName, Error> {
     Config::read(project)?.app_name()
 }

@@ -146,7 +146,10 @@ fn described(app: &App, stage: &str, function: &Function) -> Value {
 fn the_committed_apps_have_no_flaws() {
     for (name, stages) in APPS {
         let stages: Vec<StageName> = stages.iter().map(|stage| stage.parse().unwrap()).collect();
-        assert_eq!(check(&project(name), &stages).unwrap(), [], "{name}");
+        let config = Config::read(&project(name)).unwrap();
+        for stage in &stages {
+            assert_eq!(config.findings(stage, None), [], "{name}");
+        }
         assert_eq!(routes::findings(&facts(name)), [], "{name}");
     }
 }

@@ -23,7 +23,11 @@ pub async fn put(
             .rest_api_id(id)
             .stage_name(&deployment.stage_name)
             .tracing_enabled(deployment.tracing == Tracing::Active);
-        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, id, &error))
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| fault::of(OPERATION, id, &error))
     })
     .await?;
     if let Some(before) = before.filter(|before| before.rest_api_id == id && before.stage_name != deployment.stage_name)
@@ -36,11 +40,23 @@ pub async fn put(
 /// Takes an API Gateway stage down.
 pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "apigateway:DeleteStage";
-    let Outputs { rest_api_id, stage_name, .. } = outputs;
+    let Outputs {
+        rest_api_id,
+        stage_name,
+        ..
+    } = outputs;
     let deleted = wait::throttled(OPERATION, stage_name, async || {
         context.hold.cover(OPERATION, stage_name)?;
-        let request = clients.api_gateway.delete_stage().rest_api_id(rest_api_id).stage_name(stage_name);
-        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, stage_name, &error))
+        let request = clients
+            .api_gateway
+            .delete_stage()
+            .rest_api_id(rest_api_id)
+            .stage_name(stage_name);
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| fault::of(OPERATION, stage_name, &error))
     });
     match deleted.await {
         Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
@@ -51,8 +67,16 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
 /// Looks for the API Gateway stage.
 pub async fn look(clients: &Clients, deployment: &Deployment, context: &Context) -> Result<Option<Outputs>, Fault> {
     const OPERATION: &str = "apigateway:GetStage";
-    let Ok(id) = rest_api::id(&context.outputs, &deployment.rest_api) else { return Ok(None) };
-    let stage = clients.api_gateway.get_stage().rest_api_id(id).stage_name(&deployment.stage_name).send().await;
+    let Ok(id) = rest_api::id(&context.outputs, &deployment.rest_api) else {
+        return Ok(None);
+    };
+    let stage = clients
+        .api_gateway
+        .get_stage()
+        .rest_api_id(id)
+        .stage_name(&deployment.stage_name)
+        .send()
+        .await;
     match stage.map_err(|error| fault::of(OPERATION, id, &error)) {
         Ok(_) => Ok(Some(outputs(id, deployment, context))),
         Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
@@ -62,5 +86,9 @@ pub async fn look(clients: &Clients, deployment: &Deployment, context: &Context)
 
 fn outputs(id: &str, deployment: &Deployment, context: &Context) -> Outputs {
     let stage_name = deployment.stage_name.clone();
-    Outputs { rest_api_id: id.to_owned(), url: url(&context.place, id, &stage_name), stage_name }
+    Outputs {
+        rest_api_id: id.to_owned(),
+        url: url(&context.place, id, &stage_name),
+        stage_name,
+    }
 }

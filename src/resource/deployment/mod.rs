@@ -34,5 +34,9 @@ pub struct Outputs {
 
 /// The URL of an API Gateway stage, in AWS's own form.
 pub fn url(place: &Place, rest_api_id: &str, stage_name: &str) -> String {
-    format!("https://{rest_api_id}.execute-api.{}.{}/{stage_name}/", place.region, place.dns_suffix())
+    format!(
+        "https://{rest_api_id}.execute-api.{}.{}/{stage_name}/",
+        place.region,
+        place.dns_suffix()
+    )
 }

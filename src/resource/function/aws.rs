@@ -7,8 +7,8 @@ use std::time::Duration;
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
-    Architecture as AwsArchitecture, Environment, FunctionCode, LastUpdateStatus, Runtime,
-    State, TracingConfig, TracingMode, VpcConfig,
+    Architecture as AwsArchitecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State, TracingConfig,
+    TracingMode, VpcConfig,
 };
 use aws_smithy_types::Blob;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -68,7 +68,8 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
     ready_role(OPERATION, &function.name, async || {
         context.hold.cover(OPERATION, &function.name)?;
         let sent = request.clone().customize().config_override(patient()).send().await;
-        sent.map(drop).map_err(|error| fault::of(OPERATION, &function.name, &error))
+        sent.map(drop)
+            .map_err(|error| fault::of(OPERATION, &function.name, &error))
     })
     .await
 }
@@ -112,7 +113,8 @@ async fn update_code(clients: &Clients, function: &Function, context: &Context) 
     ready_function(clients, OPERATION, &function.name, async || {
         context.hold.cover(OPERATION, &function.name)?;
         let sent = request.clone().customize().config_override(patient()).send().await;
-        sent.map(drop).map_err(|error| fault::of(OPERATION, &function.name, &error))
+        sent.map(drop)
+            .map_err(|error| fault::of(OPERATION, &function.name, &error))
     })
     .await
 }
@@ -137,7 +139,8 @@ async fn update_configuration(clients: &Clients, function: &Function, context: &
         ready_function(clients, OPERATION, &function.name, async || {
             context.hold.cover(OPERATION, &function.name)?;
             let sent = request.clone().send().await;
-            sent.map(drop).map_err(|error| fault::of(OPERATION, &function.name, &error))
+            sent.map(drop)
+                .map_err(|error| fault::of(OPERATION, &function.name, &error))
         })
         .await
     })
@@ -156,7 +159,12 @@ async fn reserve(clients: &Clients, name: &str, reserved: Option<u32>, context: 
         None => {
             const OPERATION: &str = "lambda:DeleteFunctionConcurrency";
             context.hold.cover(OPERATION, name)?;
-            let sent = clients.lambda.delete_function_concurrency().function_name(name).send().await;
+            let sent = clients
+                .lambda
+                .delete_function_concurrency()
+                .function_name(name)
+                .send()
+                .await;
             sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
         }
     })
@@ -170,18 +178,34 @@ async fn retag(
     context: &Context,
 ) -> Result<(), Fault> {
     let arn = context.place.function_arn(&to.name);
-    let dropped: Vec<String> =
-        from.into_iter().flat_map(BTreeMap::keys).filter(|key| !to.tags.contains_key(*key)).cloned().collect();
+    let dropped: Vec<String> = from
+        .into_iter()
+        .flat_map(BTreeMap::keys)
+        .filter(|key| !to.tags.contains_key(*key))
+        .cloned()
+        .collect();
     if !dropped.is_empty() {
         const OPERATION: &str = "lambda:UntagResource";
         context.hold.cover(OPERATION, &arn)?;
-        let sent = clients.lambda.untag_resource().resource(&arn).set_tag_keys(Some(dropped)).send().await;
+        let sent = clients
+            .lambda
+            .untag_resource()
+            .resource(&arn)
+            .set_tag_keys(Some(dropped))
+            .send()
+            .await;
         sent.map_err(|error| fault::of(OPERATION, &arn, &error))?;
     }
     const OPERATION: &str = "lambda:TagResource";
     context.hold.cover(OPERATION, &arn)?;
     let tags = to.tags.clone().into_iter().collect();
-    let sent = clients.lambda.tag_resource().resource(&arn).set_tags(Some(tags)).send().await;
+    let sent = clients
+        .lambda
+        .tag_resource()
+        .resource(&arn)
+        .set_tags(Some(tags))
+        .send()
+        .await;
     sent.map(drop).map_err(|error| fault::of(OPERATION, &arn, &error))
 }
 
@@ -191,8 +215,14 @@ pub async fn delete(clients: &Clients, function: &Outputs, context: &Context) ->
     let deleted = wait::throttled(OPERATION, &function.arn, async || {
         ready_function(clients, OPERATION, &function.arn, async || {
             context.hold.cover(OPERATION, &function.arn)?;
-            let sent = clients.lambda.delete_function().function_name(&function.arn).send().await;
-            sent.map(drop).map_err(|error| fault::of(OPERATION, &function.arn, &error))
+            let sent = clients
+                .lambda
+                .delete_function()
+                .function_name(&function.arn)
+                .send()
+                .await;
+            sent.map(drop)
+                .map_err(|error| fault::of(OPERATION, &function.arn, &error))
         })
         .await
     });
@@ -216,7 +246,10 @@ pub async fn look(clients: &Clients, function: &Function) -> Result<Option<Outpu
             fault => return Err(fault),
         },
     };
-    let arn = found.configuration.and_then(|configuration| configuration.function_arn).unwrap_or_default();
+    let arn = found
+        .configuration
+        .and_then(|configuration| configuration.function_arn)
+        .unwrap_or_default();
     let tags = found.tags.unwrap_or_default().into_iter().collect();
     if is_ours(&function.tags, &tags) {
         return Ok(Some(Outputs { arn }));
@@ -229,7 +262,12 @@ pub async fn look(clients: &Clients, function: &Function) -> Result<Option<Outpu
 async fn settled(clients: &Clients, name: &str) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:GetFunctionConfiguration";
     wait::until(OPERATION, name, wait::FUNCTION, async || {
-        let sent = clients.lambda.get_function_configuration().function_name(name).send().await;
+        let sent = clients
+            .lambda
+            .get_function_configuration()
+            .function_name(name)
+            .send()
+            .await;
         match sent.map_err(|error| fault::of(OPERATION, name, &error)) {
             Ok(configuration) => Ok(judge(name, &configuration)?),
             Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
@@ -273,7 +311,12 @@ where
 }
 
 fn is_about_a_new_role(fault: &Fault) -> bool {
-    let role = |what: &str| fault.message.split_once("role").is_some_and(|(_, rest)| rest.contains(what));
+    let role = |what: &str| {
+        fault
+            .message
+            .split_once("role")
+            .is_some_and(|(_, rest)| rest.contains(what))
+    };
     fault.code == "InvalidParameterValueException"
         && (role("cannot be assumed")
             || role("does not have permissions")
@@ -281,12 +324,7 @@ fn is_about_a_new_role(fault: &Fault) -> bool {
 }
 
 /// Makes a call again while another update of the function is under way.
-async fn ready_function<C>(
-    clients: &Clients,
-    operation: &'static str,
-    name: &str,
-    mut call: C,
-) -> Result<(), Fault>
+async fn ready_function<C>(clients: &Clients, operation: &'static str, name: &str, mut call: C) -> Result<(), Fault>
 where
     C: AsyncFnMut() -> Result<(), Fault>,
 {
@@ -309,19 +347,25 @@ struct Zip {
 
 async fn zip(function: &Function, context: &Context) -> Result<Zip, Fault> {
     match context.code.get(&function.code) {
-        Some(CodeLocation::Bucket { bucket, key }) => {
-            Ok(Zip { inline: None, bucket: Some(bucket.clone()), key: Some(key.clone()) })
-        }
-        Some(CodeLocation::Inline(path)) => {
-            Ok(Zip { inline: Some(read(&function.name, path).await?), bucket: None, key: None })
-        }
+        Some(CodeLocation::Bucket { bucket, key }) => Ok(Zip {
+            inline: None,
+            bucket: Some(bucket.clone()),
+            key: Some(key.clone()),
+        }),
+        Some(CodeLocation::Inline(path)) => Ok(Zip {
+            inline: Some(read(&function.name, path).await?),
+            bucket: None,
+            key: None,
+        }),
         None => Err(no_code(&function.name, "its zip was not packaged by this run")),
     }
 }
 
 async fn read(name: &str, path: &Path) -> Result<Blob, Fault> {
     let bytes = tokio::fs::read(path).await;
-    bytes.map(Blob::new).map_err(|error| no_code(name, &format!("its zip cannot be read: {error}")))
+    bytes
+        .map(Blob::new)
+        .map_err(|error| no_code(name, &format!("its zip cannot be read: {error}")))
 }
 
 fn no_code(name: &str, message: &str) -> Fault {
@@ -343,7 +387,12 @@ fn role_arn(role: &RoleReference, context: &Context) -> Result<String, Fault> {
             Some(resource::Outputs::Role(role)) => Ok(role.arn.clone()),
             Some(_) | None => {
                 let message = "its ARN is not known, so that no function can run as it".to_owned();
-                Err(Fault::refused("iam:GetRole", address.as_str(), FaultKind::Absent, message))
+                Err(Fault::refused(
+                    "iam:GetRole",
+                    address.as_str(),
+                    FaultKind::Absent,
+                    message,
+                ))
             }
         },
     }
@@ -354,7 +403,12 @@ fn environment(settings: &Settings) -> Result<Environment, Fault> {
     for (name, variable) in &settings.environment {
         let Some(value) = variable.reveal() else {
             let message = format!("the value of the secret variable `{name}` is not known here");
-            return Err(Fault::refused("lambda:UpdateFunctionConfiguration", name, FaultKind::Invalid, message));
+            return Err(Fault::refused(
+                "lambda:UpdateFunctionConfiguration",
+                name,
+                FaultKind::Invalid,
+                message,
+            ));
         };
         variables.insert(name.clone(), value.to_owned());
     }
@@ -367,7 +421,10 @@ fn vpc(settings: &Settings) -> VpcConfig {
         Some(vpc) => (vpc.subnet_ids.clone(), vpc.security_group_ids.clone()),
         None => (Vec::new(), Vec::new()),
     };
-    VpcConfig::builder().set_subnet_ids(Some(subnets)).set_security_group_ids(Some(groups)).build()
+    VpcConfig::builder()
+        .set_subnet_ids(Some(subnets))
+        .set_security_group_ids(Some(groups))
+        .build()
 }
 
 fn tracing_config(settings: &Settings) -> TracingConfig {
@@ -394,7 +451,9 @@ fn signed(number: u32) -> i32 {
 }
 
 fn outputs(function: &Function, context: &Context) -> Outputs {
-    Outputs { arn: context.place.function_arn(&function.name) }
+    Outputs {
+        arn: context.place.function_arn(&function.name),
+    }
 }
 
 #[cfg(test)]
@@ -403,7 +462,10 @@ mod tests {
 
     fn refusal(code: &str, message: &str) -> Fault {
         let fault = Fault::refused("lambda:CreateFunction", "x", FaultKind::Invalid, message.to_owned());
-        Fault { code: code.to_owned(), ..fault }
+        Fault {
+            code: code.to_owned(),
+            ..fault
+        }
     }
 
     #[test]
@@ -411,21 +473,35 @@ mod tests {
         let code = "InvalidParameterValueException";
         let waits = |message| is_about_a_new_role(&refusal(code, message));
         assert!(waits("The role defined for the function cannot be assumed by Lambda."));
-        assert!(waits("The provided execution role does not have permissions to call CreateNetworkInterface on EC2"));
+        assert!(waits(
+            "The provided execution role does not have permissions to call CreateNetworkInterface on EC2"
+        ));
         assert!(waits("InvalidArnException: does not refer to a valid principal"));
         assert!(!waits("Uploaded file must be a non-empty zip"));
-        assert!(!is_about_a_new_role(&refusal("ValidationException", "the role cannot be assumed")));
+        assert!(!is_about_a_new_role(&refusal(
+            "ValidationException",
+            "the role cannot be assumed"
+        )));
     }
 
     #[test]
     fn a_function_is_ready_when_it_is_active_and_nothing_is_in_progress() {
         let seen = |state: Option<State>, update: Option<LastUpdateStatus>| {
-            let seen = GetFunctionConfigurationOutput::builder().set_state(state).set_last_update_status(update).build();
+            let seen = GetFunctionConfigurationOutput::builder()
+                .set_state(state)
+                .set_last_update_status(update)
+                .build();
             judge("x", &seen)
         };
         assert!(matches!(seen(Some(State::Pending), None), Ok(Look::NotYet(_))));
-        assert!(matches!(seen(Some(State::Active), Some(LastUpdateStatus::InProgress)), Ok(Look::NotYet(_))));
-        assert!(matches!(seen(Some(State::Active), Some(LastUpdateStatus::Successful)), Ok(Look::Ready(()))));
+        assert!(matches!(
+            seen(Some(State::Active), Some(LastUpdateStatus::InProgress)),
+            Ok(Look::NotYet(_))
+        ));
+        assert!(matches!(
+            seen(Some(State::Active), Some(LastUpdateStatus::Successful)),
+            Ok(Look::Ready(()))
+        ));
         assert!(seen(Some(State::Failed), None).is_err());
         assert!(seen(Some(State::Active), Some(LastUpdateStatus::Failed)).is_err());
     }

@@ -9,8 +9,10 @@ use crate::resource::{Context, rest_api};
 
 /// Lets the REST API call the function. A statement of ours that says something else is replaced.
 pub async fn put(clients: &Clients, permission: &Permission, context: &Context) -> Result<Outputs, Fault> {
-    let outputs =
-        Outputs { function_name: permission.function_name.clone(), statement_id: STATEMENT_ID.to_owned() };
+    let outputs = Outputs {
+        function_name: permission.function_name.clone(),
+        statement_id: STATEMENT_ID.to_owned(),
+    };
     let source = source_arn(permission, context)?;
     match add(clients, &outputs, &source, context).await {
         Err(fault) if fault.kind == FaultKind::Conflict => {
@@ -35,7 +37,11 @@ async fn add(clients: &Clients, statement: &Outputs, source_arn: &str, context: 
             .action("lambda:InvokeFunction")
             .principal("apigateway.amazonaws.com")
             .source_arn(source_arn);
-        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| fault::of(OPERATION, name, &error))
     })
     .await
 }
@@ -46,8 +52,16 @@ pub async fn delete(clients: &Clients, statement: &Outputs, context: &Context) -
     let name = &statement.function_name;
     let removed = wait::throttled(OPERATION, name, async || {
         context.hold.cover(OPERATION, name)?;
-        let request = clients.lambda.remove_permission().function_name(name).statement_id(&statement.statement_id);
-        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
+        let request = clients
+            .lambda
+            .remove_permission()
+            .function_name(name)
+            .statement_id(&statement.statement_id);
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| fault::of(OPERATION, name, &error))
     });
     match removed.await {
         Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
@@ -67,17 +81,25 @@ pub async fn look(clients: &Clients, permission: &Permission, context: &Context)
         },
     };
     let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
-    let Ok(source) = source_arn(permission, context) else { return Ok(None) };
+    let Ok(source) = source_arn(permission, context) else {
+        return Ok(None);
+    };
     let statements = policy["Statement"].as_array().into_iter().flatten();
     let stands = |statement: &&Value| {
         statement["Sid"] == STATEMENT_ID && statement["Condition"]["ArnLike"]["AWS:SourceArn"] == source.as_str()
     };
     Ok(statements
         .filter(stands)
-        .map(|_| Outputs { function_name: name.clone(), statement_id: STATEMENT_ID.to_owned() })
+        .map(|_| Outputs {
+            function_name: name.clone(),
+            statement_id: STATEMENT_ID.to_owned(),
+        })
         .next())
 }
 
 fn source_arn(permission: &Permission, context: &Context) -> Result<String, Fault> {
-    Ok(rest_api::execution_arn(&context.place, rest_api::id(&context.outputs, &permission.rest_api)?))
+    Ok(rest_api::execution_arn(
+        &context.place,
+        rest_api::id(&context.outputs, &permission.rest_api)?,
+    ))
 }

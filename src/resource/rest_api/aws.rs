@@ -32,7 +32,9 @@ pub async fn create(clients: &Clients, api: &RestApi, context: &Context) -> Resu
         request.send().await.map_err(|error| fault::of(OPERATION, name, &error))
     })
     .await?;
-    let outputs = Outputs { id: imported.id.unwrap_or_default() };
+    let outputs = Outputs {
+        id: imported.id.unwrap_or_default(),
+    };
     if let Some(size) = api.minimum_compression_size {
         patch(clients, &outputs, vec![compression(Some(size))], context).await?;
     }
@@ -59,7 +61,13 @@ pub async fn update(
     };
     if endpoint_type != to.endpoint_type {
         let path = format!("/endpointConfiguration/types/{endpoint_type}");
-        patches.push(PatchOperation::builder().op(Op::Replace).path(path).value(&to.endpoint_type).build());
+        patches.push(
+            PatchOperation::builder()
+                .op(Op::Replace)
+                .path(path)
+                .value(&to.endpoint_type)
+                .build(),
+        );
     }
     if !patches.is_empty() {
         patch(clients, outputs, patches, context).await?;
@@ -71,9 +79,17 @@ async fn overwrite(clients: &Clients, api: &RestApi, outputs: &Outputs, context:
     const OPERATION: &str = "apigateway:PutRestApi";
     wait::throttled(OPERATION, &outputs.id, async || {
         context.hold.cover(OPERATION, &outputs.id)?;
-        let request =
-            clients.api_gateway.put_rest_api().rest_api_id(&outputs.id).mode(PutMode::Overwrite).body(body(api));
-        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, &outputs.id, &error))
+        let request = clients
+            .api_gateway
+            .put_rest_api()
+            .rest_api_id(&outputs.id)
+            .mode(PutMode::Overwrite)
+            .body(body(api));
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| fault::of(OPERATION, &outputs.id, &error))
     })
     .await
 }
@@ -89,7 +105,11 @@ async fn patch(
         context.hold.cover(OPERATION, &outputs.id)?;
         let request = clients.api_gateway.update_rest_api().rest_api_id(&outputs.id);
         let request = request.set_patch_operations(Some(patches.clone()));
-        request.send().await.map(drop).map_err(|error| fault::of(OPERATION, &outputs.id, &error))
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| fault::of(OPERATION, &outputs.id, &error))
     })
     .await
 }
@@ -97,14 +117,21 @@ async fn patch(
 /// Without a value compression is turned off.
 fn compression(size: Option<u32>) -> PatchOperation {
     let value = size.map(|size| size.to_string()).unwrap_or_default();
-    PatchOperation::builder().op(Op::Replace).path("/minimumCompressionSize").value(value).build()
+    PatchOperation::builder()
+        .op(Op::Replace)
+        .path("/minimumCompressionSize")
+        .value(value)
+        .build()
 }
 
 async fn endpoint_type(clients: &Clients, outputs: &Outputs) -> Result<String, Fault> {
     const OPERATION: &str = "apigateway:GetRestApi";
     let found = clients.api_gateway.get_rest_api().rest_api_id(&outputs.id).send().await;
     let found = found.map_err(|error| fault::of(OPERATION, &outputs.id, &error))?;
-    let types = found.endpoint_configuration.and_then(|configuration| configuration.types).unwrap_or_default();
+    let types = found
+        .endpoint_configuration
+        .and_then(|configuration| configuration.types)
+        .unwrap_or_default();
     Ok(types.first().map_or("EDGE", |kind| kind.as_str()).to_owned())
 }
 
@@ -113,8 +140,14 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
     const OPERATION: &str = "apigateway:DeleteRestApi";
     let deleted = wait::throttled(OPERATION, &outputs.id, async || {
         context.hold.cover(OPERATION, &outputs.id)?;
-        let sent = clients.api_gateway.delete_rest_api().rest_api_id(&outputs.id).send().await;
-        sent.map(drop).map_err(|error| fault::of(OPERATION, &outputs.id, &error))
+        let sent = clients
+            .api_gateway
+            .delete_rest_api()
+            .rest_api_id(&outputs.id)
+            .send()
+            .await;
+        sent.map(drop)
+            .map_err(|error| fault::of(OPERATION, &outputs.id, &error))
     });
     match deleted.await {
         Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
@@ -126,10 +159,21 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
 pub async fn look(clients: &Clients, api: &RestApi) -> Result<Option<Outputs>, Fault> {
     const OPERATION: &str = "apigateway:GetRestApis";
     let found = wait::throttled(OPERATION, name(api), async || {
-        let apis = clients.api_gateway.get_rest_apis().limit(500).into_paginator().items().send().try_collect().await;
+        let apis = clients
+            .api_gateway
+            .get_rest_apis()
+            .limit(500)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await;
         apis.map_err(|error| fault::of(OPERATION, name(api), &error))
     });
-    let ours = found.await?.into_iter().find(|found| found.description.as_deref() == Some(api.mark()));
+    let ours = found
+        .await?
+        .into_iter()
+        .find(|found| found.description.as_deref() == Some(api.mark()));
     Ok(ours.and_then(|found| found.id).map(|id| Outputs { id }))
 }
 

@@ -50,13 +50,22 @@ pub fn id<'a>(outputs: &'a BTreeMap<Address, resource::Outputs>, address: &Addre
         Some(resource::Outputs::RestApi(api)) => Ok(&api.id),
         Some(_) | None => {
             let message = "its id is not known, so that nothing can refer to it".to_owned();
-            Err(Fault::refused("apigateway:GetRestApi", address.as_str(), FaultKind::Absent, message))
+            Err(Fault::refused(
+                "apigateway:GetRestApi",
+                address.as_str(),
+                FaultKind::Absent,
+                message,
+            ))
         }
     }
 }
 
 /// The ARN of every call of a REST API, as permissions name it.
 pub fn execution_arn(place: &Place, id: &str) -> String {
-    let Place { account, region, partition } = place;
+    let Place {
+        account,
+        region,
+        partition,
+    } = place;
     format!("arn:{partition}:execute-api:{region}:{account}:{id}/*")
 }

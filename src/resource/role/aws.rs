@@ -22,7 +22,10 @@ pub async fn create(clients: &Clients, role: &Role, context: &Context) -> Result
     let outputs = match request.send().await {
         Ok(answer) => {
             let arn = answer.role().map(|made| made.arn().to_owned()).unwrap_or_default();
-            Outputs { arn, name: role.name.clone() }
+            Outputs {
+                arn,
+                name: role.name.clone(),
+            }
         }
         Err(error) => match fault::of(OPERATION, &role.name, &error) {
             taken if taken.kind == FaultKind::Conflict => look(clients, role).await?.ok_or(taken)?,
@@ -46,7 +49,13 @@ pub async fn update(
     if from.is_none_or(|from| from.tags != to.tags) {
         const OPERATION: &str = "iam:TagRole";
         context.hold.cover(OPERATION, &to.name)?;
-        let sent = clients.iam.tag_role().role_name(&to.name).set_tags(Some(tags(&to.tags))).send().await;
+        let sent = clients
+            .iam
+            .tag_role()
+            .role_name(&to.name)
+            .set_tags(Some(tags(&to.tags)))
+            .send()
+            .await;
         sent.map_err(|error| fault::of(OPERATION, &to.name, &error))?;
     }
     Ok(outputs.clone())
@@ -56,9 +65,16 @@ async fn put_policy(clients: &Clients, role: &Role, context: &Context) -> Result
     const OPERATION: &str = "iam:PutRolePolicy";
     context.hold.cover(OPERATION, &role.name)?;
     let document = serde_json::to_string_pretty(&role.policy).unwrap_or_default();
-    let request =
-        clients.iam.put_role_policy().role_name(&role.name).policy_name(&role.name).policy_document(document);
-    request.send().await.map_err(|error| fault::of(OPERATION, &role.name, &error))?;
+    let request = clients
+        .iam
+        .put_role_policy()
+        .role_name(&role.name)
+        .policy_name(&role.name)
+        .policy_document(document);
+    request
+        .send()
+        .await
+        .map_err(|error| fault::of(OPERATION, &role.name, &error))?;
     Ok(())
 }
 
@@ -79,9 +95,10 @@ async fn delete_role(clients: &Clients, name: &str, context: &Context) -> Result
     context.hold.cover(OPERATION, name)?;
     let sent = clients.iam.delete_role().role_name(name).send().await;
     gone_is_done(sent.map(drop).map_err(|error| match error.as_service_error() {
-        Some(refusal) if refusal.is_delete_conflict_exception() => {
-            Fault { kind: FaultKind::Conflict, ..fault::of(OPERATION, name, &error) }
-        }
+        Some(refusal) if refusal.is_delete_conflict_exception() => Fault {
+            kind: FaultKind::Conflict,
+            ..fault::of(OPERATION, name, &error)
+        },
         Some(_) | None => fault::of(OPERATION, name, &error),
     }))
 }
@@ -89,14 +106,29 @@ async fn delete_role(clients: &Clients, name: &str, context: &Context) -> Result
 async fn delete_policy(clients: &Clients, role: &str, policy: &str, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "iam:DeleteRolePolicy";
     context.hold.cover(OPERATION, role)?;
-    let sent = clients.iam.delete_role_policy().role_name(role).policy_name(policy).send().await;
+    let sent = clients
+        .iam
+        .delete_role_policy()
+        .role_name(role)
+        .policy_name(policy)
+        .send()
+        .await;
     gone_is_done(sent.map(drop).map_err(|error| fault::of(OPERATION, role, &error)))
 }
 
 /// Takes every policy off a role.
 async fn strip(clients: &Clients, role: &str, context: &Context) -> Result<(), Fault> {
-    let inline = clients.iam.list_role_policies().role_name(role).into_paginator().items().send().try_collect();
-    let inline = inline.await.map_err(|error| fault::of("iam:ListRolePolicies", role, &error))?;
+    let inline = clients
+        .iam
+        .list_role_policies()
+        .role_name(role)
+        .into_paginator()
+        .items()
+        .send()
+        .try_collect();
+    let inline = inline
+        .await
+        .map_err(|error| fault::of("iam:ListRolePolicies", role, &error))?;
     for policy in inline {
         delete_policy(clients, role, &policy, context).await?;
     }
@@ -105,7 +137,13 @@ async fn strip(clients: &Clients, role: &str, context: &Context) -> Result<(), F
     for policy in attached.map_err(|error| fault::of("iam:ListAttachedRolePolicies", role, &error))? {
         const OPERATION: &str = "iam:DetachRolePolicy";
         context.hold.cover(OPERATION, role)?;
-        let sent = clients.iam.detach_role_policy().role_name(role).set_policy_arn(policy.policy_arn).send().await;
+        let sent = clients
+            .iam
+            .detach_role_policy()
+            .role_name(role)
+            .set_policy_arn(policy.policy_arn)
+            .send()
+            .await;
         gone_is_done(sent.map(drop).map_err(|error| fault::of(OPERATION, role, &error)))?;
     }
     Ok(())
@@ -128,9 +166,16 @@ pub async fn look(clients: &Clients, role: &Role) -> Result<Option<Outputs>, Fau
         }
     });
     let Some(found) = found.await? else { return Ok(None) };
-    let tags = found.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    let tags = found
+        .tags()
+        .iter()
+        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
+        .collect();
     if is_ours(&role.tags, &tags) {
-        return Ok(Some(Outputs { arn: found.arn, name: role.name.clone() }));
+        return Ok(Some(Outputs {
+            arn: found.arn,
+            name: role.name.clone(),
+        }));
     }
     let message = "a role of this name stands in AWS and does not bear our tags".to_owned();
     Err(Fault::refused(OPERATION, found.arn, FaultKind::Foreign, message))
