@@ -1,4 +1,7 @@
 # `make help` lists what there is. CARGO_TARGET_DIR and PYTHON are respected.
+# Scenarios wait for AWS more than they compute, so more of them than cores run side by side.
+export RUST_TEST_THREADS ?= 5
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test lint env clean
 
