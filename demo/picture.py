@@ -1,4 +1,4 @@
-"""Draws what a terminal shows, as an SVG: `python demo/story.py | python demo/picture.py > docs/demo.svg`.
+"""Draws what a terminal shows, as an SVG: `script -qec "python demo/story.py" /dev/null | python demo/picture.py > docs/demo.svg`.
 
 Colours stay, long lines are cut, and only the first lines fit, since it is a picture and no manual.
 """

@@ -70,7 +70,8 @@ class Project:
     def stagewright(self, *arguments: str) -> str:
         """Runs the program for all to see, and returns the last word that it said: after a deploy, the URL."""
         say(f"{self.folder.name}$ stagewright {' '.join(arguments)}", "1")
-        command = [str(PROGRAM), *arguments]
+        colour = "always" if sys.stdout.isatty() else "auto"
+        command = [str(PROGRAM), *arguments, "--color", colour]
         running = subprocess.Popen(
             command, cwd=self.folder, env=self.cloud.environment(), text=True, stdout=subprocess.PIPE
         )

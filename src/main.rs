@@ -27,7 +27,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::aws::{Access, Clients};
+use crate::aws::{Access, Clients, Tell};
 use crate::cli::{Cli, Command};
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            host.answer_once(&serde_json::json!({"outcome": "failed", "error": failure.json()}));
             host.note(Ink::Bad, &failure.text());
             ExitCode::from(failure.exit as u8)
         }
@@ -65,7 +66,7 @@ async fn command(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
         now: now(),
         environment: terminal::variables(),
         open_store: |place, access, app| Box::pin(open_store(place, access, app)),
-        open_cloud: |access| Box::pin(open_cloud(access)),
+        open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
     };
     match &cli.command {
         Command::Deploy { stage, upgrade } => run::deploy::deploy(&session, &stage.name, *upgrade).await,
@@ -89,8 +90,8 @@ async fn open_store(place: StateUrl, access: Access, app: AppName) -> Box<dyn St
     }
 }
 
-async fn open_cloud(access: Access) -> Rc<dyn Cloud> {
-    Rc::new(Aws::new(Clients::open(&access).await))
+async fn open_cloud(access: Access, tell: Tell) -> Rc<dyn Cloud> {
+    Rc::new(Aws::new(Clients::open(&access, tell).await))
 }
 
 #[expect(

@@ -1,5 +1,6 @@
 //! The doors to AWS: one set of clients for a Region and a role.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
@@ -25,8 +26,11 @@ pub struct Access {
     pub role: Option<String>,
 }
 
+/// How the user is told why it takes long.
+pub type Tell = Rc<dyn Fn(&str)>;
+
 /// Clients of the services that a stage lives in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Clients {
     /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
@@ -38,11 +42,13 @@ pub struct Clients {
     pub sts: aws_sdk_sts::Client,
     /// The Region of all of them, if one is configured anywhere.
     pub region: Option<String>,
+    /// How the user is told of long waits.
+    pub tell: Tell,
 }
 
 impl Clients {
     /// Opens the clients. No call is made: credentials are looked for with the first one.
-    pub async fn open(access: &Access) -> Self {
+    pub async fn open(access: &Access, tell: Tell) -> Self {
         let shared = configuration(access).await;
         Self {
             lambda: aws_sdk_lambda::Client::new(&shared),
@@ -50,6 +56,7 @@ impl Clients {
             api_gateway: aws_sdk_apigateway::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
+            tell,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use boot_time::Instant;
 
+use super::Clients;
 use crate::fault::{Certainty, Fault, FaultKind};
 
 /// What one look found.
@@ -46,17 +47,26 @@ pub const QUOTA: Pace = Pace {
     patience: Duration::from_secs(600),
 };
 
-/// Looks until what is waited for has come.
+/// When a wait is told to the user: what is usual passes in silence.
+const TOLD_AFTER: Duration = Duration::from_secs(4);
+
+/// Looks until what is waited for has come. A long wait is told once, with its reason.
 ///
 /// # Errors
 ///
 /// The look's own fault, or [`FaultKind::Timeout`] with what was last seen.
-pub async fn until<T, L>(operation: &'static str, target: &str, pace: Pace, mut look: L) -> Result<T, Fault>
+pub async fn until<T, L>(
+    clients: &Clients,
+    (operation, target): (&'static str, &str),
+    pace: Pace,
+    mut look: L,
+) -> Result<T, Fault>
 where
     L: AsyncFnMut() -> Result<Look<T>, Fault>,
 {
     let began = Instant::now();
     let mut pause = pace.first;
+    let mut is_told = false;
     loop {
         let seen = match look().await? {
             Look::Ready(found) => return Ok(found),
@@ -74,6 +84,13 @@ where
             });
         }
         tracing::info!(operation, target, seen, "waiting");
+        if !is_told && began.elapsed() > TOLD_AFTER {
+            is_told = true;
+            (clients.tell)(&format!(
+                "waiting: {operation} on `{target}` is {seen}; for up to {} s",
+                pace.patience.as_secs()
+            ));
+        }
         pause_for(pause).await;
         pause = (pause * 3 / 2).min(pace.longest);
     }
@@ -84,11 +101,11 @@ where
 /// # Errors
 ///
 /// The call's own fault, throttling included when it lasts longer than [`QUOTA`] allows.
-pub async fn throttled<T, C>(operation: &'static str, target: &str, mut call: C) -> Result<T, Fault>
+pub async fn throttled<T, C>(clients: &Clients, of: (&'static str, &str), mut call: C) -> Result<T, Fault>
 where
     C: AsyncFnMut() -> Result<T, Fault>,
 {
-    until(operation, target, QUOTA, async || match call().await {
+    until(clients, of, QUOTA, async || match call().await {
         Ok(answer) => Ok(Look::Ready(answer)),
         Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
         Err(fault) => Err(fault),

@@ -1,5 +1,6 @@
 //! A person's shell: what is printed, what is asked, and who is there.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -9,10 +10,11 @@ use std::process::{Command, Stdio};
 use crate::cli::Color;
 
 /// A shell, and how to talk to it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Terminal {
     form: Form,
     paint: Paint,
+    is_answered: Cell<bool>,
 }
 
 /// What standard output is for.
@@ -54,6 +56,7 @@ impl Terminal {
         Self {
             form,
             paint: if is_colourful { Paint::Colours } else { Paint::Plain },
+            is_answered: Cell::new(false),
         }
     }
 
@@ -75,10 +78,18 @@ impl Terminal {
     /// Prints a result for programs; nothing where a person reads.
     pub fn answer(&self, value: &impl serde::Serialize) {
         if self.form == Form::Json {
+            self.is_answered.set(true);
             out(&format!(
                 "{}\n",
                 serde_json::to_string_pretty(value).unwrap_or_default()
             ));
+        }
+    }
+
+    /// Prints a result for programs, unless one was printed already.
+    pub fn answer_once(&self, value: &impl serde::Serialize) {
+        if !self.is_answered.get() {
+            self.answer(value);
         }
     }
 

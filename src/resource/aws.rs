@@ -8,7 +8,7 @@ use crate::aws::{Clients, fault};
 use crate::fault::{Fault, FaultKind};
 
 /// AWS, in one Region and with one set of credentials.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Aws {
     clients: Clients,
 }

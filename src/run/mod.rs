@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::app::new;
 use crate::app::python::{self, Uv};
-use crate::aws::Access;
+use crate::aws::{Access, Tell};
 use crate::cli::{Options, Template};
 use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
@@ -32,7 +32,7 @@ pub type Opened<T> = Pin<Box<dyn Future<Output = T>>>;
 pub type OpenStore = fn(StateUrl, Access, AppName) -> Opened<Box<dyn Store>>;
 
 /// Opens the cloud of one stage.
-pub type OpenCloud = fn(Access) -> Opened<Rc<dyn Cloud>>;
+pub type OpenCloud = fn(Access, Tell) -> Opened<Rc<dyn Cloud>>;
 
 /// What every command has at hand.
 pub struct Session<'a> {
@@ -100,16 +100,25 @@ impl Session<'_> {
             region: configured.region,
             role: role.clone(),
         };
-        let cloud = (self.open_cloud)(asked).await;
+        let cloud = (self.open_cloud)(asked, self.tell()).await;
         match (cloud.region(), recorded) {
-            (None, Some(region)) => Ok((self.open_cloud)(Access {
-                region: Some(region),
-                role,
-            })
+            (None, Some(region)) => Ok((self.open_cloud)(
+                Access {
+                    region: Some(region),
+                    role,
+                },
+                self.tell(),
+            )
             .await),
             (Some(here), Some(there)) if here != there => Err(holding::elsewhere(stage, "Region", &there, &here)),
             (_, _) => Ok(cloud),
         }
+    }
+
+    /// Long waits for AWS are told with their reason.
+    fn tell(&self) -> Tell {
+        let host = self.host.clone();
+        Rc::new(move |line| host.note(Ink::Faint, line))
     }
 
     /// What a process of the project's own, or of its tools, may see of our environment.

@@ -125,6 +125,62 @@ fn a_stage_that_somebody_else_deploys_is_held() {
 }
 
 #[test]
+fn a_killed_deploy_is_finished_by_the_next_one_without_a_person() {
+    let world = World::new();
+    world.chalice_hello();
+    world.order_faults(&json!([{"operation": "CreateFunction", "answer": "hold", "when": "after"}]));
+    let mut killed = world.program();
+    let killed = killed.args(["deploy", "--stage", "dev"]).stdout(Stdio::null());
+    let mut killed = killed.spawn().expect("it starts");
+    world.await_held();
+    killed.kill().expect("it can be killed");
+    killed.wait().expect("it is gone");
+    world.order_faults(&json!([]));
+    world.release();
+    let record = world.state("hello", "dev");
+    assert!(record["stagewright"]["lease"].is_object(), "{record:#}");
+    assert!(
+        record["stagewright"]["in_doubt"]["function/api_handler"].is_object(),
+        "{record:#}"
+    );
+
+    let next = world.run(&["deploy", "--stage", "dev"]).succeeded();
+    assert_eq!(world.get(&next.last_word()).status, 200);
+    let record = world.state("hello", "dev");
+    assert_eq!(record["stagewright"]["lease"], Value::Null, "{record:#}");
+    assert_eq!(record["stagewright"]["in_doubt"], json!({}), "{record:#}");
+    assert_eq!(world.aws()["apis"].as_array().map(Vec::len), Some(1));
+    world
+        .run(&["plan", "--stage", "dev"])
+        .succeeded()
+        .saying(&["Nothing to change"]);
+}
+
+#[test]
+fn of_two_deploys_at_once_one_waits_and_then_finds_nothing_to_do() {
+    let world = World::new();
+    world.chalice_hello();
+    let start = || {
+        let mut program = world.program();
+        program.args(["--json", "deploy", "--stage", "dev"]);
+        program
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts")
+    };
+    let both = [start(), start()].map(|one| one.wait_with_output().expect("it ends"));
+    let mut outcomes = both.map(|ended| {
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        let report: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+        report["outcome"].as_str().unwrap_or_default().to_owned()
+    });
+    outcomes.sort();
+    assert_eq!(outcomes, ["deployed", "unchanged"]);
+    assert_eq!(world.aws()["apis"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn a_stage_of_another_account_is_refused_before_the_first_change() {
     let elsewhere = [("AWS_ACCESS_KEY_ID", "111111111111")];
     refused_elsewhere(&elsewhere, &["000000000000", "111111111111"]);

@@ -15,7 +15,7 @@ pub async fn put(
 ) -> Result<Outputs, Fault> {
     const OPERATION: &str = "apigateway:CreateDeployment";
     let id = rest_api::id(&context.outputs, &deployment.rest_api)?;
-    wait::throttled(OPERATION, id, async || {
+    wait::throttled(clients, (OPERATION, id), async || {
         context.hold.cover(OPERATION, id)?;
         let request = clients
             .api_gateway
@@ -45,7 +45,7 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
         stage_name,
         ..
     } = outputs;
-    let deleted = wait::throttled(OPERATION, stage_name, async || {
+    let deleted = wait::throttled(clients, (OPERATION, stage_name), async || {
         context.hold.cover(OPERATION, stage_name)?;
         let request = clients
             .api_gateway

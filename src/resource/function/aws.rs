@@ -65,7 +65,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
         .set_vpc_config(settings.vpc.is_some().then(|| vpc(settings)))
         .architectures(architecture(settings.architecture))
         .set_tags(Some(function.tags.clone().into_iter().collect()));
-    ready_role(OPERATION, &function.name, async || {
+    ready_role(clients, OPERATION, &function.name, async || {
         context.hold.cover(OPERATION, &function.name)?;
         let sent = request.clone().customize().config_override(patient()).send().await;
         sent.map(drop)
@@ -135,7 +135,7 @@ async fn update_configuration(clients: &Clients, function: &Function, context: &
         .tracing_config(tracing_config(settings))
         .set_layers(Some(settings.layers.clone()))
         .vpc_config(vpc(settings));
-    ready_role(OPERATION, &function.name, async || {
+    ready_role(clients, OPERATION, &function.name, async || {
         ready_function(clients, OPERATION, &function.name, async || {
             context.hold.cover(OPERATION, &function.name)?;
             let sent = request.clone().send().await;
@@ -148,26 +148,30 @@ async fn update_configuration(clients: &Clients, function: &Function, context: &
 }
 
 async fn reserve(clients: &Clients, name: &str, reserved: Option<u32>, context: &Context) -> Result<(), Fault> {
-    wait::throttled("lambda:PutFunctionConcurrency", name, async || match reserved {
-        Some(reserved) => {
-            const OPERATION: &str = "lambda:PutFunctionConcurrency";
-            context.hold.cover(OPERATION, name)?;
-            let request = clients.lambda.put_function_concurrency().function_name(name);
-            let sent = request.reserved_concurrent_executions(signed(reserved)).send().await;
-            sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
-        }
-        None => {
-            const OPERATION: &str = "lambda:DeleteFunctionConcurrency";
-            context.hold.cover(OPERATION, name)?;
-            let sent = clients
-                .lambda
-                .delete_function_concurrency()
-                .function_name(name)
-                .send()
-                .await;
-            sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
-        }
-    })
+    wait::throttled(
+        clients,
+        ("lambda:PutFunctionConcurrency", name),
+        async || match reserved {
+            Some(reserved) => {
+                const OPERATION: &str = "lambda:PutFunctionConcurrency";
+                context.hold.cover(OPERATION, name)?;
+                let request = clients.lambda.put_function_concurrency().function_name(name);
+                let sent = request.reserved_concurrent_executions(signed(reserved)).send().await;
+                sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
+            }
+            None => {
+                const OPERATION: &str = "lambda:DeleteFunctionConcurrency";
+                context.hold.cover(OPERATION, name)?;
+                let sent = clients
+                    .lambda
+                    .delete_function_concurrency()
+                    .function_name(name)
+                    .send()
+                    .await;
+                sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
+            }
+        },
+    )
     .await
 }
 
@@ -212,7 +216,7 @@ async fn retag(
 /// Removes a function.
 pub async fn delete(clients: &Clients, function: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:DeleteFunction";
-    let deleted = wait::throttled(OPERATION, &function.arn, async || {
+    let deleted = wait::throttled(clients, (OPERATION, &function.arn), async || {
         ready_function(clients, OPERATION, &function.arn, async || {
             context.hold.cover(OPERATION, &function.arn)?;
             let sent = clients
@@ -261,7 +265,7 @@ pub async fn look(clients: &Clients, function: &Function) -> Result<Option<Outpu
 /// Waits until a function is active and its last update has ended.
 async fn settled(clients: &Clients, name: &str) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:GetFunctionConfiguration";
-    wait::until(OPERATION, name, wait::FUNCTION, async || {
+    wait::until(clients, (OPERATION, name), wait::FUNCTION, async || {
         let sent = clients
             .lambda
             .get_function_configuration()
@@ -297,11 +301,11 @@ fn judge(name: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<()>, 
 /// Makes a call again while Lambda cannot assume a role that is new, or says that there were too many calls.
 ///
 /// Messages by <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html> and experience.
-async fn ready_role<C>(operation: &'static str, name: &str, mut call: C) -> Result<(), Fault>
+async fn ready_role<C>(clients: &Clients, operation: &'static str, name: &str, mut call: C) -> Result<(), Fault>
 where
     C: AsyncFnMut() -> Result<(), Fault>,
 {
-    wait::until(operation, name, wait::ROLE, async || match call().await {
+    wait::until(clients, (operation, name), wait::ROLE, async || match call().await {
         Ok(()) => Ok(Look::Ready(())),
         Err(fault) if is_about_a_new_role(&fault) => Ok(Look::NotYet("unable to assume its new role".to_owned())),
         Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
@@ -328,13 +332,15 @@ async fn ready_function<C>(clients: &Clients, operation: &'static str, name: &st
 where
     C: AsyncFnMut() -> Result<(), Fault>,
 {
-    wait::until(operation, name, wait::FUNCTION, async || match call().await {
-        Ok(()) => Ok(Look::Ready(())),
-        Err(fault) if fault.code == "ResourceConflictException" => {
-            settled(clients, name).await?;
-            Ok(Look::NotYet("being updated by somebody else".to_owned()))
+    wait::until(clients, (operation, name), wait::FUNCTION, async || {
+        match call().await {
+            Ok(()) => Ok(Look::Ready(())),
+            Err(fault) if fault.code == "ResourceConflictException" => {
+                settled(clients, name).await?;
+                Ok(Look::NotYet("being updated by somebody else".to_owned()))
+            }
+            Err(fault) => Err(fault),
         }
-        Err(fault) => Err(fault),
     })
     .await
 }

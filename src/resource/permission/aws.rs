@@ -27,7 +27,7 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
 async fn add(clients: &Clients, statement: &Outputs, source_arn: &str, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:AddPermission";
     let name = &statement.function_name;
-    wait::throttled(OPERATION, name, async || {
+    wait::throttled(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .lambda
@@ -50,7 +50,7 @@ async fn add(clients: &Clients, statement: &Outputs, source_arn: &str, context: 
 pub async fn delete(clients: &Clients, statement: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:RemovePermission";
     let name = &statement.function_name;
-    let removed = wait::throttled(OPERATION, name, async || {
+    let removed = wait::throttled(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .lambda

@@ -20,7 +20,7 @@ pub async fn create(clients: &Clients, api: &RestApi, context: &Context) -> Resu
     }
     const OPERATION: &str = "apigateway:ImportRestApi";
     let name = name(api);
-    let imported = wait::throttled(OPERATION, name, async || {
+    let imported = wait::throttled(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .api_gateway
@@ -77,7 +77,7 @@ pub async fn update(
 
 async fn overwrite(clients: &Clients, api: &RestApi, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "apigateway:PutRestApi";
-    wait::throttled(OPERATION, &outputs.id, async || {
+    wait::throttled(clients, (OPERATION, &outputs.id), async || {
         context.hold.cover(OPERATION, &outputs.id)?;
         let request = clients
             .api_gateway
@@ -101,7 +101,7 @@ async fn patch(
     context: &Context,
 ) -> Result<(), Fault> {
     const OPERATION: &str = "apigateway:UpdateRestApi";
-    wait::throttled(OPERATION, &outputs.id, async || {
+    wait::throttled(clients, (OPERATION, &outputs.id), async || {
         context.hold.cover(OPERATION, &outputs.id)?;
         let request = clients.api_gateway.update_rest_api().rest_api_id(&outputs.id);
         let request = request.set_patch_operations(Some(patches.clone()));
@@ -138,7 +138,7 @@ async fn endpoint_type(clients: &Clients, outputs: &Outputs) -> Result<String, F
 /// Removes a REST API, with all that it serves.
 pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "apigateway:DeleteRestApi";
-    let deleted = wait::throttled(OPERATION, &outputs.id, async || {
+    let deleted = wait::throttled(clients, (OPERATION, &outputs.id), async || {
         context.hold.cover(OPERATION, &outputs.id)?;
         let sent = clients
             .api_gateway
@@ -158,7 +158,7 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
 /// Looks for the REST API that bears our mark, on all pages.
 pub async fn look(clients: &Clients, api: &RestApi) -> Result<Option<Outputs>, Fault> {
     const OPERATION: &str = "apigateway:GetRestApis";
-    let found = wait::throttled(OPERATION, name(api), async || {
+    let found = wait::throttled(clients, (OPERATION, name(api)), async || {
         let apis = clients
             .api_gateway
             .get_rest_apis()

@@ -156,7 +156,7 @@ async fn strip(clients: &Clients, role: &str, context: &Context) -> Result<(), F
 /// [`FaultKind::Foreign`]: there is one, and it does not bear our tags.
 pub async fn look(clients: &Clients, role: &Role) -> Result<Option<Outputs>, Fault> {
     const OPERATION: &str = "iam:GetRole";
-    let found = wait::throttled(OPERATION, &role.name, async || {
+    let found = wait::throttled(clients, (OPERATION, &role.name), async || {
         match clients.iam.get_role().role_name(&role.name).send().await {
             Ok(answer) => Ok(answer.role),
             Err(error) => match fault::of(OPERATION, &role.name, &error) {
