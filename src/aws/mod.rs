@@ -99,7 +99,8 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-fn http_client() -> SharedHttpClient {
+/// The HTTP client of every call: rustls with ring, and proxies by the usual variables.
+pub fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))

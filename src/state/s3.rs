@@ -202,3 +202,119 @@ fn upload() -> TimeoutConfig {
         .operation_timeout(Duration::from_secs(1800))
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+    use crate::state::store::contract;
+
+    /// An emulated AWS that ends with the test. `make env` installs it.
+    struct Emulator {
+        process: Child,
+        endpoint: String,
+    }
+
+    impl Emulator {
+        fn start() -> Self {
+            let checkout = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            let mut process = Command::new(checkout.join(".env/bin/python"))
+                .arg(checkout.join("tests/aws/start.py"))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("`make env` was run");
+            let mut line = String::new();
+            BufReader::new(process.stdout.take().unwrap())
+                .read_line(&mut line)
+                .unwrap();
+            let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+            Self {
+                process,
+                endpoint: ready["endpoint"].as_str().unwrap().to_owned(),
+            }
+        }
+
+        /// A client of its own for each store: connections belong to the runtime that opened them.
+        fn client(&self) -> Client {
+            let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
+            let configuration = Builder::new()
+                .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
+                .region(aws_sdk_s3::config::Region::new("us-east-1"))
+                .http_client(aws::http_client())
+                .credentials_provider(credentials)
+                .endpoint_url(&self.endpoint)
+                .force_path_style(true);
+            Client::from_conf(configuration.build())
+        }
+
+        async fn bucket(&self, name: &str) -> Bucket {
+            self.client().create_bucket().bucket(name).send().await.unwrap();
+            self.store(name)
+        }
+
+        fn store(&self, name: &str) -> Bucket {
+            Bucket {
+                client: self.client(),
+                region: Some("us-east-1".to_owned()),
+                bucket: name.to_owned(),
+                prefix: "states/".to_owned(),
+                app: "shop".parse().unwrap(),
+            }
+        }
+    }
+
+    impl Drop for Emulator {
+        fn drop(&mut self) {
+            // It ends with its standard input; killing its group would leave its own child.
+            drop(self.process.stdin.take());
+            let _ended = self.process.wait();
+        }
+    }
+
+    #[test]
+    fn a_bucket_keeps_the_promises_of_a_store() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let emulator = Emulator::start();
+        runtime.block_on(async {
+            contract::what_was_written_is_read(&emulator.bucket("reads").await).await;
+            contract::a_stale_write_is_refused(&emulator.bucket("stale").await).await;
+            emulator.bucket("race").await;
+        });
+        let writers = (0..8).map(|_| Box::new(emulator.store("race")) as Box<dyn Store>);
+        contract::one_of_many_wins(writers.collect());
+    }
+
+    #[tokio::test]
+    async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
+        let emulator = Emulator::start();
+        let store = emulator.bucket("zips").await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("code.zip");
+        std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"zip").unwrap();
+        let artifact = Artifact {
+            sha256: "ab12".to_owned(),
+            size_bytes: 3,
+            path,
+        };
+        let key = "states/shop/artifacts/ab12.zip".to_owned();
+        let kept = store.keep(&artifact, "us-east-1").await.unwrap();
+        assert_eq!(
+            kept,
+            Some(CodeLocation::Bucket {
+                bucket: "zips".to_owned(),
+                key: key.clone()
+            })
+        );
+        assert_eq!(store.keep(&artifact, "eu-west-1").await.unwrap(), None);
+        // The second time there is nothing to send: the file may be gone.
+        drop(folder);
+        assert!(store.keep(&artifact, "us-east-1").await.is_ok());
+        assert_eq!(store.stages().await.unwrap(), []);
+    }
+}
