@@ -27,6 +27,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::app::python::Resolution;
 use crate::aws::{Access, Clients, Tell};
 use crate::cli::{Cli, Command};
 use crate::config::state_url::StateUrl;
@@ -35,6 +36,7 @@ use crate::host::terminal::{self, Form, Ink, Terminal};
 use crate::names::{AppName, Timestamp};
 use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
+use crate::run::destroy::Consent;
 use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
 use crate::state::store::Store;
@@ -69,9 +71,11 @@ async fn command(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
         open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
     };
     match &cli.command {
-        Command::Deploy { stage, upgrade } => run::deploy::deploy(&session, &stage.name, *upgrade).await,
-        Command::Plan { stage, upgrade } => run::deploy::plan(&session, &stage.name, *upgrade).await,
-        Command::Destroy { stage, yes } => run::destroy::destroy(&session, stage, *yes).await,
+        Command::Deploy { stage, upgrade } => run::deploy::deploy(&session, &stage.name, resolution(*upgrade)).await,
+        Command::Plan { stage, upgrade } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
+        Command::Destroy { stage, yes } => {
+            run::destroy::destroy(&session, stage, if *yes { Consent::Given } else { Consent::ToBeAsked }).await
+        }
         Command::Url { stage } => run::url(&session, &stage.name).await,
         Command::Stages => run::stages(&session).await,
         Command::Check => run::check::check(&session).await,
@@ -80,6 +84,14 @@ async fn command(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
             run::schema(&session);
             Ok(())
         }
+    }
+}
+
+fn resolution(upgrade: bool) -> Resolution {
+    if upgrade {
+        Resolution::Upgrade
+    } else {
+        Resolution::Recorded
     }
 }
 

@@ -68,7 +68,9 @@ impl Source {
 
     fn is_in(&self, places: &[&str]) -> bool {
         places.iter().any(|place| {
-            self.path == *place || self.path.starts_with(place) || self.path.ends_with(&format!("/{place}"))
+            self.path == *place
+                || self.path.starts_with(place)
+                || format!("/{}", self.path).contains(&format!("/{place}"))
         })
     }
 }

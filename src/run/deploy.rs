@@ -1,204 +1,42 @@
-//! `deploy` and `plan`: the app on a stage becomes what it shall be.
+//! `deploy`: the stage becomes what the app says.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
 use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, tell};
+use super::scene::{Ready, Scene, refuse, stages};
 use super::{Session, check};
-use crate::app::python::{Pins, Resolution};
-use crate::app::{self, App, Artifact, Finding, package};
+use crate::app::python::Resolution;
+use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, Tools};
-use crate::config::Project;
-use crate::config::read::{Read, Request};
 use crate::error::Failure;
-use crate::host::terminal::{self, Ink};
+use crate::host::terminal;
 use crate::names::StageName;
-use crate::plan::desired::{self, Ground};
-use crate::plan::{Action, Plan, diff, render};
+use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
-use crate::resource::{Cloud, CodeLocation, Owner, Place, Resource};
+use crate::resource::{CodeLocation, Place, Resource};
 use crate::state::lease::{self, Held, Seen};
-use crate::state::store::Store;
 use crate::state::{Release, State};
-
-/// An app, ready to be deployed on a stage.
-struct Ready {
-    app: App,
-    pins: Option<Pins>,
-    artifacts: BTreeMap<String, Artifact>,
-    commit: Option<String>,
-    /// Holds the zips until the run has ended.
-    _zips: tempfile::TempDir,
-}
-
-/// Where a deploy takes place.
-struct Scene<'a> {
-    session: &'a Session<'a>,
-    project: &'a Project,
-    stage: &'a StageName,
-    store: &'a dyn Store,
-    cloud: Rc<dyn Cloud>,
-    owner: Owner,
-}
 
 /// Makes a stage what the app says.
 ///
 /// # Errors
 ///
 /// The app cannot be read or packaged, the stage is held or lost, or a step failed.
-pub async fn deploy(session: &Session<'_>, stage: &StageName, upgrade: bool) -> Result<(), Failure> {
+pub async fn deploy(session: &Session<'_>, stage: &StageName, resolution: Resolution) -> Result<(), Failure> {
     let project = session.project()?;
     let app = project.app_name()?;
     refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store(Some(&project), &app).await?;
     let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
-    let cloud = session.cloud(Some(&project), stage, &seen.state).await?;
-    let owner = Owner {
-        store: store.identity(),
-        app: app.clone(),
-        stage: stage.clone(),
-    };
-    let scene = Scene {
-        session,
-        project: &project,
-        stage,
-        store: store.as_ref(),
-        cloud,
-        owner,
-    };
-    let ready = ready(&scene, &seen.state, resolution(upgrade)).await?;
+    let first = seen.state.clone();
+    let scene = Scene::open(session, &project, store.as_ref(), &first).await?;
+    let ready = scene.ready(&first, resolution).await?;
     loop {
         if let Some(ended) = attempt(&scene, &ready, seen).await? {
             return ended;
         }
         seen = free(session, store.as_ref(), (&app, stage)).await?;
     }
-}
-
-/// Shows what `deploy` would change.
-///
-/// # Errors
-///
-/// The app cannot be read or packaged, or its state cannot be read.
-pub async fn plan(session: &Session<'_>, stage: &StageName, upgrade: bool) -> Result<(), Failure> {
-    let project = session.project()?;
-    let app = project.app_name()?;
-    let store = session.store(Some(&project), &app).await?;
-    let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
-    let new = || State::new(app.clone(), stage.clone(), lease::new_mark());
-    let state = seen.map_or_else(new, |seen| seen.state);
-    if let Some(lease) = &state.lease {
-        session.host.note(
-            Ink::Careful,
-            &format!(
-                "note: {} holds the stage ({}): this is the plan for what it has recorded",
-                lease.holder, lease.purpose
-            ),
-        );
-    }
-    let cloud = session.cloud(Some(&project), stage, &state).await?;
-    let owner = Owner {
-        store: store.identity(),
-        app: app.clone(),
-        stage: stage.clone(),
-    };
-    let scene = Scene {
-        session,
-        project: &project,
-        stage,
-        store: store.as_ref(),
-        cloud,
-        owner,
-    };
-    let ready = ready(&scene, &state, resolution(upgrade)).await?;
-    let place = match &state.place {
-        Some(place) => place.clone(),
-        None => scene.cloud.place().await?,
-    };
-    let plan = planned(&scene, &ready, &state, &place);
-    let report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
-    session.host.say(&render::render(&plan));
-    session.host.answer(&report);
-    Ok(())
-}
-
-fn resolution(upgrade: bool) -> Resolution {
-    if upgrade {
-        Resolution::Upgrade
-    } else {
-        Resolution::Recorded
-    }
-}
-
-/// Reads and packages the app. Nothing outside is changed.
-async fn ready(scene: &Scene<'_>, state: &State, resolution: Resolution) -> Result<Ready, Failure> {
-    let Scene {
-        session,
-        project,
-        stage,
-        ..
-    } = scene;
-    let uv = session.uv();
-    let region = scene.cloud.region();
-    let request = Request {
-        stage,
-        region: region.as_deref(),
-        recorded: state.release.as_ref().and_then(|release| release.pins.as_ref()),
-        resolution,
-        uv: &uv,
-    };
-    let Read { app, pins, warnings } = project
-        .read(request, &|name| session.environment.get(name).cloned())
-        .await?;
-    session.warn(&warnings);
-    refuse(check::names(project, &app, &stages(project, stage)))?;
-    let zips = tempfile::tempdir().map_err(|source| app::Error::File {
-        path: std::env::temp_dir(),
-        source,
-    })?;
-    let builds = session.visible(package::sees);
-    let mut artifacts = BTreeMap::new();
-    for (name, source) in &app.sources {
-        let artifact = package::package(name, source, zips.path(), &builds).await?;
-        tracing::info!(
-            name,
-            sha256 = artifact.sha256,
-            size_bytes = artifact.size_bytes,
-            "packaged"
-        );
-        artifacts.insert(name.clone(), artifact);
-    }
-    Ok(Ready {
-        app,
-        pins,
-        artifacts,
-        commit: terminal::commit(&project.folder),
-        _zips: zips,
-    })
-}
-
-/// The stage and every configured one: names are refused for all of them, so that none fails on release day.
-fn stages(project: &Project, stage: &StageName) -> BTreeSet<StageName> {
-    let mut stages = project.stages();
-    stages.insert(stage.clone());
-    stages
-}
-
-fn refuse(findings: Vec<Finding>) -> Result<(), Failure> {
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(app::Error::Findings(findings).into())
-    }
-}
-
-fn planned(scene: &Scene<'_>, ready: &Ready, state: &State, place: &Place) -> Plan {
-    let ground = Ground {
-        place,
-        owner: &scene.owner,
-        salt: &state.salt,
-    };
-    diff::diff(&desired::desired(&ready.app, &ready.artifacts, ground), state)
 }
 
 /// What is to be done, and with what.
@@ -270,7 +108,7 @@ async fn prepare(
     let Some(place) = place else {
         return Err(Failure::input("it is not known where the stage shall stand"));
     };
-    let plan = planned(scene, ready, state, &place);
+    let plan = scene.plan(ready, state, &place);
     if !plan.is_empty() && confirmed.is_none() {
         confirmed_place(cloud, state).await?;
     }

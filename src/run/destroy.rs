@@ -14,14 +14,23 @@ use crate::state::State;
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 
+/// Whether the user has said yes already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Yes, by a flag.
+    Given,
+    /// Not yet.
+    ToBeAsked,
+}
+
 /// Removes everything of a stage.
 ///
 /// # Errors
 ///
 /// Nobody said yes, the stage is held or lost, or a step failed.
-pub async fn destroy(session: &Session<'_>, stage: &StageName, yes: bool) -> Result<(), Failure> {
+pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent) -> Result<(), Failure> {
     let (app, store) = recorded(session).await?;
-    if !yes {
+    if consent == Consent::ToBeAsked {
         confirm(session, (&app, stage), store.as_ref()).await?;
     }
     loop {

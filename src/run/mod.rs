@@ -24,6 +24,8 @@ pub mod check;
 pub mod deploy;
 pub mod destroy;
 mod holding;
+pub mod plan;
+mod scene;
 
 /// Something that is opened without a call, but not at once.
 pub type Opened<T> = Pin<Box<dyn Future<Output = T>>>;

@@ -1,0 +1,45 @@
+//! `plan`: what `deploy` would change, and why.
+
+use super::Session;
+use super::scene::Scene;
+use crate::app::python::Resolution;
+use crate::error::Failure;
+use crate::host::terminal::Ink;
+use crate::names::StageName;
+use crate::plan::render;
+use crate::report::{Outcome, Report};
+use crate::state::{State, lease};
+
+/// Shows what `deploy` would change.
+///
+/// # Errors
+///
+/// The app cannot be read or packaged, or its state cannot be read.
+pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resolution) -> Result<(), Failure> {
+    let project = session.project()?;
+    let app = project.app_name()?;
+    let store = session.store(Some(&project), &app).await?;
+    let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
+    let new = || State::new(app.clone(), stage.clone(), lease::new_mark());
+    let state = seen.map_or_else(new, |seen| seen.state);
+    if let Some(lease) = &state.lease {
+        session.host.note(
+            Ink::Careful,
+            &format!(
+                "note: {} holds the stage ({}): this is the plan for what it has recorded",
+                lease.holder, lease.purpose
+            ),
+        );
+    }
+    let scene = Scene::open(session, &project, store.as_ref(), &state).await?;
+    let ready = scene.ready(&state, resolution).await?;
+    let place = match &state.place {
+        Some(place) => place.clone(),
+        None => scene.cloud.place().await?,
+    };
+    let plan = scene.plan(&ready, &state, &place);
+    let report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
+    session.host.say(&render::render(&plan));
+    session.host.answer(&report);
+    Ok(())
+}

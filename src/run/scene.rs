@@ -1,0 +1,148 @@
+//! Where a deploy or a plan takes place, and the app that is ready for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::{Session, check};
+use crate::app::python::{Pins, Resolution};
+use crate::app::{self, App, Artifact, Finding, package};
+use crate::config::Project;
+use crate::config::read::{Read, Request};
+use crate::error::Failure;
+use crate::host::terminal;
+use crate::names::StageName;
+use crate::plan::desired::{self, Ground};
+use crate::plan::{Plan, diff};
+use crate::resource::{Cloud, Owner, Place};
+use crate::state::State;
+use crate::state::store::Store;
+
+/// An app, ready to be deployed on a stage.
+pub struct Ready {
+    /// The app.
+    pub app: App,
+    /// The versions that were resolved for it.
+    pub pins: Option<Pins>,
+    /// Its zips, by the names of their sources.
+    pub artifacts: BTreeMap<String, Artifact>,
+    /// The commit that is checked out.
+    pub commit: Option<String>,
+    /// Holds the zips until the run has ended.
+    _zips: tempfile::TempDir,
+}
+
+/// Where a deploy takes place.
+pub struct Scene<'a> {
+    /// What every command has at hand.
+    pub session: &'a Session<'a>,
+    /// The project.
+    pub project: &'a Project,
+    /// The stage.
+    pub stage: &'a StageName,
+    /// Where its state is kept.
+    pub store: &'a dyn Store,
+    /// Where its resources live.
+    pub cloud: Rc<dyn Cloud>,
+    /// Whose they are.
+    pub owner: Owner,
+}
+
+impl<'a> Scene<'a> {
+    /// Opens the cloud of a stage whose state was read.
+    pub async fn open(
+        session: &'a Session<'a>,
+        project: &'a Project,
+        store: &'a dyn Store,
+        state: &'a State,
+    ) -> Result<Self, Failure> {
+        let State { app, stage, .. } = state;
+        let cloud = session.cloud(Some(project), stage, state).await?;
+        let owner = Owner {
+            store: store.identity(),
+            app: app.clone(),
+            stage: stage.clone(),
+        };
+        Ok(Self {
+            session,
+            project,
+            stage,
+            store,
+            cloud,
+            owner,
+        })
+    }
+
+    /// Reads and packages the app, with the versions of the last release unless an upgrade is asked for. Nothing outside
+    /// is changed.
+    pub async fn ready(&self, state: &State, resolution: Resolution) -> Result<Ready, Failure> {
+        let Self {
+            session,
+            project,
+            stage,
+            ..
+        } = self;
+        let uv = session.uv();
+        let region = self.cloud.region();
+        let request = Request {
+            stage,
+            region: region.as_deref(),
+            recorded: state.release.as_ref().and_then(|release| release.pins.as_ref()),
+            resolution,
+            uv: &uv,
+        };
+        let Read { app, pins, warnings } = project
+            .read(request, &|name| session.environment.get(name).cloned())
+            .await?;
+        session.warn(&warnings);
+        refuse(check::names(project, &app, &stages(project, stage)))?;
+        let zips = tempfile::tempdir().map_err(|source| app::Error::File {
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        let builds = session.visible(package::sees);
+        let mut artifacts = BTreeMap::new();
+        for (name, source) in &app.sources {
+            let artifact = package::package(name, source, zips.path(), &builds).await?;
+            tracing::info!(
+                name,
+                sha256 = artifact.sha256,
+                size_bytes = artifact.size_bytes,
+                "packaged"
+            );
+            artifacts.insert(name.clone(), artifact);
+        }
+        Ok(Ready {
+            app,
+            pins,
+            artifacts,
+            commit: terminal::commit(&project.folder),
+            _zips: zips,
+        })
+    }
+
+    /// What there is to do, where the stage lives in a place.
+    pub fn plan(&self, ready: &Ready, state: &State, place: &Place) -> Plan {
+        let ground = Ground {
+            place,
+            owner: &self.owner,
+            salt: &state.salt,
+        };
+        diff::diff(&desired::desired(&ready.app, &ready.artifacts, ground), state)
+    }
+}
+
+/// The stage and every configured one: names are refused for all of them, so that none fails on release day.
+pub fn stages(project: &Project, stage: &StageName) -> BTreeSet<StageName> {
+    let mut stages = project.stages();
+    stages.insert(stage.clone());
+    stages
+}
+
+/// Refuses to go on where there is any finding.
+pub fn refuse(findings: Vec<Finding>) -> Result<(), Failure> {
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(app::Error::Findings(findings).into())
+    }
+}
