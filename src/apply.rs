@@ -14,9 +14,13 @@ use crate::plan::{Action, Cause, Plan, Step};
 use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
 use crate::state::lease::Held;
 use crate::state::{Deployed, State};
+use crate::stop::Stop;
 
 /// At most so many steps at once: Lambda's control plane takes 15 calls a second from an account.
 const AT_ONCE: usize = 12;
+
+/// How long running calls may go on when somebody wishes to stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What a plan is applied with.
 pub struct Tools {
@@ -26,6 +30,8 @@ pub struct Tools {
     pub place: Place,
     /// Where the code lies, by its SHA-256.
     pub code: BTreeMap<String, CodeLocation>,
+    /// Whether somebody wishes to stop.
+    pub stop: Stop,
 }
 
 /// What became of a plan.
@@ -33,8 +39,17 @@ pub struct Tools {
 pub struct Applied {
     /// Every step of the plan, in the order in which they ended.
     pub steps: Vec<Ended>,
-    /// Why the lease was lost, if it was.
-    pub lost: Option<crate::state::Error>,
+    /// Why it ended before all was done, where it is not for a step that failed.
+    pub cut_short: Option<CutShort>,
+}
+
+/// Why a plan was not applied to its end.
+#[derive(Debug)]
+pub enum CutShort {
+    /// The lease was lost.
+    Lost(crate::state::Error),
+    /// Somebody wished to stop.
+    Stopped,
 }
 
 /// What became of a step.
@@ -61,7 +76,7 @@ pub enum Outcome {
     Failed(Fault),
     /// It was not begun, since this step before it was not done.
     Skipped(Address),
-    /// It was not begun, since the lease was lost.
+    /// It was not begun, since the lease was lost or somebody wished to stop.
     Stopped,
 }
 
@@ -80,10 +95,10 @@ pub async fn run(
     let mut running: JoinSet<Finished> = JoinSet::new();
     let mut applied = Applied {
         steps: Vec::new(),
-        lost: None,
+        cut_short: None,
     };
     loop {
-        for end in pass_over(&mut waiting, &mut not_done, applied.lost.is_some(), state) {
+        for end in pass_over(&mut waiting, &mut not_done, applied.cut_short.is_some(), state) {
             ended(&end);
             applied.steps.push(end);
         }
@@ -91,9 +106,10 @@ pub async fn run(
         if running.is_empty() {
             return applied;
         }
+        let is_stopping = matches!(applied.cut_short, Some(CutShort::Stopped));
         tokio::select! {
-            Some(joined) = running.join_next() => {
-                let Ok(finished) = joined else { continue };
+            finished = next(&mut running, is_stopping) => {
+                let Some(finished) = finished else { return applied };
                 let end = record(plan, finished, state);
                 match end.outcome {
                     Outcome::Done => done.insert(end.address.clone()),
@@ -104,9 +120,24 @@ pub async fn run(
             }
             () = held.renewal_due() => match held.renew(state).await {
                 Ok(()) => {}
-                Err(lost @ crate::state::Error::Deposed { .. }) => applied.lost = Some(lost),
+                Err(lost @ crate::state::Error::Deposed { .. }) => applied.cut_short = Some(CutShort::Lost(lost)),
                 Err(error) => tracing::warn!(%error, "the lease could not be renewed; trying again"),
             },
+            () = tools.stop.requested(), if applied.cut_short.is_none() => applied.cut_short = Some(CutShort::Stopped),
+        }
+    }
+}
+
+/// The next step that ends; none where somebody wishes to stop and it takes too long. What is then still running is cut
+/// off, and stays in doubt.
+async fn next(running: &mut JoinSet<Finished>, is_stopping: bool) -> Option<Finished> {
+    loop {
+        let joined = match is_stopping {
+            true => tokio::time::timeout(GRACE, running.join_next()).await.ok()?,
+            false => running.join_next().await,
+        };
+        if let Ok(finished) = joined? {
+            return Some(finished);
         }
     }
 }
@@ -115,7 +146,7 @@ pub async fn run(
 fn pass_over(
     waiting: &mut Vec<&Step>,
     not_done: &mut BTreeSet<Address>,
-    is_lost: bool,
+    is_cut_short: bool,
     state: &mut State,
 ) -> Vec<Ended> {
     let mut passed = Vec::new();
@@ -123,7 +154,7 @@ fn pass_over(
     waiting.retain(|step| {
         let blocker = step.after.iter().find(|address| not_done.contains(*address));
         let outcome = match blocker {
-            _ if is_lost => Outcome::Stopped,
+            _ if is_cut_short => Outcome::Stopped,
             Some(address) => Outcome::Skipped(address.clone()),
             None => return true,
         };

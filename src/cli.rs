@@ -14,7 +14,7 @@ use crate::names::{AppName, StageName};
     version,
     about = "Deploys an app as stages on AWS Lambda: each stage its own role, functions and REST API",
     after_help = "Exit codes: 0 done, 1 AWS or the network failed, 2 what you gave is wrong, 3 the stage is held by somebody \
-                  else, 4 somebody else took the stage over from this run.\n\n\
+                  else, 4 somebody else took the stage over from this run, 5 stopped by a signal.\n\n\
                   Start with `stagewright new hello`, then `cd hello` and `stagewright deploy`.",
     disable_help_subcommand = true
 )]

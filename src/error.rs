@@ -20,6 +20,8 @@ pub enum Exit {
     Held = 3,
     /// Somebody else took the stage over from this run.
     Deposed = 4,
+    /// The user, or the system, told us to stop.
+    Stopped = 5,
 }
 
 /// What the user reads when something went wrong.
@@ -46,6 +48,14 @@ impl Failure {
             details: None,
             hints: Vec::new(),
             now: None,
+        }
+    }
+
+    /// The user, or the system, told us to stop.
+    pub fn stopped() -> Self {
+        Self {
+            exit: Exit::Stopped,
+            ..Self::input("stopped by a signal")
         }
     }
 

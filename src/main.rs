@@ -15,6 +15,7 @@ mod report;
 mod resource;
 mod run;
 mod state;
+mod stop;
 mod variable;
 
 use std::io::IsTerminal as _;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -40,6 +42,7 @@ use crate::run::destroy::Consent;
 use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
 use crate::state::store::Store;
+use crate::stop::Stop;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     let host = Terminal::new(form, cli.options.color);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(command(&cli, &host))),
+        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(until_stopped(&cli, &host))),
         Err(error) => Err(Failure::input(format!("no asynchronous runtime can be had: {error}"))),
     };
     match ended {
@@ -61,12 +64,41 @@ fn main() -> ExitCode {
     }
 }
 
-async fn command(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
+/// Runs the command, or stops it: at once where no stage is held, else when it has given the stage back. What a command has
+/// started ends with it.
+async fn until_stopped(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
+    let stop = Stop::new();
+    tokio::select! {
+        ended = command(cli, host, stop.clone()) => ended,
+        failure = signalled(&stop) => Err(failure),
+    }
+}
+
+/// Hears SIGINT and SIGTERM. A second SIGINT does not wait, while a SIGTERM after a SIGINT does.
+async fn signalled(stop: &Stop) -> Failure {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    stop.request();
+    if stop.is_holding() {
+        interrupt.recv().await;
+        return Failure::stopped().now("the stage is still held: the next run waits 30 s, and looks at what is there");
+    }
+    Failure::stopped().now("nothing was changed")
+}
+
+async fn command(cli: &Cli, host: &Terminal, stop: Stop) -> Result<(), Failure> {
     let session = Session {
         options: &cli.options,
         host,
         now: now(),
         environment: terminal::variables(),
+        stop,
         open_store: |place, access, app| Box::pin(open_store(place, access, app)),
         open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
     };

@@ -281,6 +281,10 @@ fn app(code: &str, functions: &[&str]) -> Desired {
 
 /// One whole run: take the lease, end doubt, plan, apply, give the lease back. An empty app is a destroyed one.
 async fn deploy(store: &Memory, sky: &Rc<Sky>, desired: &Desired) -> Applied {
+    deploy_until(store, sky, desired, Stop::new()).await
+}
+
+async fn deploy_until(store: &Memory, sky: &Rc<Sky>, desired: &Desired, stop: Stop) -> Applied {
     let (app, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
     let seen = lease::read(store, Some(&app), &stage).await.unwrap();
     let mut seen = seen.unwrap_or(lease::Seen {
@@ -311,6 +315,7 @@ async fn deploy(store: &Memory, sky: &Rc<Sky>, desired: &Desired) -> Applied {
         cloud: sky.clone(),
         place: place(),
         code: BTreeMap::new(),
+        stop,
     };
     let applied = run(&plan, &tools, &mut held, &mut state, &mut |_| {}).await;
     held.give_back(&mut state).await.unwrap();
@@ -409,6 +414,27 @@ fn a_failed_step_keeps_its_dependents_from_beginning_and_lets_the_others_end() {
 }
 
 #[test]
+fn whoever_is_told_to_stop_begins_nothing_more_and_the_next_run_goes_on() {
+    in_world(async {
+        let (store, sky, hello) = (Memory::default(), Rc::new(Sky::default()), app("one", &["api", "job"]));
+        let stop = Stop::new();
+        stop.request();
+        let applied = deploy_until(&store, &sky, &hello, stop).await;
+        assert!(matches!(applied.cut_short, Some(CutShort::Stopped)));
+        let begun = applied
+            .steps
+            .iter()
+            .filter(|step| matches!(step.outcome, Outcome::Done))
+            .count();
+        assert_eq!(begun, 2, "the role and the API had begun");
+        let state = state(&store).await;
+        assert!(state.lease.is_none() && state.in_doubt.is_empty());
+        let rest = deploy(&store, &sky, &hello).await;
+        assert_eq!(rest.steps.len(), hello.resources.len() - begun);
+    });
+}
+
+#[test]
 fn whoever_lost_the_stage_makes_no_further_call_and_writes_nothing() {
     in_world(async {
         let (store, sky) = (Memory::default(), Rc::new(Sky::default()));
@@ -436,6 +462,7 @@ fn whoever_lost_the_stage_makes_no_further_call_and_writes_nothing() {
             cloud: sky.clone(),
             place: place(),
             code: BTreeMap::new(),
+            stop: Stop::new(),
         };
         let plan = diff::diff(&app("one", &["api"]), &state);
         let applied = run(&plan, &tools, &mut ann, &mut state, &mut |_| {}).await;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, tell};
+use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, stopped, tell};
 use super::scene::{Ready, Scene, refuse, stages};
 use super::{Session, check};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
-use crate::apply::{self, Applied, Tools};
+use crate::apply::{self, Applied, CutShort, Tools};
 use crate::error::Failure;
 use crate::host::terminal;
 use crate::names::StageName;
@@ -49,7 +49,9 @@ struct Prepared {
 /// Plans and applies once. `None` where somebody else changed the stage's state meanwhile.
 async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Option<Result<(), Failure>>, Failure> {
     let mut held = None;
+    let mut holding = None;
     if is_doubtful(&seen.state) {
+        holding = Some(scene.session.stop.holding());
         held = lease::take(scene.store, &mut seen, &holder(scene.session, "deploy")).await?;
         if held.is_none() {
             return Ok(None);
@@ -62,6 +64,7 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
     if plan.is_empty() && held.is_none() {
         return Ok(unchanged(scene, ready, seen).await?.then_some(Ok(())));
     }
+    let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     seen.state.in_doubt = plan.doubts();
     seen.state.attempted.clone_from(&ready.commit);
     seen.state.place = Some(place.clone());
@@ -85,6 +88,7 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
         cloud: scene.cloud.clone(),
         place,
         code,
+        stop: scene.session.stop.clone(),
     };
     Ok(Some(change(scene, ready, &plan, (tools, held, seen.state)).await))
 }
@@ -179,10 +183,14 @@ async fn change(
     (tools, mut held, mut state): (Tools, Held<'_>, State),
 ) -> Result<(), Failure> {
     let session = scene.session;
-    let Applied { steps, lost } =
+    let Applied { steps, cut_short } =
         apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
-    let failure = match (lost, failure(&steps, scene.stage, "deploy")) {
-        (Some(lost), _) => Some(Failure::from(lost)),
+    let failure = match (cut_short, failure(&steps, scene.stage, "deploy")) {
+        (Some(CutShort::Lost(lost)), _) => Some(Failure::from(lost)),
+        (Some(CutShort::Stopped), _) => {
+            record(held, &mut state).await?;
+            Some(stopped(&steps, scene.stage, "deploy"))
+        }
         (None, Some(failure)) => {
             record(held, &mut state).await?;
             Some(failure)

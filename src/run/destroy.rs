@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, tell};
+use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, stopped, tell};
 use super::{Session, recorded};
-use crate::apply::{self, Tools};
+use crate::apply::{self, CutShort, Tools};
 use crate::error::Failure;
 use crate::host::terminal::Ink;
 use crate::names::{AppName, StageName};
@@ -84,6 +84,7 @@ async fn attempt(
     if !was_doubtful {
         seen.state.in_doubt = diff::destruction(&seen.state).doubts();
     }
+    let _holding = session.stop.holding();
     let holder = holder(session, "destroy");
     let Some(mut held) = lease::take(store, &mut seen, &holder).await? else {
         return Ok(None);
@@ -100,6 +101,7 @@ async fn attempt(
         cloud,
         place,
         code: BTreeMap::new(),
+        stop: session.stop.clone(),
     };
     Ok(Some(remove(session, &tools, held, state).await))
 }
@@ -108,8 +110,12 @@ async fn attempt(
 async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut state: State) -> Result<(), Failure> {
     let plan = diff::destruction(&state);
     let applied = apply::run(&plan, tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
-    let failure = match (applied.lost, failure(&applied.steps, &plan.stage, "destroy")) {
-        (Some(lost), _) => Some(Failure::from(lost)),
+    let failure = match (applied.cut_short, failure(&applied.steps, &plan.stage, "destroy")) {
+        (Some(CutShort::Lost(lost)), _) => Some(Failure::from(lost)),
+        (Some(CutShort::Stopped), _) => {
+            record(held, &mut state).await?;
+            Some(stopped(&applied.steps, &plan.stage, "destroy"))
+        }
         (None, failed) => {
             if failed.is_none() {
                 forget(&mut state);

@@ -123,18 +123,24 @@ pub async fn abandon(held: Option<Held<'_>>, state: &mut State, failure: Failure
     failure
 }
 
+/// What a run says that was told to stop.
+pub fn stopped(steps: &[Ended], stage: &StageName, command: &str) -> Failure {
+    Failure::stopped().now(progress(steps, stage, command))
+}
+
+fn progress(steps: &[Ended], stage: &StageName, command: &str) -> String {
+    let done = steps
+        .iter()
+        .filter(|step| matches!(step.outcome, Outcome::Done))
+        .count();
+    format!("{done} steps are done and recorded: `stagewright {command} --stage {stage}` does the rest")
+}
+
 /// The first failure of the steps, with what was done beside it.
 pub fn failure(steps: &[Ended], stage: &StageName, command: &str) -> Option<Failure> {
     let fault = steps.iter().find_map(|step| match &step.outcome {
         Outcome::Failed(fault) => Some(fault.clone()),
         Outcome::Done | Outcome::Skipped(_) | Outcome::Stopped => None,
     })?;
-    let done = steps
-        .iter()
-        .filter(|step| matches!(step.outcome, Outcome::Done))
-        .count();
-    Some(Failure::from(fault).now(format!(
-        "{done} of {} steps are done and recorded: `stagewright {command} --stage {stage}` does the rest",
-        steps.len()
-    )))
+    Some(Failure::from(fault).now(progress(steps, stage, command)))
 }

@@ -19,6 +19,7 @@ use crate::report::{self, StageReport};
 use crate::resource::Cloud;
 use crate::state::store::Store;
 use crate::state::{State, lease};
+use crate::stop::Stop;
 
 pub mod check;
 pub mod deploy;
@@ -46,6 +47,8 @@ pub struct Session<'a> {
     pub now: Timestamp,
     /// Our environment.
     pub environment: BTreeMap<String, String>,
+    /// Whether the user wishes to stop.
+    pub stop: Stop,
     /// How a store is opened.
     pub open_store: OpenStore,
     /// How a cloud is opened.

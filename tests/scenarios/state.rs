@@ -157,6 +157,34 @@ fn a_killed_deploy_is_finished_by_the_next_one_without_a_person() {
 }
 
 #[test]
+fn a_deploy_that_is_interrupted_gives_the_stage_back_and_the_next_one_goes_on_at_once() {
+    let world = World::new();
+    world.chalice_hello();
+    world.order_faults(&json!([{"operation": "ImportRestApi", "answer": "hold", "when": "after"}]));
+    let mut program = world.program();
+    let program = program
+        .args(["deploy", "--stage", "dev"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let program = program.spawn().expect("it starts");
+    world.await_held();
+    let id = program.id().to_string();
+    let told = std::process::Command::new("kill").args(["-INT", &id]).status();
+    assert!(told.expect("kill runs").success());
+    let ended = program.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(5), "{said}");
+    assert!(said.contains("stagewright deploy --stage dev"), "{said}");
+    world.order_faults(&json!([]));
+    world.release();
+    assert_eq!(world.state("hello", "dev")["stagewright"]["lease"], Value::Null);
+
+    let next = world.run(&["--wait", "0", "deploy", "--stage", "dev"]).succeeded();
+    assert_eq!(world.get(&next.last_word()).status, 200);
+    assert_eq!(world.aws()["apis"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn of_two_deploys_at_once_one_waits_and_then_finds_nothing_to_do() {
     let world = World::new();
     world.chalice_hello();
