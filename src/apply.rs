@@ -241,9 +241,10 @@ fn record(plan: &Plan, finished: Finished, state: &mut State) -> Ended {
             Outcome::Done
         }
         Err(fault) => {
-            // A step is several calls: only one whose first call was refused has certainly changed nothing.
-            let is_refused = fault.certainty == Certainty::DidNotHappen && is_first_call(&fault, step);
-            if is_refused || fault.kind == FaultKind::Foreign {
+            // What was to be made and was refused is not there. Anything else is looked for by the next run.
+            let is_create = step.is_some_and(|step| matches!(step.action, Action::Create(_)));
+            let is_refused = fault.certainty == Certainty::DidNotHappen;
+            if (is_create && is_refused) || fault.kind == FaultKind::Foreign {
                 state.in_doubt.remove(&address);
             }
             Outcome::Failed(fault)
@@ -260,19 +261,6 @@ fn record(plan: &Plan, finished: Finished, state: &mut State) -> Ended {
             outcome,
         },
     }
-}
-
-/// Whether a fault came from the call with which a step begins to make something new.
-fn is_first_call(fault: &Fault, step: Option<&Step>) -> bool {
-    let is_create = step.is_some_and(|step| matches!(step.action, Action::Create(_)));
-    let firsts = [
-        "iam:CreateRole",
-        "lambda:CreateFunction",
-        "apigateway:ImportRestApi",
-        "lambda:AddPermission",
-        "apigateway:CreateDeployment",
-    ];
-    is_create && firsts.contains(&fault.operation)
 }
 
 fn end(step: &Step, took: Duration, outcome: Outcome) -> Ended {

@@ -62,6 +62,13 @@ pub enum Certainty {
 }
 
 impl Fault {
+    /// The same fault, of a call that was not the first of its step: whatever became of it, the step has had effects.
+    #[must_use]
+    pub fn of_a_begun_step(mut self) -> Self {
+        self.certainty = Certainty::MayHaveHappened;
+        self
+    }
+
     /// A call that was not made, or was refused before it had any effect.
     pub fn refused(operation: &'static str, target: impl Into<String>, kind: FaultKind, message: String) -> Self {
         Self {

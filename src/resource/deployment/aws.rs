@@ -32,7 +32,7 @@ pub async fn put(
     .await?;
     if let Some(before) = before.filter(|before| before.rest_api_id == id && before.stage_name != deployment.stage_name)
     {
-        delete(clients, before, context).await?;
+        delete(clients, before, context).await.map_err(Fault::of_a_begun_step)?;
     }
     Ok(outputs(id, deployment, context))
 }

@@ -26,15 +26,19 @@ pub async fn create(clients: &Clients, function: &Function, context: &Context) -
         Ok(()) => {}
         Err(fault) if fault.kind == FaultKind::Conflict => {
             return match look(clients, function).await? {
-                Some(_) => update(clients, (None, function), context).await,
+                Some(_) => update(clients, (None, function), context)
+                    .await
+                    .map_err(Fault::of_a_begun_step),
                 None => Err(fault),
             };
         }
         Err(fault) => return Err(fault),
     }
-    settled(clients, &function.name).await?;
+    settled(clients, &function.name).await.map_err(Fault::of_a_begun_step)?;
     if let Some(reserved) = function.reserved_concurrency {
-        reserve(clients, &function.name, Some(reserved), context).await?;
+        reserve(clients, &function.name, Some(reserved), context)
+            .await
+            .map_err(Fault::of_a_begun_step)?;
     }
     Ok(outputs(function, context))
 }
@@ -87,7 +91,7 @@ pub async fn update(
     }
     // Where nothing differs, the role was made anew: Lambda then wants to be told, though its ARN is the same.
     if differs(|from, to| from.role != to.role || from.settings != to.settings) || from == Some(to) {
-        update_configuration(clients, to, context).await?;
+        update_configuration(clients, (from, to), context).await?;
         settled(clients, &to.name).await?;
     }
     if differs(|from, to| from.reserved_concurrency != to.reserved_concurrency) {
@@ -119,9 +123,15 @@ async fn update_code(clients: &Clients, function: &Function, context: &Context) 
     .await
 }
 
-async fn update_configuration(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
+async fn update_configuration(
+    clients: &Clients,
+    (from, function): (Option<&Function>, &Function),
+    context: &Context,
+) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionConfiguration";
     let settings = &function.settings;
+    // A function that never was in a network is not asked to leave one.
+    let has_network = settings.vpc.is_some() || from.is_none_or(|from| from.settings.vpc.is_some());
     let request = clients
         .lambda
         .update_function_configuration()
@@ -134,7 +144,7 @@ async fn update_configuration(clients: &Clients, function: &Function, context: &
         .environment(environment(settings)?)
         .tracing_config(tracing_config(settings))
         .set_layers(Some(settings.layers.clone()))
-        .vpc_config(vpc(settings));
+        .set_vpc_config(has_network.then(|| vpc(settings)));
     ready_role(clients, OPERATION, &function.name, async || {
         ready_function(clients, OPERATION, &function.name, async || {
             context.hold.cover(OPERATION, &function.name)?;

@@ -17,7 +17,9 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
     match add(clients, &outputs, &source, context).await {
         Err(fault) if fault.kind == FaultKind::Conflict => {
             delete(clients, &outputs, context).await?;
-            add(clients, &outputs, &source, context).await?;
+            add(clients, &outputs, &source, context)
+                .await
+                .map_err(Fault::of_a_begun_step)?;
         }
         added => added?,
     }

@@ -16,7 +16,9 @@ use crate::resource::Context;
 /// comes before it, so that an API whose record was lost is found again and no second one is made.
 pub async fn create(clients: &Clients, api: &RestApi, context: &Context) -> Result<Outputs, Fault> {
     if let Some(found) = look(clients, api).await? {
-        return update(clients, (None, api), &found, context).await;
+        return update(clients, (None, api), &found, context)
+            .await
+            .map_err(Fault::of_a_begun_step);
     }
     const OPERATION: &str = "apigateway:ImportRestApi";
     let name = name(api);
@@ -36,7 +38,9 @@ pub async fn create(clients: &Clients, api: &RestApi, context: &Context) -> Resu
         id: imported.id.unwrap_or_default(),
     };
     if let Some(size) = api.minimum_compression_size {
-        patch(clients, &outputs, vec![compression(Some(size))], context).await?;
+        patch(clients, &outputs, vec![compression(Some(size))], context)
+            .await
+            .map_err(Fault::of_a_begun_step)?;
     }
     Ok(outputs)
 }

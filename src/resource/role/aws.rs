@@ -32,7 +32,9 @@ pub async fn create(clients: &Clients, role: &Role, context: &Context) -> Result
             fault => return Err(fault),
         },
     };
-    put_policy(clients, role, context).await?;
+    put_policy(clients, role, context)
+        .await
+        .map_err(Fault::of_a_begun_step)?;
     Ok(outputs)
 }
 
