@@ -73,6 +73,13 @@ impl Failure {
         self
     }
 
+    /// The same failure; where nothing is said of the state of things, nothing was changed.
+    #[must_use]
+    pub fn with_nothing_changed(mut self) -> Self {
+        self.now.get_or_insert_with(|| "nothing was changed".to_owned());
+        self
+    }
+
     /// As text for people.
     pub fn text(&self) -> String {
         let mut text = format!("error: {}", self.message);

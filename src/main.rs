@@ -103,10 +103,14 @@ async fn command(cli: &Cli, host: &Terminal, stop: Stop) -> Result<(), Failure> 
         open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
     };
     match &cli.command {
-        Command::Deploy { stage, upgrade } => run::deploy::deploy(&session, &stage.name, resolution(*upgrade)).await,
+        Command::Deploy { stage, upgrade } => run::deploy::deploy(&session, &stage.name, resolution(*upgrade))
+            .await
+            .map_err(Failure::with_nothing_changed),
         Command::Plan { stage, upgrade } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
         Command::Destroy { stage, yes } => {
-            run::destroy::destroy(&session, stage, if *yes { Consent::Given } else { Consent::ToBeAsked }).await
+            run::destroy::destroy(&session, stage, if *yes { Consent::Given } else { Consent::ToBeAsked })
+                .await
+                .map_err(Failure::with_nothing_changed)
         }
         Command::Url { stage } => run::url(&session, &stage.name).await,
         Command::Stages => run::stages(&session).await,

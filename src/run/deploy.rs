@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, stopped, tell};
+use super::holding::{
+    abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
+};
 use super::scene::{Ready, Scene, refuse, stages};
 use super::{Session, check};
 use crate::app::python::Resolution;
@@ -186,7 +188,7 @@ async fn change(
     let Applied { steps, cut_short } =
         apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
     let failure = match (cut_short, failure(&steps, scene.stage, "deploy")) {
-        (Some(CutShort::Lost(lost)), _) => Some(Failure::from(lost)),
+        (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
         (Some(CutShort::Stopped), _) => {
             record(held, &mut state).await?;
             Some(stopped(&steps, scene.stage, "deploy"))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::holding::{abandon, confirmed_place, failure, free, holder, is_doubtful, record, settle, stopped, tell};
+use super::holding::{
+    abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
+};
 use super::{Session, recorded};
 use crate::apply::{self, CutShort, Tools};
 use crate::error::Failure;
@@ -111,7 +113,7 @@ async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut st
     let plan = diff::destruction(&state);
     let applied = apply::run(&plan, tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
     let failure = match (applied.cut_short, failure(&applied.steps, &plan.stage, "destroy")) {
-        (Some(CutShort::Lost(lost)), _) => Some(Failure::from(lost)),
+        (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
         (Some(CutShort::Stopped), _) => {
             record(held, &mut state).await?;
             Some(stopped(&applied.steps, &plan.stage, "destroy"))

@@ -123,6 +123,11 @@ pub async fn abandon(held: Option<Held<'_>>, state: &mut State, failure: Failure
     failure
 }
 
+/// What a run says that was replaced by another one.
+pub fn lost_to_somebody(lost: crate::state::Error) -> Failure {
+    Failure::from(lost).now("what was done stands in AWS; whoever holds the stage now looks at it")
+}
+
 /// What a run says that was told to stop.
 pub fn stopped(steps: &[Ended], stage: &StageName, command: &str) -> Failure {
     Failure::stopped().now(progress(steps, stage, command))
