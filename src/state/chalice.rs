@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Deployed, Error, FORMAT, State};
 use crate::names::{Address, AppName, StageName};
-use crate::resource::{Outputs, deployment, function, rest_api, role};
+use crate::resource::{Outputs, Place, deployment, function, rest_api, role};
 
 const SCHEMA: &str = "2.0";
 
@@ -160,10 +160,28 @@ fn adopt(document: &Value, expected: Expected<'_>, salt: String) -> Result<State
             );
         }
     }
+    let place = deployed.values().find_map(|deployed| place(&deployed.outputs));
     Ok(State {
         deployed,
+        place,
         ..State::new(app.clone(), expected.stage.clone(), salt)
     })
+}
+
+/// Chalice does not record where a stage stands, but a function's ARN says so.
+fn place(outputs: &Outputs) -> Option<Place> {
+    let Outputs::Function(function) = outputs else {
+        return None;
+    };
+    let parts: Vec<&str> = function.arn.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "lambda", region, account, ..] => Some(Place {
+            account: (*account).to_owned(),
+            region: (*region).to_owned(),
+            partition: (*partition).to_owned(),
+        }),
+        _ => None,
+    }
 }
 
 fn outputs(recorded: &Recorded) -> Option<Vec<(Address, Outputs)>> {
@@ -241,6 +259,10 @@ mod tests {
             Some("https://abc.execute-api.eu-west-1.amazonaws.com/api/")
         );
         assert_eq!(state.deployed.len(), 4);
+        assert_eq!(
+            state.place.as_ref().map(|place| place.region.as_str()),
+            Some("eu-west-1")
+        );
         let written: Value = serde_json::from_slice(&render(&state)).unwrap();
         assert_eq!(
             written["resources"],
