@@ -5,7 +5,8 @@
 //!
 //! Links are followed as far as the project goes: the repository, or the folder of `stagewright.yaml` or `.chalice`
 //! where there is none. A link that leaves it is refused, and so is one into `.git`: what a pull request links to must
-//! not end up in a function. Only the path that is named as `code` itself may lead anywhere.
+//! not end up in a function. Only the path that is named as `code` itself may lead anywhere; what Chalice takes by its
+//! name (`app.py`, `chalicelib`, `vendor`) is a link like any other.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -8,7 +8,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::app::python::{Host, Pins, Resolution, Uv};
-use crate::app::{Api, App, Code, Error, Finding, Function, FunctionRole, Part, Role, Settings, Severity, Source};
+use crate::app::{
+    Api, App, Code, Error, Finding, Function, FunctionRole, Part, Reach, Role, Settings, Severity, Source,
+};
 use crate::names::StageName;
 use crate::variable::Variable;
 
@@ -324,19 +326,21 @@ fn own_role(function: &str) -> String {
 
 /// What goes into the zip, in Chalice's order: dependencies, Chalice's two runtime files, the app, vendored packages.
 fn source(project: &Path, packages: &Path, host: &Host) -> Source {
-    let part = |from: &Path, into: &str| Part {
+    let part = |from: &Path, into: &str, reach: Reach| Part {
         from: from.to_owned(),
         into: into.to_owned(),
+        reach,
     };
-    let mut parts = vec![part(packages, "")];
+    let own = || Reach::Project(project.to_owned());
+    let mut parts = vec![part(packages, "", Reach::Anywhere)];
     for name in ["chalice/__init__.py", "chalice/app.py"] {
-        parts.push(part(&host.packages.join(name), name));
+        parts.push(part(&host.packages.join(name), name, Reach::Anywhere));
     }
-    parts.push(part(&project.join("app.py"), "app.py"));
+    parts.push(part(&project.join("app.py"), "app.py", own()));
     for (folder, into) in [("chalicelib", "chalicelib/"), ("vendor", "")] {
         let from = project.join(folder);
         if from.is_dir() {
-            parts.push(part(&from, into));
+            parts.push(part(&from, into, own()));
         }
     }
     Source {

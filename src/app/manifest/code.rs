@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::limits::is_native;
 use super::{FunctionEntry, Manifest};
 use crate::app::yaml::{Flaws, Placed};
-use crate::app::{Build, Code, Part, Source};
+use crate::app::{Build, Code, Part, Reach, Source};
 
 /// The sources of all functions: functions of the same code and build share one, so that it is built once.
 #[derive(Default)]
@@ -53,6 +53,7 @@ pub fn source(manifest: &Manifest, entry: &FunctionEntry, flaws: &mut Flaws) -> 
             Code::Parts(vec![Part {
                 from: path,
                 into: into.to_owned(),
+                reach: Reach::Anywhere,
             }])
         },
     }

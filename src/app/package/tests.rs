@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use super::*;
-use crate::app::Part;
+use crate::app::{Part, Reach};
 
 fn file(folder: &Path, path: &str, text: &str) -> PathBuf {
     let path = folder.join(path);
@@ -27,7 +27,11 @@ fn of(from: PathBuf, into: &str) -> Source {
     let into = into.to_owned();
     Source {
         build: None,
-        code: Code::Parts(vec![Part { from, into }]),
+        code: Code::Parts(vec![Part {
+            from,
+            into,
+            reach: Reach::Anywhere,
+        }]),
     }
 }
 
@@ -132,6 +136,7 @@ async fn later_parts_win_and_stand_where_they_are_told_to() {
     let part = |from: PathBuf, into: &str| Part {
         from,
         into: into.to_owned(),
+        reach: Reach::Anywhere,
     };
     let source = Source {
         build: None,
@@ -189,6 +194,33 @@ async fn a_link_that_leaves_the_project_or_leads_into_git_is_refused() {
         assert!(told.contains("src/link") && told.contains(why), "{target}: {told}");
         std::fs::remove_file(&link).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_is_taken_by_its_name_alone_is_a_link_like_any_other() {
+    let project = tempfile::tempdir().unwrap();
+    let app = project.path().join("app");
+    file(project.path(), ".git/config", "token");
+    file(project.path(), "shared/a.py", "");
+    file(&app, ".chalice/config.json", "{}");
+    let link = app.join("chalicelib");
+    let mut source = of(link.clone(), "chalicelib/");
+    if let Code::Parts(parts) = &mut source.code {
+        parts[0].reach = Reach::Project(app.clone());
+    }
+    for (target, why) in [
+        ("/etc", "chalicelib: is a link to `/etc`, outside of the project"),
+        ("/etc/hostname", "outside of the project"),
+        ("../.git", "a link into `.git`"),
+    ] {
+        symlink(target, &link).unwrap();
+        let told = flaw_of(&source).await;
+        assert!(told.contains(why), "{target}: {told}");
+        std::fs::remove_file(&link).unwrap();
+    }
+    symlink("../shared", &link).unwrap();
+    let artifact = made(&source, &project.path().join("out")).await.unwrap();
+    assert_eq!(names(&artifact), ["chalicelib/a.py"]);
 }
 
 #[tokio::test]
