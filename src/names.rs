@@ -34,7 +34,12 @@ pub enum NameError {
     },
 }
 
-fn checked(what: &'static str, name: &str) -> Result<(), NameError> {
+/// Checks that AWS takes a name as a part of its own: 1 to 63 letters, digits, `-` and `_`.
+///
+/// # Errors
+///
+/// See [`NameError`].
+pub fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty(what));
     }
@@ -74,7 +79,7 @@ macro_rules! name {
             type Error = NameError;
 
             fn try_from(name: String) -> Result<Self, NameError> {
-                checked($what, &name)?;
+                check_name($what, &name)?;
                 Ok(Self(name))
             }
         }

@@ -13,9 +13,12 @@ use crate::names::AppName;
 use crate::variable::Variable;
 
 pub mod chalice;
+pub mod flaws;
+pub mod limits;
 pub mod manifest;
 pub mod new;
 pub mod package;
+pub mod paths;
 pub mod python;
 pub mod yaml;
 

@@ -8,9 +8,10 @@ use super::file::{ChaliceEntry, File, StateEntry, StateFields};
 use super::state_url::StateUrl;
 use super::{Config, FILE, FrontEnd, Project, StageConfig, StateConfig};
 use crate::app::chalice;
-use crate::app::manifest::limits::{check_region, check_role_arn};
+use crate::app::flaws::{Flaws, Place, one};
+use crate::app::limits::{check_region, check_role_arn};
 use crate::app::manifest::{Manifest, StageEntry};
-use crate::app::yaml::{self, Flaws, Place, Placed, Table, Tree};
+use crate::app::yaml::{self, Placed, Table, Tree};
 use crate::app::{Error, Finding, Severity};
 use crate::names::{AppName, StageName};
 
@@ -45,11 +46,7 @@ fn without_file(folder: &Path) -> Result<Project, Error> {
     let misnamed = "stagewright.yml";
     if folder.join(misnamed).exists() {
         let message = format!("`{misnamed}` is not read: the file is called `{FILE}`");
-        return Err(yaml::one(finding(
-            misnamed,
-            message,
-            Some(format!("rename it to `{FILE}`")),
-        )));
+        return Err(one(finding(misnamed, message, Some(format!("rename it to `{FILE}`")))));
     }
     if !chalice::is_project(folder) {
         return Err(nothing_to_deploy("."));
@@ -66,7 +63,7 @@ fn without_file(folder: &Path) -> Result<Project, Error> {
 fn nothing_to_deploy(file: &str) -> Error {
     let message = "there is no app here: neither `functions` in `stagewright.yaml` nor `.chalice/config.json`";
     let hint = "make a small one with `stagewright new NAME`, or name the folder with `--project-dir`";
-    yaml::one(finding(file, message.to_owned(), Some(hint.to_owned())))
+    one(finding(file, message.to_owned(), Some(hint.to_owned())))
 }
 
 fn finding(file: &str, message: String, hint: Option<String>) -> Finding {

@@ -304,13 +304,17 @@ fn a_role_or_network_or_layer_that_cannot_be_is_told_with_its_place() {
 }
 
 #[test]
-fn a_runtime_that_nobody_knows_is_a_warning() {
-    let world = World::of(&function("").replace("python3.13", "pyhton3.13"));
+fn a_version_of_a_runtime_that_nobody_knows_is_a_warning_and_a_family_an_error() {
+    let world = World::of(&function("").replace("python3.13", "python3.99"));
     let (_, warnings) = world.read("dev").unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0].severity, Severity::Warning);
-    assert_eq!(warnings[0].hint.as_deref(), Some("did you mean `python3.13`?"));
     assert_eq!(warnings[0].place, Some((4, 14)));
+    let flaws = World::of(&function("").replace("python3.13", "pyton3.13")).flaws();
+    assert_eq!(
+        flaws,
+        ["4:14: `pyton3.13` is not a runtime that is known of (did you mean `python3.13`?)"]
+    );
 }
 
 #[test]
@@ -364,14 +368,6 @@ fn cors_is_for_all_routes_but_those_that_answer_options_themselves() {
     assert_eq!((&routes[1].cors, &routes[2].cors), (&None, &None));
     let open = flaw("cors: { allow_credentials: true }\n");
     assert!(open.starts_with("7:28: browsers refuse `allow_credentials`"), "{open}");
-}
-
-#[test]
-fn a_name_that_is_too_long_in_aws_is_told_for_the_stage() {
-    let name = "a".repeat(60);
-    let text = function("").replace("  api:", &format!("  {name}:"));
-    let flaws = World::of(&text).flaws();
-    assert!(flaws[0].contains("has 74 characters, and 64 is the limit"), "{flaws:?}");
 }
 
 #[test]

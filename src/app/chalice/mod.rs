@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::app::limits;
 use crate::app::python::{Host, Pins, Resolution, Uv};
 use crate::app::{
     Api, App, Code, Error, Finding, Function, FunctionRole, Part, Reach, Role, Settings, Severity, Source,
@@ -142,8 +143,25 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         analysis,
     };
     let mut app = reading.app(&pins.python);
+    sound(policy_findings(&app))?;
     app.sources = BTreeMap::from([(SOURCE.to_owned(), source(project, &packages, &host))]);
     Ok(Reading { app, pins, warnings })
+}
+
+/// Policies that IAM would refuse: those that were made from the source, since the others were looked at already.
+fn policy_findings(app: &App) -> Vec<Finding> {
+    let shared = app.roles.iter().filter(|role| role.name == DEFAULT_ROLE);
+    let refused = shared.filter_map(|role| limits::check_policy(DEFAULT_ROLE, &role.policy).err());
+    let finding = |message| Finding {
+        severity: Severity::Error,
+        file: "app.py".into(),
+        place: None,
+        message,
+        hint: Some(
+            "write a shorter one by hand: `autogen_policy: false` and `.chalice/policy-<stage>.json`".to_owned(),
+        ),
+    };
+    refused.map(finding).collect()
 }
 
 /// Refuses findings of which one is an error, and hands on the warnings otherwise.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::limits::is_native;
+use super::checks::is_native;
 use super::{FunctionEntry, Manifest};
-use crate::app::yaml::{Flaws, Placed};
+use crate::app::flaws::Flaws;
+use crate::app::yaml::Placed;
 use crate::app::{Build, Code, Part, Reach, Source};
 
 /// The sources of all functions: functions of the same code and build share one, so that it is built once.
