@@ -118,6 +118,22 @@ pub async fn package(
     zipping.await.map_err(|e| file_error(&folder)(io::Error::other(e)))?
 }
 
+/// Finds what [`package`] would refuse of code that nothing builds, without making a zip.
+///
+/// # Errors
+///
+/// As [`package`].
+pub fn inspect(name: &str, source: &Source) -> Result<(), Error> {
+    if source.build.is_some() {
+        return Ok(());
+    }
+    let parts = match &source.code {
+        Code::Zip(path) => unzipped(path)?,
+        Code::Parts(parts) => sizes(&tree::entries(parts, Path::new(""))?),
+    };
+    check_size(name, parts, UNZIPPED_BYTES, "unzipped")
+}
+
 /// Whether a zip can be sent inline, without S3.
 ///
 /// # Errors
@@ -187,6 +203,15 @@ fn tail(output: &mut File) -> io::Result<String> {
 
 /// Takes a zip of the user's own as it is.
 fn adopt(name: &str, path: &Path, into: &Path) -> Result<Artifact, Error> {
+    check_size(name, unzipped(path)?, UNZIPPED_BYTES, "unzipped")?;
+    let mut copy = temporary(into)?;
+    let mut original = File::open(path).map_err(file_error(path))?;
+    io::copy(&mut original, &mut copy).map_err(file_error(path))?;
+    finish(copy, into)
+}
+
+/// Files of a zip of the user's own.
+fn unzipped(path: &Path) -> Result<Vec<(String, u64)>, Error> {
     if !path.is_file() {
         return Err(flaw(path, "does not exist, or is no file"));
     }
@@ -194,11 +219,7 @@ fn adopt(name: &str, path: &Path, into: &Path) -> Result<Artifact, Error> {
     if parts.is_empty() {
         return Err(flaw(path, "is a zip with no file in it"));
     }
-    check_size(name, parts, UNZIPPED_BYTES, "unzipped")?;
-    let mut copy = temporary(into)?;
-    let mut original = File::open(path).map_err(file_error(path))?;
-    io::copy(&mut original, &mut copy).map_err(file_error(path))?;
-    finish(copy, into)
+    Ok(parts)
 }
 
 #[derive(Debug, Clone, Copy)]

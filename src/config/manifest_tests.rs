@@ -46,7 +46,7 @@ impl World {
     }
 
     fn read(&self, stage: &str) -> Result<(App, Vec<Finding>), Error> {
-        let lookup = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned());
+        let lookup = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned()).ok_or(Severity::Error);
         read(&self.manifest(), &stage.parse().unwrap(), &lookup)
     }
 
@@ -136,11 +136,24 @@ fn a_secret_that_is_not_set_is_told_with_its_key_and_only_on_the_stage_that_need
     ));
     assert_eq!(
         world.flaws(),
-        ["7:25: environment variable `NOT_SET` is not set, and `KEY` needs it (set `NOT_SET` where stagewright runs)"]
+        [
+            "7:25: environment variable `NOT_SET` is not set or empty, and `KEY` needs it (set `NOT_SET` where stagewright runs)"
+        ]
     );
     assert_eq!(
         world.app("prod").functions[0].settings.environment["KEY"],
         plain("known")
+    );
+}
+
+#[test]
+fn a_secret_that_is_not_needed_now_is_a_warning() {
+    let world = World::of(&function("    environment: { KEY: \"${env:NOT_SET}\" }\n"));
+    let (_, warnings) = read(&world.manifest(), &"dev".parse().unwrap(), &|_| Err(Severity::Warning)).unwrap();
+    let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["stagewright.yaml:7:25: environment variable `NOT_SET` is not set here, and a deploy needs it for `KEY`"]
     );
 }
 
@@ -388,7 +401,7 @@ fn the_fixtures_can_be_deployed_on_every_stage() {
             panic!("not a manifest");
         };
         for stage in stages {
-            let (app, warnings) = read(&manifest, &stage.parse().unwrap(), &|_| None).unwrap();
+            let (app, warnings) = read(&manifest, &stage.parse().unwrap(), &|_| Err(Severity::Error)).unwrap();
             assert!(warnings.is_empty(), "{warnings:?}");
             assert!(app.api.is_some());
         }
@@ -403,7 +416,7 @@ fn a_new_app_can_be_deployed_as_it_stands() {
     let FrontEnd::Manifest(manifest) = load(&folder).unwrap().front_end else {
         panic!("not a manifest");
     };
-    let (app, warnings) = read(&manifest, &"dev".parse().unwrap(), &|_| None).unwrap();
+    let (app, warnings) = read(&manifest, &"dev".parse().unwrap(), &|_| Err(Severity::Error)).unwrap();
     assert_eq!((app.name.as_str(), warnings), ("null", Vec::new()));
 
     let folder = parent.path().join("chalice");

@@ -55,11 +55,19 @@ pub struct Session<'a> {
 impl Session<'_> {
     /// The project, by its absolute folder: whoever imports or builds it works in another one.
     fn project(&self) -> Result<Project, Failure> {
+        Ok(load::load(&self.folder()?)?)
+    }
+
+    fn folder(&self) -> Result<PathBuf, Failure> {
         let given = &self.options.project_dir;
-        let folder = given
+        given
             .canonicalize()
-            .map_err(|error| Failure::input(format!("--project-dir: `{}`: {error}", given.display())))?;
-        Ok(load::load(&folder)?)
+            .map_err(|error| Failure::input(format!("--project-dir: `{}`: {error}", given.display())))
+    }
+
+    /// The value of a secret. An empty one is none: so GitHub hands over what is not set.
+    fn secret(&self, name: &str) -> Option<String> {
+        self.environment.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     /// The store of an app: where `--state` says, or the config, or else a folder of the project.

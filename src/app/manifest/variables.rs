@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::app::Severity;
 use crate::app::flaws::Flaws;
 use crate::app::limits;
 use crate::app::yaml::{Placed, Table};
 use crate::variable::Variable;
 
-/// Where secret values come from: a variable's name to its value.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+/// Where secret values come from: a variable's name to its value, or how bad it is that there is none.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, Severity>;
 
 /// Lays tables over each other, later ones win, and resolves what is left.
 pub fn merged(
@@ -28,10 +29,15 @@ pub fn merged(
             Ok(variable) => {
                 variables.insert(key, variable);
             }
-            Err(Unresolved::Missing(name)) => flaws.error_with(
+            Err(Unresolved::Missing(name, Severity::Error)) => flaws.error_with(
                 raw.place,
-                format!("environment variable `{name}` is not set, and `{key}` needs it"),
+                format!("environment variable `{name}` is not set or empty, and `{key}` needs it"),
                 Some(format!("set `{name}` where stagewright runs")),
+            ),
+            Err(Unresolved::Missing(name, Severity::Warning)) => flaws.warn(
+                raw.place,
+                format!("environment variable `{name}` is not set here, and a deploy needs it for `{key}`"),
+                None,
             ),
             Err(Unresolved::Malformed(why)) => flaws.error(raw.place, format!("the value of `{key}` {why}")),
         }
@@ -45,7 +51,7 @@ pub fn merged(
 
 #[derive(Debug, PartialEq, Eq)]
 enum Unresolved {
-    Missing(String),
+    Missing(String, Severity),
     Malformed(&'static str),
 }
 
@@ -71,7 +77,7 @@ fn resolved(raw: &str, lookup: Lookup<'_>) -> Result<Variable, Unresolved> {
             ));
         }
         value.push_str(before);
-        value.push_str(&lookup(name).ok_or_else(|| Unresolved::Missing(name.to_owned()))?);
+        value.push_str(&lookup(name).map_err(|severity| Unresolved::Missing(name.to_owned(), severity))?);
         is_secret = true;
         rest = after;
     }
@@ -87,8 +93,8 @@ fn resolved(raw: &str, lookup: Lookup<'_>) -> Result<Variable, Unresolved> {
 mod tests {
     use super::*;
 
-    fn environment(name: &str) -> Option<String> {
-        (name == "TOKEN").then(|| "hunter2".to_owned())
+    fn environment(name: &str) -> Result<String, Severity> {
+        (name == "TOKEN").then(|| "hunter2".to_owned()).ok_or(Severity::Error)
     }
 
     #[test]
@@ -110,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_not_set_or_not_closed_is_not_resolved() {
-        let missing = Err(Unresolved::Missing("NOPE".to_owned()));
+        let missing = Err(Unresolved::Missing("NOPE".to_owned(), Severity::Error));
         assert_eq!(resolved("${env:NOPE}", &environment), missing);
         assert!(matches!(
             resolved("${env:TOKEN", &environment),
