@@ -122,6 +122,14 @@ name!(
     "stage name"
 );
 
+impl StageName {
+    /// Whether the name is one of those that are kept for previews of pull requests: `pr-` and a number.
+    pub fn is_of_a_preview(&self) -> bool {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        self.0.strip_prefix("pr-").is_some_and(is_number)
+    }
+}
+
 /// Logical name of a resource in its stage: `function/api_handler`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

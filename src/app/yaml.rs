@@ -213,6 +213,17 @@ impl Tree {
         self.walk(None, &mut Vec::new(), visit);
     }
 
+    /// The place of a key at the top.
+    pub fn place_of(&self, name: &str) -> Option<Place> {
+        match self {
+            Self::Map(entries) => entries
+                .iter()
+                .find(|(key, _)| key.value == name)
+                .map(|(key, _)| key.place),
+            Self::Scalar(_) | Self::List(_) => None,
+        }
+    }
+
     fn walk<'a>(&'a self, place: Place, path: &mut Vec<&'a str>, visit: &mut dyn FnMut(&[&str], Place, &str)) {
         match self {
             Self::Scalar(text) => visit(path, place, text),

@@ -15,6 +15,7 @@ use crate::config::{Project, file, load};
 use crate::error::Failure;
 use crate::host::terminal::{Ink, Terminal};
 use crate::names::{AppName, StageName, Timestamp};
+use crate::plan::desired::{self, NAME_LIMIT};
 use crate::report::{self, StageReport};
 use crate::resource::Cloud;
 use crate::state::store::Store;
@@ -247,9 +248,22 @@ async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Fa
 ///
 /// The folder is there already and not empty, or cannot be written.
 pub fn new(session: &Session<'_>, name: &AppName, template: Template) -> Result<(), Failure> {
+    let dev = "dev".parse()?;
+    if let Some(refused) = desired::refused_base(name, &dev) {
+        let (whole, length) = (refused.name, refused.length);
+        return Err(Failure::input(format!(
+            "`{whole}`, the first name that is made from it, has {length} characters, and {NAME_LIMIT} is the limit"
+        ))
+        .hint(format!(
+            "choose a name of {} characters at most",
+            NAME_LIMIT - "-dev".len()
+        )));
+    }
     let project_dir = &session.options.project_dir;
     let folder = if project_dir == Path::new(".") {
-        name.as_str().into()
+        // A name that looks like an option is none with a folder in front.
+        let here = if name.as_str().starts_with('-') { "./" } else { "" };
+        PathBuf::from(format!("{here}{name}"))
     } else {
         project_dir.join(name.as_str())
     };

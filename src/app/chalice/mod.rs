@@ -85,6 +85,15 @@ pub fn app_name(project: &Path) -> Result<crate::names::AppName, Error> {
     Config::read(project)?.app_name()
 }
 
+/// Line and column of that name.
+///
+/// # Errors
+///
+/// As [`stages`].
+pub fn app_name_place(project: &Path) -> Result<(usize, usize), Error> {
+    Ok(Config::read(project)?.app_name_place())
+}
+
 /// Reads a Chalice app for a stage: resolves and installs its dependencies, imports it, has it analysed.
 ///
 /// # Errors
