@@ -15,7 +15,7 @@ use crate::config::{Project, file, load};
 use crate::error::Failure;
 use crate::host::terminal::{Ink, Terminal};
 use crate::names::{AppName, StageName, Timestamp};
-use crate::plan::desired::{self, NAME_LIMIT};
+use crate::plan::desired::NAME_LIMIT;
 use crate::report::{self, StageReport};
 use crate::resource::Cloud;
 use crate::state::store::Store;
@@ -133,8 +133,8 @@ impl Session<'_> {
     }
 
     /// What a process of the project's own, or of its tools, may see of our environment.
-    fn visible(&self, sees: fn(&str) -> bool) -> BTreeMap<String, String> {
-        let seen = self.environment.iter().filter(|(name, _)| sees(name));
+    fn visible(&self, sees: fn(&str, &str) -> bool) -> BTreeMap<String, String> {
+        let seen = self.environment.iter().filter(|(name, value)| sees(name, value));
         seen.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
@@ -144,7 +144,7 @@ impl Session<'_> {
         let cache = variable("XDG_CACHE_HOME").or(home).unwrap_or_else(std::env::temp_dir);
         Uv {
             cache: cache.join("stagewright"),
-            environment: self.visible(python::sees),
+            environment: self.visible(|name, _| python::sees(name)),
         }
     }
 
@@ -248,16 +248,16 @@ async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Fa
 ///
 /// The folder is there already and not empty, or cannot be written.
 pub fn new(session: &Session<'_>, name: &AppName, template: Template) -> Result<(), Failure> {
-    let dev = "dev".parse()?;
-    if let Some(refused) = desired::refused_base(name, &dev) {
-        let (whole, length) = (refused.name, refused.length);
-        return Err(Failure::input(format!(
-            "`{whole}`, the first name that is made from it, has {length} characters, and {NAME_LIMIT} is the limit"
-        ))
-        .hint(format!(
-            "choose a name of {} characters at most",
-            NAME_LIMIT - "-dev".len()
-        )));
+    let behind = match template {
+        Template::Chalice => "-dev",
+        Template::Manifest => "-dev-api",
+    };
+    let length = name.as_str().len() + behind.len();
+    if length > NAME_LIMIT {
+        let most = NAME_LIMIT - behind.len();
+        let message =
+            format!("the name `{name}{behind}` in AWS would have {length} characters, and {NAME_LIMIT} is the limit");
+        return Err(Failure::input(message).hint(format!("choose a name of {most} characters at most")));
     }
     let project_dir = &session.options.project_dir;
     let folder = if project_dir == Path::new(".") {

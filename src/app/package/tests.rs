@@ -342,3 +342,58 @@ async fn a_build_that_fails_shows_what_it_wrote_in_order() {
     assert_eq!(status, "exit status: 3");
     assert_eq!(output, "one\ntwo\nthree\n");
 }
+
+#[tokio::test]
+async fn what_a_build_leaves_running_ends_with_it() {
+    for end in ["exit 0", "exit 3", "sleep 60"] {
+        let folder = tempfile::tempdir().unwrap();
+        let command = format!("mkdir -p out; touch out/a; sleep 60 & echo $! > left; {end}");
+        let source = built(folder.path(), &command);
+        let zips = folder.path().join("zips");
+        let making = made(&source, &zips);
+        let ended = tokio::time::timeout(std::time::Duration::from_millis(500), making).await;
+        assert_eq!(ended.is_err(), end == "sleep 60", "{end}");
+        let left = std::fs::read_to_string(folder.path().join("left")).unwrap();
+        let is_gone = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", left.trim())).unwrap_or_default();
+            status.is_empty() || status.contains("State:\tZ")
+        };
+        // A killed process takes its time to go.
+        let gone = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            is_gone()
+        });
+        assert!(gone, "{end}");
+    }
+}
+
+#[test]
+fn a_build_sees_where_tools_are_and_no_secrets() {
+    for (name, value) in [
+        ("PATH", "/bin"),
+        ("CI", "true"),
+        ("GOFLAGS", "-mod=vendor"),
+        ("CGO_ENABLED", "0"),
+        ("PIP_INDEX_URL", "https://pypi.example.com/simple"),
+        ("https_proxy", "http://proxy:3128"),
+    ] {
+        assert!(sees(name, value), "{name}");
+    }
+    for (name, value) in [
+        ("NPM_CONFIG__AUTH", "x"),
+        ("npm_config__authToken", "x"),
+        ("GOOGLE_GHA_CREDS_PATH", "/x.json"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/x.json"),
+        ("AWS_REGION", "eu-west-1"),
+        ("GITHUB_TOKEN", "x"),
+        ("MAVEN_GPG_PASSPHRASE", "x"),
+        ("PIP_INDEX_URL", "https://me:secret@pypi.example.com/simple"),
+        ("HTTPS_PROXY", "http://me:p@ss@proxy:3128"),
+        (
+            "PIP_EXTRA_INDEX_URL",
+            "https://a.example.com https://me:x@b.example.com",
+        ),
+    ] {
+        assert!(!sees(name, value), "{name}={value}");
+    }
+}
