@@ -9,6 +9,9 @@ use super::flaws::did_you_mean;
 /// What is wrong with a value; `Ok` where nothing is.
 pub type Verdict = Result<(), String>;
 
+/// A rule for a text.
+pub type Rule = fn(&str) -> Verdict;
+
 /// Runtimes that Lambda had when this was written; another version of their families may be a newer one.
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>.
 const RUNTIMES: [&str; 22] = [

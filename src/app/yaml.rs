@@ -135,12 +135,25 @@ impl<V: JsonSchema> JsonSchema for Table<V> {
 /// A document without types, for what concerns all of its values alike.
 #[derive(Debug)]
 pub enum Tree {
-    /// A text, or anything else that is one value; only a text is kept.
-    Scalar(String),
+    /// A text.
+    Text(String),
+    /// Anything else that is one value; only its kind is kept.
+    Scalar(Kind),
     /// A list.
     List(Vec<Placed<Self>>),
     /// A mapping, duplicates included.
     Map(Vec<(Placed<String>, Placed<Self>)>),
+}
+
+/// What a value is that is neither text, list nor mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Switch,
+    /// Nothing.
+    Nothing,
 }
 
 impl<'de> Deserialize<'de> for Tree {
@@ -159,35 +172,35 @@ impl<'de> Visitor<'de> for AnyTree {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
-        Ok(Tree::Scalar(text.to_owned()))
+        Ok(Tree::Text(text.to_owned()))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Switch))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_i128<E>(self, _: i128) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_u128<E>(self, _: u128) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Nothing))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
@@ -208,8 +221,8 @@ impl<'de> Visitor<'de> for AnyTree {
 }
 
 impl Tree {
-    /// Calls `visit` with every scalar, its place and the keys on the way to it.
-    pub fn scalars(&self, visit: &mut dyn FnMut(&[&str], Place, &str)) {
+    /// Calls `visit` with every text, its place and the keys on the way to it.
+    pub fn texts(&self, visit: &mut dyn FnMut(&[&str], Place, &str)) {
         self.walk(None, &mut Vec::new(), visit);
     }
 
@@ -220,13 +233,14 @@ impl Tree {
                 .iter()
                 .find(|(key, _)| key.value == name)
                 .map(|(key, _)| key.place),
-            Self::Scalar(_) | Self::List(_) => None,
+            Self::Text(_) | Self::Scalar(_) | Self::List(_) => None,
         }
     }
 
     fn walk<'a>(&'a self, place: Place, path: &mut Vec<&'a str>, visit: &mut dyn FnMut(&[&str], Place, &str)) {
         match self {
-            Self::Scalar(text) => visit(path, place, text),
+            Self::Text(text) => visit(path, place, text),
+            Self::Scalar(_) => {}
             Self::List(items) => items.iter().for_each(|item| item.value.walk(item.place, path, visit)),
             Self::Map(entries) => {
                 for (key, value) in entries {
@@ -247,7 +261,7 @@ impl Tree {
         };
         let here = Some(wanted);
         match self {
-            Self::Scalar(_) => None,
+            Self::Text(_) | Self::Scalar(_) => None,
             Self::List(items) => items
                 .iter()
                 .enumerate()

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::branches::{Branch, BranchError, Branches};
 use super::file::{ChaliceEntry, File, StateEntry, StateFields};
 use super::state_url::StateUrl;
+use super::types;
 use super::{Config, FILE, FrontEnd, Project, StageConfig, StateConfig};
 use crate::app::chalice;
 use crate::app::flaws::{Flaws, Place, one};
@@ -31,6 +32,7 @@ pub fn load(folder: &Path) -> Result<Project, Error> {
     let (file, tree): (File, Tree) = yaml::parse(Path::new(FILE), &bytes)?;
     let mut flaws = Flaws::of(Path::new(FILE));
     refuse_references(&tree, &mut flaws);
+    types::check(&tree, &mut flaws);
     let config = config(folder, &file, &mut flaws);
     let places = Places::of(&file);
     let front_end = front_end(folder, file, config.app.as_ref(), &mut flaws);
@@ -175,7 +177,7 @@ fn finding(file: &str, message: String, hint: Option<String>) -> Finding {
 
 /// `${env:…}` is a secret, and only environment variables keep secrets.
 fn refuse_references(tree: &Tree, flaws: &mut Flaws) {
-    tree.scalars(&mut |path, place, text| {
+    tree.texts(&mut |path, place, text| {
         let is_taken = matches!(
             path,
             ["functions", _, "environment", _]

@@ -386,3 +386,23 @@ fn the_state_never_lies_in_code() {
         read(&format!("{APP}{functions}state: {state}\n"));
     }
 }
+
+#[test]
+fn what_an_editor_refuses_by_the_schema_is_refused() {
+    let with = |line: &str| {
+        flaw(&format!(
+            "{APP}{}",
+            FUNCTIONS.replace("code: src", &format!("code: src, {line}"))
+        ))
+    };
+    assert_eq!(
+        with("memory_mib: \"256\""),
+        "3:76: `functions.api.memory_mib` must be a whole number, not a text (leave the quotes out)"
+    );
+    assert!(flaw(&format!("app: 12\n{FUNCTIONS}")).starts_with("1:6: `app` must be a text (put it into quotes)"));
+    assert!(with("layers: [7]").contains("`functions.api.layers` must be a text"));
+    read(&format!(
+        "{APP}{}",
+        FUNCTIONS.replace("code: src", "code: src, environment: { A1: 7, B1: true, C1: x }")
+    ));
+}

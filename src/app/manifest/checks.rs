@@ -3,7 +3,7 @@
 use super::{FunctionEntry, Manifest, OverrideEntry, VpcEntry};
 use crate::app::Severity;
 use crate::app::flaws::Flaws;
-use crate::app::limits::{self, Verdict};
+use crate::app::limits;
 use crate::app::yaml::Placed;
 use crate::names::check_name;
 
@@ -54,11 +54,11 @@ pub fn check_names(manifest: &Manifest, flaws: &mut Flaws) {
 }
 
 fn check_numbers(memory: Option<&Placed<u32>>, timeout: Option<&Placed<u32>>, flaws: &mut Flaws) {
-    let rules: [(_, fn(u32) -> Verdict); 2] = [(memory, limits::check_memory), (timeout, limits::check_timeout)];
-    for (number, rule) in rules {
-        if let Some(number) = number {
-            flaws.check(number.place, rule(number.value));
-        }
+    if let Some(memory) = memory {
+        flaws.check(memory.place, limits::check_memory(memory.value));
+    }
+    if let Some(timeout) = timeout {
+        flaws.check(timeout.place, limits::check_timeout(timeout.value));
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Config, ROUTES_FUNCTION, RoleSource, full, texts};
 use crate::app::chalice::json::below;
 use crate::app::chalice::schema::{self, Flaw};
 use crate::app::flaws::did_you_mean;
-use crate::app::limits::{self, Verdict};
+use crate::app::limits::{self, Rule};
 use crate::app::{Finding, Severity};
 use crate::names::StageName;
 
@@ -167,7 +167,7 @@ impl Config {
 
     /// Layers and parts of a network that Lambda would refuse.
     fn list_flaws(&self, stage: &str, function: &str) -> Vec<Flaw> {
-        let rules: [(&str, fn(&str) -> Verdict); 3] = [
+        let rules: [(&str, Rule); 3] = [
             ("layers", limits::check_layer),
             ("subnet_ids", |id| limits::check_network_id("subnet_ids", "subnet-", id)),
             ("security_group_ids", |id| {
