@@ -49,7 +49,7 @@ pub fn load(folder: &Path) -> Result<Project, Error> {
         }
     }
     if let (Some(front_end), Some(state)) = (&front_end, &config.state) {
-        refuse_state_in_code(front_end, &state.url, places.state, &mut flaws);
+        refuse_state_in_code(folder, front_end, (&state.url, places.state), &mut flaws);
     }
     flaws.into_warnings()?;
     let front_end = front_end.ok_or_else(|| nothing_to_deploy(FILE))?;
@@ -96,7 +96,7 @@ fn refuse_another_name(folder: &Path, chalice: &Path, (app, place): (Option<&App
 }
 
 /// Every deploy writes the state: if it went into a zip, no deploy would ever leave a stage unchanged.
-fn refuse_state_in_code(front_end: &FrontEnd, state: &StateUrl, place: Place, flaws: &mut Flaws) {
+fn refuse_state_in_code(project: &Path, front_end: &FrontEnd, (state, place): (&StateUrl, Place), flaws: &mut Flaws) {
     let StateUrl::Folder(state) = state else { return };
     let state = plain(state);
     let code: Vec<PathBuf> = match front_end {
@@ -113,11 +113,17 @@ fn refuse_state_in_code(front_end: &FrontEnd, state: &StateUrl, place: Place, fl
         inner.is_ok_and(|inner| !inner.starts_with(".stagewright"))
     };
     if let Some(code) = code.iter().find(packaged) {
+        let code = plain(code);
+        let shown = match code.strip_prefix(plain(project)) {
+            Ok(inner) if inner.as_os_str().is_empty() => Path::new("."),
+            Ok(inner) => inner,
+            Err(_) => &code,
+        };
         flaws.error_with(
             place,
             format!(
                 "the state lies in `{}`, which goes into a function's zip",
-                code.display()
+                shown.display()
             ),
             Some("name a folder beside the code, or leave `state` out".to_owned()),
         );
