@@ -34,7 +34,12 @@ pub enum NameError {
     },
 }
 
-fn checked(what: &'static str, name: &str) -> Result<(), NameError> {
+/// Checks that AWS takes a name as a part of its own: 1 to 63 letters, digits, `-` and `_`.
+///
+/// # Errors
+///
+/// See [`NameError`].
+pub fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty(what));
     }
@@ -74,7 +79,7 @@ macro_rules! name {
             type Error = NameError;
 
             fn try_from(name: String) -> Result<Self, NameError> {
-                checked($what, &name)?;
+                check_name($what, &name)?;
                 Ok(Self(name))
             }
         }
@@ -116,6 +121,14 @@ name!(
     StageName,
     "stage name"
 );
+
+impl StageName {
+    /// Whether the name is one of those that are kept for previews of pull requests: `pr-` and a number.
+    pub fn is_of_a_preview(&self) -> bool {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        self.0.strip_prefix("pr-").is_some_and(is_number)
+    }
+}
 
 /// Logical name of a resource in its stage: `function/api_handler`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -13,9 +13,12 @@ use crate::names::AppName;
 use crate::variable::Variable;
 
 pub mod chalice;
+pub mod flaws;
+pub mod limits;
 pub mod manifest;
 pub mod new;
 pub mod package;
+pub mod paths;
 pub mod python;
 pub mod yaml;
 
@@ -297,6 +300,17 @@ pub struct Part {
     pub from: PathBuf,
     /// The entry's name for a file; the prefix of the entries, empty or ending in `/`, for a folder.
     pub into: String,
+    /// How far a link may lead that stands at `from` itself.
+    pub reach: Reach,
+}
+
+/// How far a link may lead that is a part of a zip as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Anywhere: the user, or we, named the path.
+    Anywhere,
+    /// As far as links in the project of this folder may: nobody named the path, it is there.
+    Project(PathBuf),
 }
 
 /// A zip that functions can be made from.

@@ -5,11 +5,13 @@
 //!
 //! Links are followed as far as the project goes: the repository, or the folder of `stagewright.yaml` or `.chalice`
 //! where there is none. A link that leaves it is refused, and so is one into `.git`: what a pull request links to must
-//! not end up in a function. Only the path that is named as `code` itself may lead anywhere.
+//! not end up in a function. Only the path that is named as `code` itself may lead anywhere; what Chalice takes by its
+//! name (`app.py`, `chalicelib`, `vendor`) is a link like any other.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -39,16 +41,18 @@ const SHOWN_BYTES: u64 = 64 * 1024;
 const LARGEST: usize = 8;
 
 /// Whether a build command may see an environment variable: where programs, their settings, proxies and certificates
-/// are. What bears a word for a secret in its name is not among them, nor is anything of AWS or GitHub.
-pub fn sees(name: &str) -> bool {
+/// are. What bears a word for a secret in its name is not among them, nor is a URL with a password in it, nor anything
+/// of AWS, GitHub or Google.
+pub fn sees(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let secrets = [
         "TOKEN",
         "SECRET",
-        "PASSWORD",
-        "PASSWD",
+        "PASS",
         "CREDENTIAL",
-        "API_KEY",
+        "CREDS",
+        "AUTH",
+        "_KEY",
         "PRIVATE",
     ];
     let ours = [
@@ -62,6 +66,7 @@ pub fn sees(name: &str) -> bool {
         "TERM",
         "TMPDIR",
         "VIRTUAL_ENV",
+        "CI",
     ];
     let tools = [
         "LC_",
@@ -72,7 +77,22 @@ pub fn sees(name: &str) -> bool {
         "JAVA_",
         "MAVEN_",
         "GRADLE_",
-        "GO",
+        "GO111",
+        "GOARCH",
+        "GOBIN",
+        "GOCACHE",
+        "GOEXPERIMENT",
+        "GOFLAGS",
+        "GOMODCACHE",
+        "GONOPROXY",
+        "GONOSUM",
+        "GOOS",
+        "GOPATH",
+        "GOPROXY",
+        "GOROOT",
+        "GOSUM",
+        "GOTOOLCHAIN",
+        "CGO_",
         "NODE_",
         "NPM_",
         "DOTNET_",
@@ -83,7 +103,15 @@ pub fn sees(name: &str) -> bool {
         "CFLAGS",
     ];
     let is_a_tools = upper.ends_with("_PROXY") || tools.iter().any(|prefix| upper.starts_with(prefix));
-    (ours.contains(&name) || is_a_tools) && !secrets.iter().any(|word| upper.contains(word))
+    (ours.contains(&name) || is_a_tools) && !secrets.iter().any(|word| upper.contains(word)) && !has_a_password(value)
+}
+
+/// Whether a value has a URL with a user and a password in it: `https://user:pass@example.com/simple`.
+fn has_a_password(value: &str) -> bool {
+    value.split("://").skip(1).any(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        host.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    })
 }
 
 /// Builds a source, if it is to be built, and puts its code as `SHA256.zip` into a folder.
@@ -117,6 +145,22 @@ pub async fn package(
     zipping.await.map_err(|e| file_error(&folder)(io::Error::other(e)))?
 }
 
+/// Finds what [`package`] would refuse of code that nothing builds, without making a zip.
+///
+/// # Errors
+///
+/// As [`package`].
+pub fn inspect(name: &str, source: &Source) -> Result<(), Error> {
+    if source.build.is_some() {
+        return Ok(());
+    }
+    let parts = match &source.code {
+        Code::Zip(path) => unzipped(path)?,
+        Code::Parts(parts) => sizes(&tree::entries(parts, Path::new(""))?),
+    };
+    check_size(name, parts, UNZIPPED_BYTES, "unzipped")
+}
+
 /// Whether a zip can be sent inline, without S3.
 ///
 /// # Errors
@@ -146,7 +190,8 @@ async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<()
     // One file for both streams keeps their lines in order and needs no memory.
     let mut output = tempfile::tempfile().map_err(file_error(&std::env::temp_dir()))?;
     let copy = || output.try_clone().map_err(file_error(&build.folder));
-    let status = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .arg("-c")
         .arg(&build.command)
         .current_dir(&build.folder)
@@ -155,16 +200,22 @@ async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<()
         .stdin(Stdio::null())
         .stdout(copy()?)
         .stderr(copy()?)
-        .kill_on_drop(true)
-        .status()
-        .await
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::Program {
-                program: "sh",
-                needed: "to run `build`",
-            },
-            _ => file_error(&build.folder)(source),
-        })?;
+        .process_group(0)
+        .kill_on_drop(true);
+    let mut child = command.spawn().map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::Program {
+            program: "sh",
+            needed: "to run `build`",
+        },
+        _ => file_error(&build.folder)(source),
+    })?;
+    let group = child
+        .id()
+        .map(Group::of)
+        .transpose()
+        .map_err(file_error(&build.folder))?;
+    let status = child.wait().await.map_err(file_error(&build.folder))?;
+    drop(group);
     if status.success() {
         return Ok(());
     }
@@ -173,6 +224,35 @@ async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<()
         status: status.to_string(),
         output: tail(&mut output).map_err(file_error(&build.folder))?,
     })
+}
+
+/// A process group of a build, which ends with this value and with us: what a build leaves running is no use to anybody.
+///
+/// A Ctrl-C of the terminal does not reach the group, and may kill us before anything is dropped. So a process beside us
+/// ends it, as soon as its standard input is closed.
+struct Group(std::process::Child);
+
+impl Group {
+    fn of(leader: u32) -> io::Result<Self> {
+        let mut watch = std::process::Command::new("sh");
+        watch
+            .args(["-c", "read -r _; kill -s KILL -- \"-$0\""])
+            .arg(leader.to_string())
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        watch.spawn().map(Self)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let ended = self.0.wait();
+        // Where nothing is left, there is nothing to end.
+        tracing::debug!(left = ended.is_ok_and(|status| status.success()), "process group ended");
+    }
 }
 
 /// The end of what a command wrote.
@@ -186,6 +266,15 @@ fn tail(output: &mut File) -> io::Result<String> {
 
 /// Takes a zip of the user's own as it is.
 fn adopt(name: &str, path: &Path, into: &Path) -> Result<Artifact, Error> {
+    check_size(name, unzipped(path)?, UNZIPPED_BYTES, "unzipped")?;
+    let mut copy = temporary(into)?;
+    let mut original = File::open(path).map_err(file_error(path))?;
+    io::copy(&mut original, &mut copy).map_err(file_error(path))?;
+    finish(copy, into)
+}
+
+/// Files of a zip of the user's own.
+fn unzipped(path: &Path) -> Result<Vec<(String, u64)>, Error> {
     if !path.is_file() {
         return Err(flaw(path, "does not exist, or is no file"));
     }
@@ -193,11 +282,7 @@ fn adopt(name: &str, path: &Path, into: &Path) -> Result<Artifact, Error> {
     if parts.is_empty() {
         return Err(flaw(path, "is a zip with no file in it"));
     }
-    check_size(name, parts, UNZIPPED_BYTES, "unzipped")?;
-    let mut copy = temporary(into)?;
-    let mut original = File::open(path).map_err(file_error(path))?;
-    io::copy(&mut original, &mut copy).map_err(file_error(path))?;
-    finish(copy, into)
+    Ok(parts)
 }
 
 #[derive(Debug, Clone, Copy)]

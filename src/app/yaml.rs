@@ -1,17 +1,15 @@
 //! YAML as typed values that know where they stand, and what a person is told when they do not fit.
 
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Options, Spanned};
 
+use super::flaws::{Place, did_you_mean, one};
 use super::{Error, Finding, Severity};
-
-/// Line and column of a value, counted from 1, where they are known.
-pub type Place = Option<(usize, usize)>;
 
 /// A value and the place where it stands.
 #[derive(Debug, Clone)]
@@ -137,12 +135,25 @@ impl<V: JsonSchema> JsonSchema for Table<V> {
 /// A document without types, for what concerns all of its values alike.
 #[derive(Debug)]
 pub enum Tree {
-    /// A text, or anything else that is one value; only a text is kept.
-    Scalar(String),
+    /// A text.
+    Text(String),
+    /// Anything else that is one value; only its kind is kept.
+    Scalar(Kind),
     /// A list.
     List(Vec<Placed<Self>>),
     /// A mapping, duplicates included.
     Map(Vec<(Placed<String>, Placed<Self>)>),
+}
+
+/// What a value is that is neither text, list nor mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Switch,
+    /// Nothing.
+    Nothing,
 }
 
 impl<'de> Deserialize<'de> for Tree {
@@ -161,35 +172,35 @@ impl<'de> Visitor<'de> for AnyTree {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
-        Ok(Tree::Scalar(text.to_owned()))
+        Ok(Tree::Text(text.to_owned()))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Switch))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_i128<E>(self, _: i128) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_u128<E>(self, _: u128) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Number))
     }
 
     fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Scalar(String::new()))
+        Ok(Tree::Scalar(Kind::Nothing))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
@@ -210,14 +221,26 @@ impl<'de> Visitor<'de> for AnyTree {
 }
 
 impl Tree {
-    /// Calls `visit` with every scalar, its place and the keys on the way to it.
-    pub fn scalars(&self, visit: &mut dyn FnMut(&[&str], Place, &str)) {
+    /// Calls `visit` with every text, its place and the keys on the way to it.
+    pub fn texts(&self, visit: &mut dyn FnMut(&[&str], Place, &str)) {
         self.walk(None, &mut Vec::new(), visit);
+    }
+
+    /// The place of a key at the top.
+    pub fn place_of(&self, name: &str) -> Option<Place> {
+        match self {
+            Self::Map(entries) => entries
+                .iter()
+                .find(|(key, _)| key.value == name)
+                .map(|(key, _)| key.place),
+            Self::Text(_) | Self::Scalar(_) | Self::List(_) => None,
+        }
     }
 
     fn walk<'a>(&'a self, place: Place, path: &mut Vec<&'a str>, visit: &mut dyn FnMut(&[&str], Place, &str)) {
         match self {
-            Self::Scalar(text) => visit(path, place, text),
+            Self::Text(text) => visit(path, place, text),
+            Self::Scalar(_) => {}
             Self::List(items) => items.iter().for_each(|item| item.value.walk(item.place, path, visit)),
             Self::Map(entries) => {
                 for (key, value) in entries {
@@ -238,7 +261,7 @@ impl Tree {
         };
         let here = Some(wanted);
         match self {
-            Self::Scalar(_) => None,
+            Self::Text(_) | Self::Scalar(_) => None,
             Self::List(items) => items
                 .iter()
                 .enumerate()
@@ -254,67 +277,6 @@ impl Tree {
 /// A way as one reads it: `functions.api.policy[0]`.
 fn joined(path: &[String]) -> String {
     path.join(".").replace(".[", "[")
-}
-
-/// What is wrong with one file, collected so that all of it is told at once.
-#[derive(Debug)]
-pub struct Flaws {
-    file: PathBuf,
-    found: Vec<Finding>,
-}
-
-impl Flaws {
-    /// Begins with a file in which nothing was found.
-    pub fn of(file: &Path) -> Self {
-        Self {
-            file: file.to_owned(),
-            found: Vec::new(),
-        }
-    }
-
-    /// Adds an error.
-    pub fn error(&mut self, place: Place, message: impl Into<String>) {
-        self.add(Severity::Error, place, message.into(), None);
-    }
-
-    /// Adds an error and what to do about it.
-    pub fn error_with(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        self.add(Severity::Error, place, message.into(), hint);
-    }
-
-    /// Adds something that is probably not meant, and what to do about it.
-    pub fn warn(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        self.add(Severity::Warning, place, message.into(), hint);
-    }
-
-    /// Takes a finding of another file in.
-    pub fn push(&mut self, finding: Finding) {
-        self.found.push(finding);
-    }
-
-    fn add(&mut self, severity: Severity, place: Place, message: String, hint: Option<String>) {
-        self.found.push(Finding {
-            severity,
-            file: self.file.clone(),
-            place,
-            message,
-            hint,
-        });
-    }
-
-    /// The warnings, if nothing worse was found.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Findings`] with everything that was found, by place, where there is an error among it.
-    pub fn into_warnings(mut self) -> Result<Vec<Finding>, Error> {
-        self.found.sort_by_key(|finding| finding.place);
-        self.found.dedup();
-        if self.found.iter().any(|finding| finding.severity == Severity::Error) {
-            return Err(Error::Findings(self.found));
-        }
-        Ok(self.found)
-    }
 }
 
 /// Reads a file's text as a typed value, and once more without types.
@@ -345,22 +307,6 @@ fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
         with_snippet: false,
         budget: serde_saphyr::budget! { max_nodes: 10_000, max_depth: 64 },
     }
-}
-
-/// One finding as an error.
-pub fn one(finding: Finding) -> Error {
-    Error::Findings(vec![finding])
-}
-
-/// The name that was probably meant, as a hint.
-pub fn did_you_mean(given: &str, known: impl IntoIterator<Item: AsRef<str>>) -> Option<String> {
-    let given = given.to_ascii_lowercase();
-    known
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(&given, &name.as_ref().to_ascii_lowercase()), name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| format!("did you mean `{}`?", name.as_ref()))
 }
 
 fn finding(file: &Path, place: Place, message: String) -> Finding {

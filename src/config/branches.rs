@@ -58,16 +58,15 @@ impl Branch {
             });
         }
         let wildcards = pieces(pattern).iter().filter(|piece| piece.is_wildcard()).count();
-        let captures = vec!["x".to_owned(); wildcards];
+        // A digit stands for any branch, since `pr-{1}` would be a preview's name for some.
+        let captures = vec!["0".to_owned(); wildcards];
         let example = filled(stage, &captures).map_err(|number| BranchError::Capture {
             stage: stage.to_owned(),
             number,
             pattern: pattern.to_owned(),
             wildcards,
         })?;
-        crate::names::StageName::try_from(example)?;
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if stage.strip_prefix("pr-").is_some_and(is_number) {
+        if StageName::try_from(example)?.is_of_a_preview() {
             return Err(BranchError::Reserved(stage.to_owned()));
         }
         Ok(Self {
@@ -195,10 +194,14 @@ mod tests {
             ("main", "{1}", "has 0 wildcards"),
             ("main", "pr od", "the character ` `"),
             ("main", "pr-7", "kept for the preview"),
+            ("pull/*", "pr-{1}", "kept for the preview"),
+            ("pull/*/*", "pr-{1}{2}", "kept for the preview"),
         ];
         for (pattern, stage, why) in refused {
             let told = Branch::new(pattern, stage).unwrap_err().to_string();
             assert!(told.contains(why), "{pattern} → {stage}: {told}");
         }
+        assert!(Branch::new("release/*", "release-{1}").is_ok());
+        assert!(Branch::new("feature/*", "{1}").is_ok());
     }
 }

@@ -1,16 +1,18 @@
 //! Reads `stagewright.yaml` of a folder, and finds out who reads its app.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use super::branches::{Branch, Branches};
+use super::branches::{Branch, BranchError, Branches};
 use super::file::{ChaliceEntry, File, StateEntry, StateFields};
 use super::state_url::StateUrl;
+use super::types;
 use super::{Config, FILE, FrontEnd, Project, StageConfig, StateConfig};
 use crate::app::chalice;
-use crate::app::manifest::limits::{check_region, check_role_arn};
+use crate::app::flaws::{Flaws, Place, one};
+use crate::app::limits::{check_region, check_role_arn};
 use crate::app::manifest::{Manifest, StageEntry};
-use crate::app::yaml::{self, Flaws, Place, Placed, Table, Tree};
+use crate::app::yaml::{self, Placed, Table, Tree};
 use crate::app::{Error, Finding, Severity};
 use crate::names::{AppName, StageName};
 
@@ -30,8 +32,25 @@ pub fn load(folder: &Path) -> Result<Project, Error> {
     let (file, tree): (File, Tree) = yaml::parse(Path::new(FILE), &bytes)?;
     let mut flaws = Flaws::of(Path::new(FILE));
     refuse_references(&tree, &mut flaws);
+    types::check(&tree, &mut flaws);
     let config = config(folder, &file, &mut flaws);
+    let places = Places::of(&file);
     let front_end = front_end(folder, file, config.app.as_ref(), &mut flaws);
+    match &front_end {
+        Some(FrontEnd::Chalice { folder: chalice }) => {
+            refuse_another_name(folder, chalice, (config.app.as_ref(), places.app), &mut flaws);
+        }
+        Some(FrontEnd::Manifest(_)) => {}
+        None => {
+            // With nothing behind it, a key is as good as none to the reader.
+            if let Some(place) = tree.place_of("functions").filter(|_| !places.has_functions) {
+                flaws.error(place, "`functions` is empty");
+            }
+        }
+    }
+    if let (Some(front_end), Some(state)) = (&front_end, &config.state) {
+        refuse_state_in_code(folder, front_end, (&state.url, places.state), &mut flaws);
+    }
     flaws.into_warnings()?;
     let front_end = front_end.ok_or_else(|| nothing_to_deploy(FILE))?;
     Ok(Project {
@@ -41,15 +60,98 @@ pub fn load(folder: &Path) -> Result<Project, Error> {
     })
 }
 
+/// Where keys stand whose values are looked at once it is known who reads the app.
+struct Places {
+    app: Place,
+    state: Place,
+    has_functions: bool,
+}
+
+impl Places {
+    fn of(file: &File) -> Self {
+        Self {
+            app: file.app.as_ref().and_then(|app| app.place),
+            state: file.state.as_ref().and_then(|state| state.place),
+            has_functions: file.functions.is_some(),
+        }
+    }
+}
+
+/// A Chalice app has its name in its own config, and another one here would be read by nobody.
+fn refuse_another_name(folder: &Path, chalice: &Path, (app, place): (Option<&AppName>, Place), flaws: &mut Flaws) {
+    // What is wrong with that config is told by whoever reads the app.
+    let (Some(ours), Ok(theirs)) = (app, chalice::app_name(chalice)) else {
+        return;
+    };
+    if *ours != theirs {
+        let config = chalice.join(".chalice/config.json");
+        let config = config.strip_prefix(folder).unwrap_or(&config).display();
+        let line = chalice::app_name_place(chalice).map_or(1, |(line, _)| line);
+        flaws.error_with(
+            place,
+            format!("the app is called `{ours}` here, and `{theirs}` in {config}:{line}"),
+            Some("leave `app` out: a Chalice app has its name in its own config".to_owned()),
+        );
+    }
+}
+
+/// Every deploy writes the state: if it went into a zip, no deploy would ever leave a stage unchanged.
+fn refuse_state_in_code(project: &Path, front_end: &FrontEnd, (state, place): (&StateUrl, Place), flaws: &mut Flaws) {
+    let StateUrl::Folder(state) = state else { return };
+    let state = plain(state);
+    let code: Vec<PathBuf> = match front_end {
+        FrontEnd::Chalice { folder } => ["chalicelib", "vendor"].map(|name| folder.join(name)).to_vec(),
+        FrontEnd::Manifest(manifest) => {
+            let entries = manifest.functions.iter();
+            entries
+                .map(|(_, entry)| manifest.folder.join(&entry.code.value))
+                .collect()
+        }
+    };
+    let packaged = |code: &&PathBuf| {
+        let inner = state.strip_prefix(plain(code));
+        inner.is_ok_and(|inner| !inner.starts_with(".stagewright"))
+    };
+    if let Some(code) = code.iter().find(packaged) {
+        let code = plain(code);
+        let shown = match code.strip_prefix(plain(project)) {
+            Ok(inner) if inner.as_os_str().is_empty() => Path::new("."),
+            Ok(inner) => inner,
+            Err(_) => &code,
+        };
+        flaws.error_with(
+            place,
+            format!(
+                "the state lies in `{}`, which goes into a function's zip",
+                shown.display()
+            ),
+            Some("name a folder beside the code, or leave `state` out".to_owned()),
+        );
+    }
+}
+
+/// A path without `.` and `..`, as far as its text tells.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir if plain.file_name().is_some() => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            Component::ParentDir | Component::Prefix(_) | Component::RootDir | Component::Normal(_) => {
+                plain.push(component);
+            }
+        }
+    }
+    plain
+}
+
 fn without_file(folder: &Path) -> Result<Project, Error> {
     let misnamed = "stagewright.yml";
     if folder.join(misnamed).exists() {
         let message = format!("`{misnamed}` is not read: the file is called `{FILE}`");
-        return Err(yaml::one(finding(
-            misnamed,
-            message,
-            Some(format!("rename it to `{FILE}`")),
-        )));
+        return Err(one(finding(misnamed, message, Some(format!("rename it to `{FILE}`")))));
     }
     if !chalice::is_project(folder) {
         return Err(nothing_to_deploy("."));
@@ -66,7 +168,7 @@ fn without_file(folder: &Path) -> Result<Project, Error> {
 fn nothing_to_deploy(file: &str) -> Error {
     let message = "there is no app here: neither `functions` in `stagewright.yaml` nor `.chalice/config.json`";
     let hint = "make a small one with `stagewright new NAME`, or name the folder with `--project-dir`";
-    yaml::one(finding(file, message.to_owned(), Some(hint.to_owned())))
+    one(finding(file, message.to_owned(), Some(hint.to_owned())))
 }
 
 fn finding(file: &str, message: String, hint: Option<String>) -> Finding {
@@ -81,7 +183,7 @@ fn finding(file: &str, message: String, hint: Option<String>) -> Finding {
 
 /// `${env:…}` is a secret, and only environment variables keep secrets.
 fn refuse_references(tree: &Tree, flaws: &mut Flaws) {
-    tree.scalars(&mut |path, place, text| {
+    tree.texts(&mut |path, place, text| {
         let is_taken = matches!(
             path,
             ["functions", _, "environment", _]
@@ -180,9 +282,11 @@ fn stages(file: &File, flaws: &mut Flaws) -> BTreeMap<StageName, StageConfig> {
             region: aws.and_then(|aws| checked_region(&aws.region, flaws)),
             role: aws.and_then(|aws| checked_role(&aws.role, flaws)),
         };
-        if let Some(stage) = parsed(key, flaws) {
-            stages.insert(stage, config);
+        let stage: Option<StageName> = parsed(key, flaws);
+        if let Some(preview) = stage.as_ref().filter(|stage| stage.is_of_a_preview()) {
+            flaws.error(key.place, BranchError::Reserved(preview.to_string()).to_string());
         }
+        stages.extend(stage.map(|stage| (stage, config)));
     }
     stages
 }

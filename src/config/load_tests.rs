@@ -328,3 +328,81 @@ fn keys_that_only_a_manifest_has_are_refused_beside_a_chalice_app() {
 fn a_broken_app_can_still_be_loaded_so_that_its_stages_can_be_removed() {
     read(&format!("{APP}{FUNCTIONS}routes:\n  GO nowhere: nobody\n"));
 }
+
+#[test]
+fn a_key_with_nothing_behind_it_is_told_with_its_place() {
+    assert_eq!(flaw("app: guestbook\nfunctions:\n"), "2:1: `functions` is empty");
+}
+
+#[test]
+fn the_stages_of_pull_requests_are_not_configured() {
+    let told = flaw(&format!("{APP}{FUNCTIONS}stages:\n  pr-7: {{}}\n  pr-x: {{}}\n"));
+    assert_eq!(told, "5:3: stage name `pr-7` is kept for the preview of a pull request");
+}
+
+#[test]
+fn a_chalice_app_has_one_name() {
+    let folder = folder_with(b"# ours\napp: guests\nchalice: svc\n");
+    let svc = folder.path().join("svc");
+    make_chalice(&svc);
+    load(folder.path()).unwrap();
+    std::fs::write(svc.join(".chalice/config.json"), "{\n \"app_name\": \"guests\"}").unwrap();
+    load(folder.path()).unwrap();
+    std::fs::write(svc.join(".chalice/config.json"), "{\n \"app_name\": \"visitors\"}").unwrap();
+    let told = told(load(folder.path()).unwrap_err());
+    assert_eq!(
+        told,
+        [
+            "2:6: the app is called `guests` here, and `visitors` in svc/.chalice/config.json:2 \
+          (leave `app` out: a Chalice app has its name in its own config)"
+        ]
+    );
+}
+
+#[test]
+fn findings_of_a_chalice_app_in_a_folder_name_its_files() {
+    let folder = folder_with(b"chalice: svc\n");
+    make_chalice(&folder.path().join("svc"));
+    let told = told(load(folder.path()).unwrap().app_name().unwrap_err());
+    assert!(
+        told[0].starts_with("svc/.chalice/config.json:1:1: `app_name` is missing"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn the_state_never_lies_in_code() {
+    for state in ["src/state", "./src", "lib/../src/x"] {
+        let told = flaw(&format!("{APP}{FUNCTIONS}state: {state}\n"));
+        assert!(told.starts_with("4:8: the state lies in `"), "{told}");
+    }
+    let whole = FUNCTIONS.replace("code: src", "code: .");
+    assert!(flaw(&format!("{APP}{whole}state: deployed\n")).starts_with("4:8: the state lies in"));
+    for (functions, state) in [
+        (whole.as_str(), ".stagewright/deployed"),
+        (FUNCTIONS, "srcs"),
+        (FUNCTIONS, "../state"),
+    ] {
+        read(&format!("{APP}{functions}state: {state}\n"));
+    }
+}
+
+#[test]
+fn what_an_editor_refuses_by_the_schema_is_refused() {
+    let with = |line: &str| {
+        flaw(&format!(
+            "{APP}{}",
+            FUNCTIONS.replace("code: src", &format!("code: src, {line}"))
+        ))
+    };
+    assert_eq!(
+        with("memory_mib: \"256\""),
+        "3:76: `functions.api.memory_mib` must be a whole number, not a text (leave the quotes out)"
+    );
+    assert!(flaw(&format!("app: 12\n{FUNCTIONS}")).starts_with("1:6: `app` must be a text (put it into quotes)"));
+    assert!(with("layers: [7]").contains("`functions.api.layers` must be a text"));
+    read(&format!(
+        "{APP}{}",
+        FUNCTIONS.replace("code: src", "code: src, environment: { A1: 7, B1: true, C1: x }")
+    ));
+}

@@ -46,7 +46,7 @@ impl World {
     }
 
     fn read(&self, stage: &str) -> Result<(App, Vec<Finding>), Error> {
-        let lookup = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned());
+        let lookup = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned()).ok_or(Severity::Error);
         read(&self.manifest(), &stage.parse().unwrap(), &lookup)
     }
 
@@ -136,11 +136,24 @@ fn a_secret_that_is_not_set_is_told_with_its_key_and_only_on_the_stage_that_need
     ));
     assert_eq!(
         world.flaws(),
-        ["7:25: environment variable `NOT_SET` is not set, and `KEY` needs it (set `NOT_SET` where stagewright runs)"]
+        [
+            "7:25: environment variable `NOT_SET` is not set or empty, and `KEY` needs it (set `NOT_SET` where stagewright runs)"
+        ]
     );
     assert_eq!(
         world.app("prod").functions[0].settings.environment["KEY"],
         plain("known")
+    );
+}
+
+#[test]
+fn a_secret_that_is_not_needed_now_is_a_warning() {
+    let world = World::of(&function("    environment: { KEY: \"${env:NOT_SET}\" }\n"));
+    let (_, warnings) = read(&world.manifest(), &"dev".parse().unwrap(), &|_| Err(Severity::Warning)).unwrap();
+    let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["stagewright.yaml:7:25: environment variable `NOT_SET` is not set here, and a deploy needs it for `KEY`"]
     );
 }
 
@@ -304,13 +317,17 @@ fn a_role_or_network_or_layer_that_cannot_be_is_told_with_its_place() {
 }
 
 #[test]
-fn a_runtime_that_nobody_knows_is_a_warning() {
-    let world = World::of(&function("").replace("python3.13", "pyhton3.13"));
+fn a_version_of_a_runtime_that_nobody_knows_is_a_warning_and_a_family_an_error() {
+    let world = World::of(&function("").replace("python3.13", "python3.99"));
     let (_, warnings) = world.read("dev").unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0].severity, Severity::Warning);
-    assert_eq!(warnings[0].hint.as_deref(), Some("did you mean `python3.13`?"));
     assert_eq!(warnings[0].place, Some((4, 14)));
+    let flaws = World::of(&function("").replace("python3.13", "pyton3.13")).flaws();
+    assert_eq!(
+        flaws,
+        ["4:14: `pyton3.13` is not a runtime that is known of (did you mean `python3.13`?)"]
+    );
 }
 
 #[test]
@@ -367,14 +384,6 @@ fn cors_is_for_all_routes_but_those_that_answer_options_themselves() {
 }
 
 #[test]
-fn a_name_that_is_too_long_in_aws_is_told_for_the_stage() {
-    let name = "a".repeat(60);
-    let text = function("").replace("  api:", &format!("  {name}:"));
-    let flaws = World::of(&text).flaws();
-    assert!(flaws[0].contains("has 74 characters, and 64 is the limit"), "{flaws:?}");
-}
-
-#[test]
 fn all_flaws_are_told_at_once_and_in_order() {
     let keys = "    memory_mib: 1\n    timeout_s: 0\n    role: me\nroutes:\n  GO /: api\n  GET /: ipa\n";
     let flaws = World::of(&function(keys)).flaws();
@@ -392,7 +401,7 @@ fn the_fixtures_can_be_deployed_on_every_stage() {
             panic!("not a manifest");
         };
         for stage in stages {
-            let (app, warnings) = read(&manifest, &stage.parse().unwrap(), &|_| None).unwrap();
+            let (app, warnings) = read(&manifest, &stage.parse().unwrap(), &|_| Err(Severity::Error)).unwrap();
             assert!(warnings.is_empty(), "{warnings:?}");
             assert!(app.api.is_some());
         }
@@ -407,7 +416,7 @@ fn a_new_app_can_be_deployed_as_it_stands() {
     let FrontEnd::Manifest(manifest) = load(&folder).unwrap().front_end else {
         panic!("not a manifest");
     };
-    let (app, warnings) = read(&manifest, &"dev".parse().unwrap(), &|_| None).unwrap();
+    let (app, warnings) = read(&manifest, &"dev".parse().unwrap(), &|_| Err(Severity::Error)).unwrap();
     assert_eq!((app.name.as_str(), warnings), ("null", Vec::new()));
 
     let folder = parent.path().join("chalice");

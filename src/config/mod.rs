@@ -15,6 +15,7 @@ pub mod load;
 mod manifest_tests;
 pub mod read;
 pub mod state_url;
+mod types;
 
 /// Name of the file that says how a project is deployed.
 pub const FILE: &str = "stagewright.yaml";

@@ -1,7 +1,7 @@
 //! The app of a project on a stage, whoever reads it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::state_url::StateUrl;
 use super::{FILE, FrontEnd, Project};
@@ -72,11 +72,16 @@ impl Project {
                     resolution,
                     uv,
                 };
-                let chalice::Reading { app, pins, warnings } = chalice::read(&request).await?;
+                let reading = chalice::read(&request).await.map_err(|error| self.named(error))?;
+                let chalice::Reading { app, pins, warnings } = reading;
+                let named = |finding: Finding| Finding {
+                    file: self.file_name(&finding.file),
+                    ..finding
+                };
                 Ok(Read {
                     app,
                     pins: Some(pins),
-                    warnings,
+                    warnings: warnings.into_iter().map(named).collect(),
                 })
             }
         }
@@ -90,7 +95,7 @@ impl Project {
     pub fn app_name(&self) -> Result<AppName, Error> {
         match &self.front_end {
             FrontEnd::Manifest(manifest) => Ok(manifest.app.clone()),
-            FrontEnd::Chalice { folder } => chalice::app_name(folder),
+            FrontEnd::Chalice { folder } => chalice::app_name(folder).map_err(|error| self.named(error)),
         }
     }
 
@@ -118,10 +123,50 @@ impl Project {
         }
     }
 
+    /// The same error, its files named as they are seen from the project's folder.
+    #[must_use]
+    pub fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Findings(mut findings) => {
+                for finding in &mut findings {
+                    finding.file = self.file_name(&finding.file);
+                }
+                Error::Findings(findings)
+            }
+            Error::Raised {
+                file,
+                line,
+                message,
+                traceback,
+            } => Error::Raised {
+                file: self.file_name(&file),
+                line,
+                message,
+                traceback,
+            },
+            Error::File { path, source } => Error::File {
+                path: self.file_name(&path),
+                source,
+            },
+            same @ (Error::Command { .. } | Error::Program { .. } | Error::Wheel { .. } | Error::Size { .. }) => same,
+        }
+    }
+
+    /// The name of a file of the app as it is seen from the project's folder.
+    #[must_use]
+    pub fn file_name(&self, file: &Path) -> PathBuf {
+        let file = match &self.front_end {
+            FrontEnd::Chalice { folder } => folder.join(file),
+            FrontEnd::Manifest(_) => self.folder.join(file),
+        };
+        file.strip_prefix(&self.folder)
+            .map_or_else(|_| file.clone(), Path::to_owned)
+    }
+
     /// The file that names the app, for findings that are about names.
     pub fn config_file(&self) -> PathBuf {
         match &self.front_end {
-            FrontEnd::Chalice { .. } => PathBuf::from(".chalice/config.json"),
+            FrontEnd::Chalice { .. } => self.file_name(Path::new(".chalice/config.json")),
             FrontEnd::Manifest(_) => PathBuf::from(FILE),
         }
     }

@@ -1,12 +1,13 @@
 //! `check`: everything that is wrong with config and app, without touching AWS.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::Session;
 use crate::app::python::Resolution;
-use crate::app::{App, Error, Finding, Severity};
-use crate::config::Project;
+use crate::app::{App, Error, Finding, Severity, Source, package};
 use crate::config::read::Request;
+use crate::config::{Project, load};
 use crate::error::{Exit, Failure};
 use crate::host::terminal::Ink;
 use crate::names::{AppName, StageName};
@@ -18,12 +19,15 @@ use crate::plan::desired::{self, NAME_LIMIT, Refused};
 ///
 /// Something would keep a deploy from beginning.
 pub async fn check(session: &Session<'_>) -> Result<(), Failure> {
-    let project = session.project()?;
-    project.app_name()?;
+    let project = match load::load(&session.folder()?) {
+        Ok(project) => project,
+        Err(error) => return tell(session, &BTreeSet::new(), &findings_of(error, Path::to_owned)?),
+    };
     let stages = project.stages();
     let mut findings = Vec::new();
+    let mut inspected = Vec::new();
     for stage in &stages {
-        for finding in of_stage(session, &project, stage, &stages).await? {
+        for finding in of_stage(session, &project, (stage, &stages), &mut inspected).await? {
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
@@ -36,8 +40,8 @@ pub async fn check(session: &Session<'_>) -> Result<(), Failure> {
 async fn of_stage(
     session: &Session<'_>,
     project: &Project,
-    stage: &StageName,
-    stages: &BTreeSet<StageName>,
+    (stage, stages): (&StageName, &BTreeSet<StageName>),
+    inspected: &mut Vec<Source>,
 ) -> Result<Vec<Finding>, Failure> {
     let uv = session.uv();
     let region = project
@@ -52,12 +56,86 @@ async fn of_stage(
         resolution: Resolution::Recorded,
         uv: &uv,
     };
-    // Secrets are not needed to check what uses them.
-    match project.read(request, &|_| Some(String::new())).await {
-        Ok(read) => Ok([read.warnings, names(project, &read.app, stages)].concat()),
-        Err(Error::Findings(findings)) => Ok(findings),
-        Err(error) => Err(error.into()),
+    // A secret may be set where the deploy runs, and not here.
+    let secret = |name: &str| session.secret(name).ok_or(Severity::Warning);
+    let file_name = |file: &Path| project.file_name(file);
+    let read = match project.read(request, &secret).await {
+        Ok(read) => read,
+        Err(error) => return findings_of(error, file_name),
+    };
+    let mut findings = [read.warnings, names(project, &read.app, stages)].concat();
+    for (name, source) in read.app.sources {
+        if !inspected.contains(&source) {
+            let verdict = package::inspect(&name, &source).map_err(|error| project.named(error));
+            if let Err(error) = verdict {
+                findings.extend(findings_of(error, file_name)?);
+            }
+            inspected.push(source);
+        }
     }
+    Ok(findings)
+}
+
+/// What an error tells of the user's files; what it tells of this machine or the network stays a failure.
+fn findings_of(error: Error, file_name: impl Fn(&Path) -> PathBuf) -> Result<Vec<Finding>, Failure> {
+    let (file, line) = match &error {
+        Error::Findings(findings) => return Ok(findings.clone()),
+        Error::Raised { file, line, .. } => (file.clone(), *line),
+        Error::Command { command, output, .. } if is_of_this_machine(command, output) => return Err(error.into()),
+        Error::Program { .. } => return Err(error.into()),
+        Error::Command { command, .. } if !command.starts_with("uv ") => (file_name(Path::new("app.py")), None),
+        Error::Command { .. } | Error::Wheel { .. } => (file_name(Path::new("requirements.txt")), None),
+        Error::Size { .. } => (PathBuf::from("."), None),
+        Error::File { path, .. } => (path.clone(), None),
+    };
+    let (message, hint) = match &error {
+        Error::Raised { message, .. } => (
+            format!("the app raised an exception when it was imported: {message}"),
+            Some("`stagewright plan` shows the whole traceback".to_owned()),
+        ),
+        Error::File { source, .. } => (source.to_string(), None),
+        Error::Command { output, .. } => (error.to_string(), Some(one_line(output))),
+        Error::Size { largest, .. } => {
+            let largest: Vec<_> = largest
+                .iter()
+                .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
+                .collect();
+            (
+                error.to_string(),
+                Some(format!("leave out the largest parts: {}", largest.join(", "))),
+            )
+        }
+        Error::Findings(_) | Error::Program { .. } | Error::Wheel { .. } => {
+            let text = error.to_string();
+            (text, Failure::from(error).hints.into_iter().next())
+        }
+    };
+    Ok(vec![Finding {
+        severity: Severity::Error,
+        file,
+        place: line.map(|line| (line, 1)),
+        message,
+        hint,
+    }])
+}
+
+/// Whether a command failed for want of an interpreter or the network, as far as uv's words tell.
+fn is_of_this_machine(command: &str, output: &str) -> bool {
+    let output = output.to_ascii_lowercase();
+    let unreachable = [
+        "error sending request",
+        "failed to fetch",
+        "dns error",
+        "connection refused",
+        "could not connect",
+        "timed out",
+        "network connectivity is disabled",
+    ];
+    command.starts_with("uv python") || unreachable.iter().any(|words| output.contains(words))
+}
+
+fn one_line(output: &str) -> String {
+    output.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The names of an app that AWS would refuse on any of the stages.
@@ -135,4 +213,58 @@ fn tell(session: &Session<'_>, stages: &BTreeSet<StageName>, findings: &[Finding
         exit: Exit::Input,
         ..Failure::input(format!("{errors} error{plural} found"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(command: &str, output: &str) -> Error {
+        Error::Command {
+            command: command.to_owned(),
+            status: "exit status: 1".to_owned(),
+            output: output.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_the_project_requires_wrongly_is_a_finding_and_a_network_that_is_away_a_failure() {
+        let of = |error| findings_of(error, |file| Path::new("svc").join(file));
+        let unknown = command(
+            "uv pip compile",
+            "Because requets was not found\nin the package registry",
+        );
+        let findings = of(unknown).unwrap();
+        assert_eq!(findings[0].file, Path::new("svc/requirements.txt"));
+        assert!(
+            findings[0]
+                .hint
+                .as_deref()
+                .unwrap()
+                .contains("requets was not found in the")
+        );
+        assert!(
+            of(command(
+                "uv pip compile",
+                "error: Failed to fetch: `https://pypi.org/simple/`"
+            ))
+            .is_err()
+        );
+        assert!(of(command("uv python find --show-version", "no interpreter")).is_err());
+    }
+
+    #[test]
+    fn an_app_that_raises_is_told_with_file_and_line() {
+        let raised = Error::Raised {
+            file: PathBuf::from("app.py"),
+            line: Some(7),
+            message: "KeyError: 'A'".to_owned(),
+            traceback: String::new(),
+        };
+        let findings = findings_of(raised, Path::to_owned).unwrap();
+        assert_eq!(
+            findings[0].to_string(),
+            "app.py:7:1: the app raised an exception when it was imported: KeyError: 'A'"
+        );
+    }
 }

@@ -15,6 +15,7 @@ use crate::config::{Project, file, load};
 use crate::error::Failure;
 use crate::host::terminal::{Ink, Terminal};
 use crate::names::{AppName, StageName, Timestamp};
+use crate::plan::desired::NAME_LIMIT;
 use crate::report::{self, StageReport};
 use crate::resource::Cloud;
 use crate::state::store::Store;
@@ -58,11 +59,19 @@ pub struct Session<'a> {
 impl Session<'_> {
     /// The project, by its absolute folder: whoever imports or builds it works in another one.
     fn project(&self) -> Result<Project, Failure> {
+        Ok(load::load(&self.folder()?)?)
+    }
+
+    fn folder(&self) -> Result<PathBuf, Failure> {
         let given = &self.options.project_dir;
-        let folder = given
+        given
             .canonicalize()
-            .map_err(|error| Failure::input(format!("--project-dir: `{}`: {error}", given.display())))?;
-        Ok(load::load(&folder)?)
+            .map_err(|error| Failure::input(format!("--project-dir: `{}`: {error}", given.display())))
+    }
+
+    /// The value of a secret. An empty one is none: so GitHub hands over what is not set.
+    fn secret(&self, name: &str) -> Option<String> {
+        self.environment.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     /// The store of an app: where `--state` says, or the config, or else a folder of the project.
@@ -127,8 +136,8 @@ impl Session<'_> {
     }
 
     /// What a process of the project's own, or of its tools, may see of our environment.
-    fn visible(&self, sees: fn(&str) -> bool) -> BTreeMap<String, String> {
-        let seen = self.environment.iter().filter(|(name, _)| sees(name));
+    fn visible(&self, sees: fn(&str, &str) -> bool) -> BTreeMap<String, String> {
+        let seen = self.environment.iter().filter(|(name, value)| sees(name, value));
         seen.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
@@ -138,7 +147,7 @@ impl Session<'_> {
         let cache = variable("XDG_CACHE_HOME").or(home).unwrap_or_else(std::env::temp_dir);
         Uv {
             cache: cache.join("stagewright"),
-            environment: self.visible(python::sees),
+            environment: self.visible(|name, _| python::sees(name)),
         }
     }
 
@@ -242,9 +251,22 @@ async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Fa
 ///
 /// The folder is there already and not empty, or cannot be written.
 pub fn new(session: &Session<'_>, name: &AppName, template: Template) -> Result<(), Failure> {
+    let behind = match template {
+        Template::Chalice => "-dev",
+        Template::Manifest => "-dev-api",
+    };
+    let length = name.as_str().len() + behind.len();
+    if length > NAME_LIMIT {
+        let most = NAME_LIMIT - behind.len();
+        let message =
+            format!("the name `{name}{behind}` in AWS would have {length} characters, and {NAME_LIMIT} is the limit");
+        return Err(Failure::input(message).hint(format!("choose a name of {most} characters at most")));
+    }
     let project_dir = &session.options.project_dir;
     let folder = if project_dir == Path::new(".") {
-        name.as_str().into()
+        // A name that looks like an option is none with a folder in front.
+        let here = if name.as_str().starts_with('-') { "./" } else { "" };
+        PathBuf::from(format!("{here}{name}"))
     } else {
         project_dir.join(name.as_str())
     };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Session, check};
 use crate::app::python::{Pins, Resolution};
-use crate::app::{self, App, Artifact, Finding, package};
+use crate::app::{self, App, Artifact, Finding, Severity, package};
 use crate::config::Project;
 use crate::config::read::{Read, Request};
 use crate::error::Failure;
@@ -90,9 +90,8 @@ impl<'a> Scene<'a> {
             resolution,
             uv: &uv,
         };
-        let Read { app, pins, warnings } = project
-            .read(request, &|name| session.environment.get(name).cloned())
-            .await?;
+        let secret = |name: &str| session.secret(name).ok_or(Severity::Error);
+        let Read { app, pins, warnings } = project.read(request, &secret).await?;
         session.warn(&warnings);
         refuse(check::names(project, &app, &stages(project, stage)))?;
         let zips = tempfile::tempdir().map_err(|source| app::Error::File {
@@ -102,7 +101,9 @@ impl<'a> Scene<'a> {
         let builds = session.visible(package::sees);
         let mut artifacts = BTreeMap::new();
         for (name, source) in &app.sources {
-            let artifact = package::package(name, source, zips.path(), &builds).await?;
+            let artifact = package::package(name, source, zips.path(), &builds)
+                .await
+                .map_err(|error| project.named(error))?;
             tracing::info!(
                 name,
                 sha256 = artifact.sha256,

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::json::{Document, below};
-use super::schema::Flaw;
+use super::json::{self, Document, below};
+use super::schema::{self, Flaw};
 use crate::app::{Architecture, Endpoint, Error, Finding, Severity, Tracing, Vpc};
-use crate::names::{AppName, StageName};
+use crate::names::{AppName, NameError, StageName};
 
 /// Function scope of everything that is not of one function alone.
 pub const ROUTES_FUNCTION: &str = "api_handler";
@@ -101,7 +101,7 @@ impl Config {
                 file: PathBuf::from(FILE),
                 place: Some(broken.place),
                 message: format!("this is no JSON: {}", broken.message),
-                hint: None,
+                hint: broken.hint.map(str::to_owned),
             }])
         })?;
         Ok(Self {
@@ -144,11 +144,25 @@ impl Config {
     ///
     /// `Error::Findings` where it is missing or AWS would refuse it.
     pub fn app_name(&self) -> Result<AppName, Error> {
-        let name = self.document.value.get("app_name").and_then(Value::as_str);
-        name.unwrap_or_default().parse::<AppName>().map_err(|error| {
-            let flaw = Flaw::error("/app_name".to_owned(), error.to_string());
-            Error::Findings(vec![self.finding(flaw)])
-        })
+        self.name().map_err(|flaw| Error::Findings(vec![self.finding(flaw)]))
+    }
+
+    /// Line and column of the app's name.
+    pub fn app_name_place(&self) -> (usize, usize) {
+        self.document.place("/app_name")
+    }
+
+    fn name(&self) -> Result<AppName, Flaw> {
+        let at_name = |why: String| Flaw::error("/app_name".to_owned(), why);
+        if let Some(flaw) = schema::not_an_object(&self.document.value) {
+            return Err(flaw);
+        }
+        match self.document.value.get("app_name") {
+            None | Some(Value::Null) => Err(Flaw::error(String::new(), "`app_name` is missing".to_owned())
+                .hint("name the app, the first part of every name in AWS: `\"app_name\": \"guestbook\"`".to_owned())),
+            Some(Value::String(name)) => name.parse().map_err(|error: NameError| at_name(error.to_string())),
+            Some(other) => Err(at_name(format!("`app_name` must be text, and is {other}"))),
+        }
     }
 
     /// What the file says about a stage, once it has no flaws.
@@ -273,7 +287,7 @@ impl Config {
             std::io::ErrorKind::NotFound => flaw("it does not exist".to_owned()),
             _ => flaw(error.to_string()),
         })?;
-        match serde_json::from_str::<Value>(&text) {
+        match serde_json::from_str::<Value>(json::without_mark(&text)) {
             Ok(policy @ Value::Object(_)) => Ok(policy),
             Ok(_) => Err(flaw("it holds no object".to_owned())),
             Err(error) => Err(flaw(format!("it is no JSON: {error}"))),
@@ -307,16 +321,24 @@ impl Config {
 
     /// Merges the texts of a key. What stands in a function at the top is left out, as Chalice leaves it out.
     fn merge(&self, stage: &str, function: &str, key: &str) -> BTreeMap<String, String> {
+        let merged = self.merged(stage, function, key).into_iter();
+        merged
+            .map(|(name, (text, _))| (name.to_owned(), text.to_owned()))
+            .collect()
+    }
+
+    /// As [`Self::merge`], each with its pointer.
+    fn merged(&self, stage: &str, function: &str, key: &str) -> BTreeMap<&str, (&str, String)> {
         let stage = below("/stages", stage);
         let of_function = below(&below(&stage, "lambda_functions"), function);
-        let scopes = [String::new(), stage, of_function];
+        let scopes = [String::new(), stage, of_function].map(|scope| below(&scope, key));
         let values = scopes.iter().filter_map(|scope| {
-            let values = self.document.value.pointer(&below(scope, key))?;
-            values.as_object()
+            let values = self.document.value.pointer(scope)?.as_object()?;
+            Some(values.iter().map(move |(name, value)| (scope, name, value)))
         });
         let texts = values
             .flatten()
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+            .filter_map(|(scope, name, value)| Some((name.as_str(), (value.as_str()?, below(scope, name)))));
         texts.collect()
     }
 }

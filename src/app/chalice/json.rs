@@ -23,6 +23,8 @@ pub struct Broken {
     pub place: (usize, usize),
     /// What is wrong.
     pub message: String,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
 }
 
 impl Document {
@@ -32,13 +34,8 @@ impl Document {
     ///
     /// [`Broken`] where it is no JSON.
     pub fn parse(text: &str) -> Result<Self, Broken> {
-        let value = serde_json::from_str(text).map_err(|error| Broken {
-            place: (error.line().max(1), error.column().max(1)),
-            message: match error.to_string().rsplit_once(" at line ") {
-                Some((message, _)) => message.to_owned(),
-                None => error.to_string(),
-            },
-        })?;
+        let text = without_mark(text);
+        let value = serde_json::from_str(text).map_err(|error| broken(text, &error))?;
         let mut reader = Reader {
             text: text.as_bytes(),
             at: 0,
@@ -67,6 +64,27 @@ impl Document {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = before.matches('\n').count() + 1;
         (line, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// A text without the byte order mark that some editors put in front of it.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+fn broken(text: &str, error: &serde_json::Error) -> Broken {
+    let place = (error.line().max(1), error.column().max(1));
+    let line = text.lines().nth(place.0 - 1).unwrap_or_default().as_bytes();
+    // serde_json counts bytes.
+    let is_comment = matches!(line.get(place.1 - 1), Some(b'/' | b'#'));
+    Broken {
+        place,
+        message: match error.to_string().rsplit_once(" at line ") {
+            _ if is_comment => "it has a comment".to_owned(),
+            Some((message, _)) => message.to_owned(),
+            None => error.to_string(),
+        },
+        hint: is_comment.then_some("take the comment out: JSON has none, and Chalice itself would refuse the file"),
     }
 }
 
@@ -178,5 +196,23 @@ mod tests {
         let broken = Document::parse("{\n  \"a\": 1,\n}").unwrap_err();
         assert_eq!(broken.place, (3, 1));
         assert_eq!(broken.message, "trailing comma");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_taken_and_a_comment_is_called_one() {
+        let marked = Document::parse("\u{feff}{\"a\": 1}").unwrap();
+        assert_eq!(marked.place("/a"), (1, 2));
+        for text in [
+            "// x\n{}",
+            "{\n  # x\n}",
+            "{\"a\": 1, // x\n \"b\": 2}",
+            "{\"a\": /* x */ 1}",
+            "{} // x",
+            "{\"a\": 1 // x\n}",
+        ] {
+            let broken = Document::parse(text).unwrap_err();
+            assert_eq!(broken.message, "it has a comment", "{text}");
+        }
+        assert!(Document::parse("{\"a\": ?}").unwrap_err().hint.is_none());
     }
 }

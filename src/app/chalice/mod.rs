@@ -7,8 +7,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::app::limits;
 use crate::app::python::{Host, Pins, Resolution, Uv};
-use crate::app::{Api, App, Code, Error, Finding, Function, FunctionRole, Part, Role, Settings, Severity, Source};
+use crate::app::{
+    Api, App, Code, Error, Finding, Function, FunctionRole, Part, Reach, Role, Settings, Severity, Source,
+};
 use crate::names::StageName;
 use crate::variable::Variable;
 
@@ -82,6 +85,15 @@ pub fn app_name(project: &Path) -> Result<crate::names::AppName, Error> {
     Config::read(project)?.app_name()
 }
 
+/// Line and column of that name.
+///
+/// # Errors
+///
+/// As [`stages`].
+pub fn app_name_place(project: &Path) -> Result<(usize, usize), Error> {
+    Ok(Config::read(project)?.app_name_place())
+}
+
 /// Reads a Chalice app for a stage: resolves and installs its dependencies, imports it, has it analysed.
 ///
 /// # Errors
@@ -140,8 +152,25 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         analysis,
     };
     let mut app = reading.app(&pins.python);
+    sound(policy_findings(&app))?;
     app.sources = BTreeMap::from([(SOURCE.to_owned(), source(project, &packages, &host))]);
     Ok(Reading { app, pins, warnings })
+}
+
+/// Policies that IAM would refuse: those that were made from the source, since the others were looked at already.
+fn policy_findings(app: &App) -> Vec<Finding> {
+    let shared = app.roles.iter().filter(|role| role.name == DEFAULT_ROLE);
+    let refused = shared.filter_map(|role| limits::check_policy(DEFAULT_ROLE, &role.policy).err());
+    let finding = |message| Finding {
+        severity: Severity::Error,
+        file: "app.py".into(),
+        place: None,
+        message,
+        hint: Some(
+            "write a shorter one by hand: `autogen_policy: false` and `.chalice/policy-<stage>.json`".to_owned(),
+        ),
+    };
+    refused.map(finding).collect()
 }
 
 /// Refuses findings of which one is an error, and hands on the warnings otherwise.
@@ -324,19 +353,21 @@ fn own_role(function: &str) -> String {
 
 /// What goes into the zip, in Chalice's order: dependencies, Chalice's two runtime files, the app, vendored packages.
 fn source(project: &Path, packages: &Path, host: &Host) -> Source {
-    let part = |from: &Path, into: &str| Part {
+    let part = |from: &Path, into: &str, reach: Reach| Part {
         from: from.to_owned(),
         into: into.to_owned(),
+        reach,
     };
-    let mut parts = vec![part(packages, "")];
+    let own = || Reach::Project(project.to_owned());
+    let mut parts = vec![part(packages, "", Reach::Anywhere)];
     for name in ["chalice/__init__.py", "chalice/app.py"] {
-        parts.push(part(&host.packages.join(name), name));
+        parts.push(part(&host.packages.join(name), name, Reach::Anywhere));
     }
-    parts.push(part(&project.join("app.py"), "app.py"));
+    parts.push(part(&project.join("app.py"), "app.py", own()));
     for (folder, into) in [("chalicelib", "chalicelib/"), ("vendor", "")] {
         let from = project.join(folder);
         if from.is_dir() {
-            parts.push(part(&from, into));
+            parts.push(part(&from, into, own()));
         }
     }
     Source {

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::config::ROUTES_FUNCTION;
 use super::discover::{Facts, FunctionFacts, GuardFacts, RouteFacts};
+use crate::app::paths::{Tree, check_path};
 use crate::app::{ApiKey, Authorizer, AuthorizerKind, Cors, Finding, Guard, Route, Severity};
+use crate::names::check_name;
 
 /// Methods that Chalice answers: it compares letters of their case too.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -107,6 +109,7 @@ fn kind(guard: &GuardFacts) -> Option<AuthorizerKind> {
 /// Finds everything that an app declares and that cannot be deployed, or not as it is meant.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = unsupported(facts);
+    findings.extend(path_findings(facts));
     findings.extend(function_findings(facts));
     for route in &facts.routes {
         let message = route_flaw(route, facts);
@@ -141,6 +144,32 @@ fn finding(severity: Severity, file: &Path, line: Option<usize>, message: String
         message,
         hint: None,
     }
+}
+
+/// What API Gateway would refuse of paths, each told once. Chalice itself refuses those that are empty or end in a slash.
+fn path_findings(facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut tree = Tree::default();
+    let mut seen = BTreeSet::new();
+    for route in facts.routes.iter().filter(|route| seen.insert(route.path.as_str())) {
+        let path = route.path.as_str();
+        if path.is_empty() || (path != "/" && path.ends_with('/')) {
+            continue;
+        }
+        let verdict = match check_path(path) {
+            Ok(()) => tree.add(path).map_err(|(why, hint)| (why, Some(hint))),
+            Err(why) => Err((format!("path `{path}` {why}"), None)),
+        };
+        let refused = |(message, hint)| Finding {
+            hint,
+            ..finding(Severity::Error, &route.file, route.line, message)
+        };
+        findings.extend(verdict.err().map(refused));
+    }
+    let first = facts.routes.first();
+    let too_many = first.and_then(|first| Some(finding(Severity::Error, &first.file, None, tree.check_count().err()?)));
+    findings.extend(too_many);
+    findings
 }
 
 fn unsupported(facts: &Facts) -> Vec<Finding> {
@@ -189,16 +218,13 @@ fn function_findings(facts: &Facts) -> Vec<Finding> {
 
 fn name_flaw<'a>(function: &'a FunctionFacts, names: &mut BTreeSet<&'a str>) -> Option<String> {
     let name = function.name.as_str();
-    let refused = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_');
     if RESERVED.contains(&name) {
         return Some(format!(
             "a function cannot be called `{name}`: something else of the stage is"
         ));
     }
-    if let Some(character) = name.chars().find(refused) {
-        return Some(format!(
-            "function name `{name}` has the character `{character}`, and AWS takes only letters, digits, `-` and `_`"
-        ));
+    if let Err(why) = check_name("function name", name) {
+        return Some(why.to_string());
     }
     (!names.insert(name)).then(|| format!("there is another function called `{name}`"))
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::json::{Document, below};
 use crate::app::Severity;
+use crate::app::flaws::did_you_mean;
 
 /// What a value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +187,10 @@ fn functions(scope: &Value, pointer: &str, level: Level, flaws: &mut Vec<Flaw>) 
 
 fn object(value: &Value, pointer: &str, level: Level, flaws: &mut Vec<Flaw>) {
     let Some(settings) = value.as_object() else {
+        if let Some(flaw) = not_an_object(value).filter(|_| level == Level::Top) {
+            flaws.push(flaw);
+            return;
+        }
         let name = pointer.rsplit('/').next().unwrap_or_default();
         flaws.push(wrong(name, value, "an object", pointer.to_owned()));
         return;
@@ -206,6 +211,13 @@ fn object(value: &Value, pointer: &str, level: Level, flaws: &mut Vec<Flaw>) {
             Some((_, shape, _)) => fits(key, value, *shape, pointer, flaws),
         }
     }
+}
+
+/// What is wrong with a file that holds something else than an object.
+pub fn not_an_object(document: &Value) -> Option<Flaw> {
+    let flaw = wrong("config.json", document, "an object", String::new());
+    let hint = "name the app in it: `{\"version\": \"2.0\", \"app_name\": \"guestbook\"}`";
+    (!document.is_object()).then(|| flaw.hint(hint.to_owned()))
 }
 
 fn counts(reach: Reach, level: Level) -> bool {
@@ -234,17 +246,10 @@ fn misplaced(key: &str, reach: Reach, pointer: String) -> Flaw {
 fn unknown(key: &str, pointer: String) -> Flaw {
     let known = KEYS.iter().map(|(known, _, _)| *known);
     let flaw = Flaw::warning(pointer, format!("unknown key `{key}`"));
-    match nearest(key, known.chain(["stages", "lambda_functions"])) {
-        Some(near) => flaw.hint(format!("did you mean `{near}`?")),
-        None => flaw,
+    Flaw {
+        hint: did_you_mean(key, known.chain(["stages", "lambda_functions"])),
+        ..flaw
     }
-}
-
-/// The name that is so near to another that it was probably meant.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let rated = known.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
-    let best = rated.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (best.0 > 0.6).then_some(best.1)
 }
 
 fn fits(key: &str, value: &Value, shape: Shape, pointer: String, flaws: &mut Vec<Flaw>) {

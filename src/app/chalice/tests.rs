@@ -236,9 +236,35 @@ fn what_api_gateway_refuses_of_a_route_is_found_before() {
     assert!(route(json!({"path": "/x/"}))[0].contains("cannot end in a slash: `/x/`"));
     assert!(route(json!({"path": ""}))[0].contains("cannot be empty"));
     assert!(route(json!({"path": "/b", "content_types": ["image/png", "text/plain"]}))[0].contains("partly binary"));
+    for (path, why) in [
+        ("/a b", "the character ` `"),
+        ("guests", "does not begin with `/`"),
+        ("/{proxy+}/x", "before its end"),
+        ("/a//b", "has `//`"),
+    ] {
+        let told = route(json!({"path": path}));
+        assert!(told.len() == 1 && told[0].contains(why), "{path}: {told:?}");
+    }
+    for path in ["/{proxy+}", "/guests:all", "/a,b/{id}"] {
+        assert_eq!(route(json!({"path": path})), Vec::<String>::new(), "{path}");
+    }
     assert!(route(json!({"path": "/m", "method": "get"}))[0].contains("never answers the method `get`"));
     let stranger = json!({"name": "odd", "scopes": [], "definition": {"type": "apiKey"}});
     assert!(route(json!({"path": "/o", "authorizer": stranger}))[0].contains("none of Chalice's four kinds"));
+}
+
+#[test]
+fn two_parameters_at_one_level_are_told_at_the_second() {
+    let messages = changed(|facts| {
+        let mut other = facts["routes"][0].clone();
+        other["line"] = json!(40);
+        for path in ["/same/{id}", "/same/{name}/x"] {
+            other["path"] = json!(path);
+            facts["routes"].as_array_mut().unwrap().push(other.clone());
+        }
+    });
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].starts_with("app.py:40:1: path `/same/{name}/x` has `{name}` where"));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::limits::is_native;
+use super::checks::is_native;
 use super::{FunctionEntry, Manifest};
-use crate::app::yaml::{Flaws, Placed};
-use crate::app::{Build, Code, Part, Source};
+use crate::app::flaws::Flaws;
+use crate::app::yaml::Placed;
+use crate::app::{Build, Code, Part, Reach, Source};
 
 /// The sources of all functions: functions of the same code and build share one, so that it is built once.
 #[derive(Default)]
@@ -53,6 +54,7 @@ pub fn source(manifest: &Manifest, entry: &FunctionEntry, flaws: &mut Flaws) -> 
             Code::Parts(vec![Part {
                 from: path,
                 into: into.to_owned(),
+                reach: Reach::Anywhere,
             }])
         },
     }

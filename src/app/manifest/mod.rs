@@ -11,8 +11,8 @@ use super::Architecture;
 use super::yaml::{Placed, Table};
 use crate::names::AppName;
 
+mod checks;
 mod code;
-pub mod limits;
 mod policy;
 pub mod read;
 mod routes;

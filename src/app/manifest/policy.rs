@@ -5,15 +5,13 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{EffectEntry, FunctionEntry, Manifest, PolicyEntry, StatementEntry};
-use crate::app::yaml::{Flaws, Place, Placed};
+use crate::app::flaws::{Flaws, Place};
+use crate::app::limits;
+use crate::app::yaml::Placed;
 use crate::app::{Finding, FunctionRole, Role, Severity};
 
 /// Logical name of the role that functions without a policy of their own share.
 const SHARED: &str = "default-role";
-
-/// Characters that the inline policies of a role may have together, white space not counted.
-/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
-const LIMIT: usize = 10_240;
 
 /// The roles that the functions need, the shared one first.
 pub fn roles(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Role> {
@@ -40,7 +38,7 @@ pub fn roles(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Role> {
             PolicyEntry::Document(path) => from_file(manifest, path, policy.place, flaws),
         };
         let document = document(own, &[entry]);
-        check_length(name, policy.place, &document, flaws);
+        flaws.check(policy.place, limits::check_policy(&name.value, &document));
         roles.push(Role {
             name: own_role(&name.value),
             suffix: name.value.clone(),
@@ -61,9 +59,7 @@ pub fn role_of(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut Flaws) 
     }
     match (&entry.role, &entry.policy) {
         (Some(role), _) => {
-            if let Err(why) = super::limits::check_role_arn(&role.value) {
-                flaws.error(role.place, why);
-            }
+            flaws.check(role.place, limits::check_role_arn(&role.value));
             FunctionRole::Given(role.value.clone())
         }
         (None, Some(_)) => FunctionRole::Managed(own_role(&name.value)),
@@ -201,17 +197,6 @@ fn statements_of(mut document: Value) -> Result<Vec<Value>, &'static str> {
         }
     }
     Ok(statements)
-}
-
-fn check_length(name: &Placed<String>, place: Place, document: &Value, flaws: &mut Flaws) {
-    let length = document.to_string().chars().filter(|c| !c.is_whitespace()).count();
-    if length > LIMIT {
-        let name = &name.value;
-        flaws.error(
-            place,
-            format!("the policy of `{name}` has {length} characters, and {LIMIT} is the limit"),
-        );
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use super::code::{self, Sources};
 use super::variables::{self, Lookup};
 use super::{ApiEntry, EndpointEntry, FunctionEntry, Manifest, OverrideEntry, StageEntry};
-use super::{limits, policy, routes};
-use crate::app::yaml::{Flaws, Placed, Table, did_you_mean};
+use super::{checks, policy, routes};
+use crate::app::flaws::{Flaws, did_you_mean};
+use crate::app::limits;
+use crate::app::yaml::{Placed, Table};
 use crate::app::{Api, App, Endpoint, Error, Finding, Function, Settings, Tracing, Vpc};
 use crate::names::StageName;
 
@@ -39,7 +41,7 @@ const BINARY_TYPES: [&str; 16] = [
 /// [`Error::Findings`] with everything that is wrong.
 pub fn read(manifest: &Manifest, stage: &StageName, lookup: Lookup<'_>) -> Result<(App, Vec<Finding>), Error> {
     let mut flaws = Flaws::of(&manifest.file);
-    limits::check_names(manifest, stage, &mut flaws);
+    checks::check_names(manifest, &mut flaws);
     check_overrides(manifest, &mut flaws);
     let nothing = StageEntry::default();
     let on_stage = manifest.stages.get(stage.as_str()).unwrap_or(&nothing);
@@ -48,7 +50,7 @@ pub fn read(manifest: &Manifest, stage: &StageName, lookup: Lookup<'_>) -> Resul
         .functions
         .iter()
         .map(|(name, entry)| {
-            limits::check_function(name, entry, &mut flaws);
+            checks::check_function(name, entry, &mut flaws);
             let source = code::source(manifest, entry, &mut flaws);
             let settings = settings(name, entry, on_stage, lookup, &mut flaws);
             Function {
@@ -86,7 +88,7 @@ fn check_overrides(manifest: &Manifest, flaws: &mut Flaws) {
                     did_you_mean(&name.value, manifest.functions.names()),
                 );
             }
-            limits::check_override(entry, flaws);
+            checks::check_override(entry, flaws);
         }
     }
 }
@@ -157,14 +159,7 @@ fn api(manifest: &Manifest, flaws: &mut Flaws) -> Option<Api> {
 
 fn check_api(entry: &ApiEntry, flaws: &mut Flaws) {
     if let Some(name) = &entry.stage_name {
-        let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if !(1..=128).contains(&name.value.len()) || !name.value.chars().all(is_taken) {
-            let message = format!(
-                "`{}` cannot be the API's stage name: API Gateway takes 1 to 128 letters, digits, `_` and `-`",
-                name.value
-            );
-            flaws.error(name.place, message);
-        }
+        flaws.check(name.place, limits::check_api_stage(&name.value));
     }
     if let Some(size) = entry
         .minimum_compression_size

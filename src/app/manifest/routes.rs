@@ -1,9 +1,11 @@
 //! Routes of a manifest: `METHOD /path`, what API Gateway takes of it, and CORS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{CorsEntry, CorsFields, Manifest};
-use crate::app::yaml::{Flaws, Place, Placed, did_you_mean};
+use crate::app::flaws::{Flaws, did_you_mean};
+use crate::app::paths::{Tree, check_path};
+use crate::app::yaml::Placed;
 use crate::app::{ApiKey, Cors, Route};
 
 /// Methods that a route may have.
@@ -18,15 +20,11 @@ const ALLOWED_HEADERS: [&str; 5] = [
     "X-Api-Key",
 ];
 
-/// Resources that a REST API may have: each path, and each beginning of a path, is one.
-/// See <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>.
-const RESOURCES: usize = 300;
-
 /// Reads all routes, in the order of the file.
 pub fn read(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Route> {
     let cors = manifest.cors.as_ref().and_then(|entry| cors(entry, flaws));
     let mut routes: Vec<Route> = Vec::new();
-    let mut siblings = Siblings::default();
+    let mut tree = Tree::default();
     for (key, function) in manifest.routes.iter() {
         check_function(manifest, function, flaws);
         let Some((method, path)) = method_and_path(key, flaws) else {
@@ -36,7 +34,9 @@ pub fn read(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Route> {
             flaws.error(key.place, format!("the route `{method} {path}` stands twice"));
             continue;
         }
-        siblings.add(path, key.place, flaws);
+        if let Err((why, hint)) = tree.add(path) {
+            flaws.error_with(key.place, why, Some(hint));
+        }
         routes.push(Route {
             path: path.to_owned(),
             method,
@@ -49,7 +49,8 @@ pub fn read(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Route> {
             guard: None,
         });
     }
-    siblings.check_count(manifest, flaws);
+    let first = manifest.routes.iter().next().and_then(|(key, _)| key.place);
+    flaws.check(first, tree.check_count());
     leave_preflight_to_its_own_routes(&mut routes);
     routes
 }
@@ -97,118 +98,6 @@ fn method_and_path<'a>(key: &'a Placed<String>, flaws: &mut Flaws) -> Option<(St
         return None;
     }
     Some((method.to_owned(), path))
-}
-
-fn check_path(path: &str) -> Result<(), String> {
-    let Some(inner) = path.strip_prefix('/') else {
-        return Err("does not begin with `/`".to_owned());
-    };
-    if inner.is_empty() {
-        return Ok(());
-    }
-    if inner.ends_with('/') {
-        return Err("ends with `/`".to_owned());
-    }
-    let segments: Vec<_> = inner.split('/').collect();
-    let mut parameters = BTreeSet::new();
-    for (index, segment) in segments.iter().enumerate() {
-        match parameter(segment)? {
-            Some((name, Greed::Greedy)) if index + 1 < segments.len() => {
-                return Err(format!("has `{{{name}+}}` before its end, and it takes all the rest"));
-            }
-            Some((name, Greed::Greedy | Greed::One)) if !parameters.insert(name) => {
-                return Err(format!("has the parameter `{name}` twice"));
-            }
-            Some(_) => {}
-            None => check_segment(segment)?,
-        }
-    }
-    Ok(())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Greed {
-    One,
-    Greedy,
-}
-
-/// The name of the parameter that a segment is, if it is one.
-fn parameter(segment: &str) -> Result<Option<(&str, Greed)>, String> {
-    let braces = segment.matches(['{', '}']).count();
-    let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-        return match braces {
-            0 => Ok(None),
-            _ if segment.matches('{').count() == segment.matches('}').count() => {
-                Err(format!("has `{segment}`, and a parameter must be a whole segment"))
-            }
-            _ => Err(format!("has an unbalanced brace in `{segment}`")),
-        };
-    };
-    let (name, greed) = name
-        .strip_suffix('+')
-        .map_or((name, Greed::One), |name| (name, Greed::Greedy));
-    let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || !name.chars().all(is_taken) {
-        return Err(format!(
-            "has the parameter `{segment}`, whose name API Gateway does not take"
-        ));
-    }
-    Ok(Some((name, greed)))
-}
-
-fn check_segment(segment: &str) -> Result<(), String> {
-    if segment.is_empty() {
-        return Err("has `//`".to_owned());
-    }
-    let is_taken = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':');
-    match segment.chars().find(|c| !is_taken(c)) {
-        Some(c) => Err(format!(
-            "has the character `{c}`, and API Gateway takes letters, digits, `.`, `_`, `-` and `:`"
-        )),
-        None => Ok(()),
-    }
-}
-
-/// The parameter below each beginning of a path: API Gateway takes one.
-#[derive(Default)]
-struct Siblings {
-    parameters: BTreeMap<String, String>,
-    resources: BTreeSet<String>,
-}
-
-impl Siblings {
-    fn add(&mut self, path: &str, place: Place, flaws: &mut Flaws) {
-        let mut parent = String::new();
-        for segment in path.split('/').skip(1).filter(|segment| !segment.is_empty()) {
-            if segment.starts_with('{') {
-                let known = self
-                    .parameters
-                    .entry(parent.clone())
-                    .or_insert_with(|| segment.to_owned());
-                if known != segment {
-                    let message = format!(
-                        "path `{path}` has `{segment}` where another route has `{known}`, and API Gateway takes one \
-                         parameter at a level"
-                    );
-                    flaws.error_with(place, message, Some(format!("name it `{known}` in both")));
-                }
-            }
-            parent.push('/');
-            parent.push_str(segment);
-            self.resources.insert(parent.clone());
-        }
-    }
-
-    fn check_count(&self, manifest: &Manifest, flaws: &mut Flaws) {
-        let count = self.resources.len() + 1;
-        if count > RESOURCES {
-            let place = manifest.routes.iter().next().and_then(|(key, _)| key.place);
-            flaws.error(
-                place,
-                format!("the routes need {count} resources in API Gateway, and {RESOURCES} is the limit"),
-            );
-        }
-    }
 }
 
 fn cors(entry: &Placed<CorsEntry>, flaws: &mut Flaws) -> Option<Cors> {
@@ -277,32 +166,4 @@ fn cors_headers(fields: &CorsFields) -> Cors {
         headers.push(("Access-Control-Allow-Credentials".to_owned(), "true".to_owned()));
     }
     Cors { headers }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_refused_for_what_api_gateway_would_refuse() {
-        for path in ["/", "/a", "/guests/{id}", "/files/{proxy+}", "/a/{x.y}/b:c"] {
-            assert_eq!(check_path(path), Ok(()), "{path}");
-        }
-        let refused = [
-            ("a", "does not begin with `/`"),
-            ("/a/", "ends with `/`"),
-            ("/a//b", "has `//`"),
-            ("/a/{id", "unbalanced brace in `{id`"),
-            ("/a/x{id}", "must be a whole segment"),
-            ("/a/{p+}/b", "before its end"),
-            ("/{id}/{id}", "the parameter `id` twice"),
-            ("/{}", "whose name API Gateway does not take"),
-            ("/a b", "the character ` `"),
-            ("/ä", "the character `ä`"),
-        ];
-        for (path, why) in refused {
-            let told = check_path(path).unwrap_err();
-            assert!(told.contains(why), "{path}: {told}");
-        }
-    }
 }

@@ -2,38 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::yaml::{Flaws, Placed, Table};
+use crate::app::Severity;
+use crate::app::flaws::Flaws;
+use crate::app::limits;
+use crate::app::yaml::{Placed, Table};
 use crate::variable::Variable;
 
-/// Where secret values come from: a variable's name to its value.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// Bytes that all names and values of a function may have together.
-/// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const LIMIT_BYTES: usize = 4096;
-
-/// Names that Lambda sets itself and refuses.
-/// See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
-const RESERVED: [&str; 18] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-];
+/// Where secret values come from: a variable's name to its value, or how bad it is that there is none.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, Severity>;
 
 /// Lays tables over each other, later ones win, and resolves what is left.
 pub fn merged(
@@ -44,7 +20,7 @@ pub fn merged(
 ) -> BTreeMap<String, Variable> {
     let mut winners = BTreeMap::new();
     for (key, value) in tables.iter().flat_map(|table| table.iter()) {
-        check_name(key, flaws);
+        flaws.check(key.place, limits::check_variable(&key.value));
         winners.insert(key.value.clone(), value);
     }
     let mut variables = BTreeMap::new();
@@ -53,51 +29,29 @@ pub fn merged(
             Ok(variable) => {
                 variables.insert(key, variable);
             }
-            Err(Unresolved::Missing(name)) => flaws.error_with(
+            Err(Unresolved::Missing(name, Severity::Error)) => flaws.error_with(
                 raw.place,
-                format!("environment variable `{name}` is not set, and `{key}` needs it"),
+                format!("environment variable `{name}` is not set or empty, and `{key}` needs it"),
                 Some(format!("set `{name}` where stagewright runs")),
+            ),
+            Err(Unresolved::Missing(name, Severity::Warning)) => flaws.warn(
+                raw.place,
+                format!("environment variable `{name}` is not set here, and a deploy needs it for `{key}`"),
+                None,
             ),
             Err(Unresolved::Malformed(why)) => flaws.error(raw.place, format!("the value of `{key}` {why}")),
         }
     }
-    let bytes: usize = variables
+    let revealed = variables
         .iter()
-        .map(|(key, variable)| key.len() + variable.reveal().map_or(0, str::len))
-        .sum();
-    if bytes > LIMIT_BYTES {
-        flaws.error(
-            function.place,
-            format!(
-                "the environment of `{}` has {bytes} bytes, and {LIMIT_BYTES} is the limit",
-                function.value
-            ),
-        );
-    }
+        .map(|(key, variable)| (key.as_str(), variable.reveal().unwrap_or_default()));
+    flaws.check(function.place, limits::check_environment(&function.value, revealed));
     variables
-}
-
-fn check_name(key: &Placed<String>, flaws: &mut Flaws) {
-    let name = &key.value;
-    if RESERVED.contains(&name.as_str()) {
-        flaws.error(key.place, format!("`{name}` is set by Lambda itself"));
-        return;
-    }
-    let is_taken = name.len() >= 2
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !is_taken {
-        let message = format!(
-            "`{name}` cannot name an environment variable: Lambda takes two or more letters, digits and `_`, \
-             a letter first"
-        );
-        flaws.error(key.place, message);
-    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Unresolved {
-    Missing(String),
+    Missing(String, Severity),
     Malformed(&'static str),
 }
 
@@ -123,7 +77,7 @@ fn resolved(raw: &str, lookup: Lookup<'_>) -> Result<Variable, Unresolved> {
             ));
         }
         value.push_str(before);
-        value.push_str(&lookup(name).ok_or_else(|| Unresolved::Missing(name.to_owned()))?);
+        value.push_str(&lookup(name).map_err(|severity| Unresolved::Missing(name.to_owned(), severity))?);
         is_secret = true;
         rest = after;
     }
@@ -139,8 +93,8 @@ fn resolved(raw: &str, lookup: Lookup<'_>) -> Result<Variable, Unresolved> {
 mod tests {
     use super::*;
 
-    fn environment(name: &str) -> Option<String> {
-        (name == "TOKEN").then(|| "hunter2".to_owned())
+    fn environment(name: &str) -> Result<String, Severity> {
+        (name == "TOKEN").then(|| "hunter2".to_owned()).ok_or(Severity::Error)
     }
 
     #[test]
@@ -162,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_not_set_or_not_closed_is_not_resolved() {
-        let missing = Err(Unresolved::Missing("NOPE".to_owned()));
+        let missing = Err(Unresolved::Missing("NOPE".to_owned(), Severity::Error));
         assert_eq!(resolved("${env:NOPE}", &environment), missing);
         assert!(matches!(
             resolved("${env:TOKEN", &environment),

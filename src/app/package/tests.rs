@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use super::*;
-use crate::app::Part;
+use crate::app::{Part, Reach};
 
 fn file(folder: &Path, path: &str, text: &str) -> PathBuf {
     let path = folder.join(path);
@@ -27,7 +27,11 @@ fn of(from: PathBuf, into: &str) -> Source {
     let into = into.to_owned();
     Source {
         build: None,
-        code: Code::Parts(vec![Part { from, into }]),
+        code: Code::Parts(vec![Part {
+            from,
+            into,
+            reach: Reach::Anywhere,
+        }]),
     }
 }
 
@@ -132,6 +136,7 @@ async fn later_parts_win_and_stand_where_they_are_told_to() {
     let part = |from: PathBuf, into: &str| Part {
         from,
         into: into.to_owned(),
+        reach: Reach::Anywhere,
     };
     let source = Source {
         build: None,
@@ -189,6 +194,33 @@ async fn a_link_that_leaves_the_project_or_leads_into_git_is_refused() {
         assert!(told.contains("src/link") && told.contains(why), "{target}: {told}");
         std::fs::remove_file(&link).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_is_taken_by_its_name_alone_is_a_link_like_any_other() {
+    let project = tempfile::tempdir().unwrap();
+    let app = project.path().join("app");
+    file(project.path(), ".git/config", "token");
+    file(project.path(), "shared/a.py", "");
+    file(&app, ".chalice/config.json", "{}");
+    let link = app.join("chalicelib");
+    let mut source = of(link.clone(), "chalicelib/");
+    if let Code::Parts(parts) = &mut source.code {
+        parts[0].reach = Reach::Project(app.clone());
+    }
+    for (target, why) in [
+        ("/etc", "chalicelib: is a link to `/etc`, outside of the project"),
+        ("/etc/hostname", "outside of the project"),
+        ("../.git", "a link into `.git`"),
+    ] {
+        symlink(target, &link).unwrap();
+        let told = flaw_of(&source).await;
+        assert!(told.contains(why), "{target}: {told}");
+        std::fs::remove_file(&link).unwrap();
+    }
+    symlink("../shared", &link).unwrap();
+    let artifact = made(&source, &project.path().join("out")).await.unwrap();
+    assert_eq!(names(&artifact), ["chalicelib/a.py"]);
 }
 
 #[tokio::test]
@@ -309,4 +341,59 @@ async fn a_build_that_fails_shows_what_it_wrote_in_order() {
     };
     assert_eq!(status, "exit status: 3");
     assert_eq!(output, "one\ntwo\nthree\n");
+}
+
+#[tokio::test]
+async fn what_a_build_leaves_running_ends_with_it() {
+    for end in ["exit 0", "exit 3", "sleep 60"] {
+        let folder = tempfile::tempdir().unwrap();
+        let command = format!("mkdir -p out; touch out/a; sleep 60 & echo $! > left; {end}");
+        let source = built(folder.path(), &command);
+        let zips = folder.path().join("zips");
+        let making = made(&source, &zips);
+        let ended = tokio::time::timeout(std::time::Duration::from_millis(500), making).await;
+        assert_eq!(ended.is_err(), end == "sleep 60", "{end}");
+        let left = std::fs::read_to_string(folder.path().join("left")).unwrap();
+        let is_gone = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", left.trim())).unwrap_or_default();
+            status.is_empty() || status.contains("State:\tZ")
+        };
+        // A killed process takes its time to go.
+        let gone = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            is_gone()
+        });
+        assert!(gone, "{end}");
+    }
+}
+
+#[test]
+fn a_build_sees_where_tools_are_and_no_secrets() {
+    for (name, value) in [
+        ("PATH", "/bin"),
+        ("CI", "true"),
+        ("GOFLAGS", "-mod=vendor"),
+        ("CGO_ENABLED", "0"),
+        ("PIP_INDEX_URL", "https://pypi.example.com/simple"),
+        ("https_proxy", "http://proxy:3128"),
+    ] {
+        assert!(sees(name, value), "{name}");
+    }
+    for (name, value) in [
+        ("NPM_CONFIG__AUTH", "x"),
+        ("npm_config__authToken", "x"),
+        ("GOOGLE_GHA_CREDS_PATH", "/x.json"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/x.json"),
+        ("AWS_REGION", "eu-west-1"),
+        ("GITHUB_TOKEN", "x"),
+        ("MAVEN_GPG_PASSPHRASE", "x"),
+        ("PIP_INDEX_URL", "https://me:secret@pypi.example.com/simple"),
+        ("HTTPS_PROXY", "http://me:p@ss@proxy:3128"),
+        (
+            "PIP_EXTRA_INDEX_URL",
+            "https://a.example.com https://me:x@b.example.com",
+        ),
+    ] {
+        assert!(!sees(name, value), "{name}={value}");
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::{file_error, flaw};
-use crate::app::{Error, Part};
+use crate::app::{Error, Part, Reach};
 
 /// A file that goes into a zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub fn entries(parts: &[Part], except: &Path) -> Result<BTreeMap<String, Entry>,
             std::io::ErrorKind::NotFound => flaw(&part.from, "does not exist"),
             _ => file_error(&part.from)(e),
         })?;
+        if let Reach::Project(project) = &part.reach {
+            Bounds::of(project)?.check(&part.from)?;
+        }
         if metadata.is_dir() {
             add_folder(part, except.as_deref(), &mut entries)?;
         } else {
@@ -59,9 +62,12 @@ fn file_name(part: &Part) -> Result<String, Error> {
 
 fn add_folder(part: &Part, except: Option<&Path>, entries: &mut BTreeMap<String, Entry>) -> Result<(), Error> {
     let root = part.from.canonicalize().map_err(file_error(&part.from))?;
-    let bounds = Bounds {
-        project: project_of(&part.from, &root),
-        root: root.clone(),
+    let bounds = match &part.reach {
+        Reach::Anywhere => Bounds {
+            project: project_of(&part.from, &root),
+            root: root.clone(),
+        },
+        Reach::Project(project) => Bounds::of(project)?,
     };
     // A name that is not a folder's is for the case that the part is a file.
     let prefix = if part.into.ends_with('/') { &part.into } else { "" };
@@ -128,6 +134,15 @@ struct Bounds {
 }
 
 impl Bounds {
+    /// What a folder of a project may link to.
+    fn of(folder: &Path) -> Result<Self, Error> {
+        let root = folder.canonicalize().map_err(file_error(folder))?;
+        Ok(Self {
+            project: project_of(&root, &root),
+            root,
+        })
+    }
+
     fn check(&self, link: &Path) -> Result<(), Error> {
         let target = link.canonicalize().map_err(file_error(link))?;
         let inner = target

@@ -1,11 +1,12 @@
 //! What is wrong with `.chalice/config.json` on a stage: all flaws at once, each at its key.
 
-use serde_json::Value;
-
-use super::{Config, ROUTES_FUNCTION, full};
+use super::{Config, ROUTES_FUNCTION, RoleSource, full, texts};
+use crate::app::chalice::json::below;
 use crate::app::chalice::schema::{self, Flaw};
+use crate::app::flaws::did_you_mean;
+use crate::app::limits::{self, Rule};
 use crate::app::{Finding, Severity};
-use crate::names::{AppName, StageName};
+use crate::names::StageName;
 
 impl Config {
     /// Finds every flaw of what counts for a stage.
@@ -15,7 +16,12 @@ impl Config {
         let stage = stage.as_str();
         let mut flaws = schema::flaws(&self.document, stage);
         let sound = flaws.iter().all(|flaw| flaw.severity != Severity::Error);
-        flaws.extend(self.name_flaws());
+        // That the file or the name is of a wrong type is said already.
+        let unnamed = |flaw: &Flaw| flaw.pointer.is_empty() || flaw.pointer == "/app_name";
+        if !flaws.iter().any(unnamed) {
+            flaws.extend(self.name().err());
+        }
+        flaws.extend(self.stage_name_flaws());
         if sound {
             flaws.extend(self.stage_flaws(stage));
             let named: Vec<&str> = self.functions(stage).into_iter().map(|(name, _)| name).collect();
@@ -38,19 +44,13 @@ impl Config {
         findings
     }
 
-    fn name_flaws(&self) -> Option<Flaw> {
-        match self.document.value.get("app_name") {
-            None | Some(Value::Null) => Some(
-                Flaw::error(String::new(), "`app_name` is missing".to_owned())
-                    .hint("name the app: it is the first part of every name in AWS".to_owned()),
-            ),
-            Some(Value::String(name)) => {
-                let refused = name.parse::<AppName>().err()?;
-                Some(Flaw::error("/app_name".to_owned(), refused.to_string()))
-            }
-            // That it must be text is said already.
-            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => None,
-        }
+    /// Stages of the file that could never be deployed, whichever is looked at.
+    fn stage_name_flaws(&self) -> Vec<Flaw> {
+        let flaw = |name: &str| {
+            let why = name.parse::<StageName>().err()?.to_string();
+            Some(Flaw::error(below("/stages", name), why))
+        };
+        self.stages().into_iter().filter_map(flaw).collect()
     }
 
     fn stage_flaws(&self, stage: &str) -> Vec<Flaw> {
@@ -83,12 +83,8 @@ impl Config {
         }
         flaws.extend(policy.and_then(|found| self.document_at(&found).err()));
         if let Some(found) = self.look(stage, "api_gateway_stage") {
-            let name = found.value.as_str().unwrap_or_default();
-            let taken = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            if name.is_empty() || !name.chars().all(taken) {
-                let message = format!("`{name}` is no name of an API Gateway stage: letters, digits, `-` and `_`");
-                flaws.push(Flaw::error(found.pointer, message));
-            }
+            let refused = limits::check_api_stage(found.value.as_str().unwrap_or_default()).err();
+            flaws.extend(refused.map(|why| Flaw::error(found.pointer, why)));
         }
         flaws
     }
@@ -119,7 +115,81 @@ impl Config {
             (None, Some(half)) => flaws.push(half_vpc(half.pointer, function, "subnet_ids")),
             (Some(_), Some(_)) | (None, None) => {}
         }
-        flaws.extend(self.role(stage, function).err());
+        flaws.extend(self.role_flaw(stage, function));
+        flaws.extend(self.merged_flaws(stage, function));
+        flaws.extend(self.list_flaws(stage, function));
+        flaws
+    }
+
+    fn role_flaw(&self, stage: &str, function: &str) -> Option<Flaw> {
+        let pointer = |key| self.look_for(stage, function, key).map(|found| found.pointer);
+        match self.role(stage, function) {
+            Err(flaw) => Some(flaw),
+            Ok(RoleSource::Given(arn)) => {
+                let why = limits::check_role_arn(&arn).err()?;
+                Some(Flaw::error(pointer("iam_role_arn")?, why))
+            }
+            Ok(RoleSource::Own(policy)) => {
+                let why = limits::check_policy(function, &policy).err()?;
+                let pointer = pointer("iam_policy_file").or(pointer("autogen_policy"))?;
+                Some(Flaw::error(pointer, why))
+            }
+            Ok(RoleSource::Generated) => None,
+        }
+    }
+
+    /// Environment variables and tags that Lambda would refuse.
+    fn merged_flaws(&self, stage: &str, function: &str) -> Vec<Flaw> {
+        let variables = self.merged(stage, function, "environment_variables");
+        let texts = variables.iter().map(|(name, (text, _))| (*name, *text));
+        let whole = limits::check_environment(function, texts).err();
+        let last = variables.values().map(|(_, pointer)| pointer).max();
+        let above = last
+            .and_then(|pointer| pointer.rsplit_once('/'))
+            .map(|(above, _)| above.to_owned());
+        let mut flaws: Vec<Flaw> = whole
+            .map(|why| Flaw::error(above.unwrap_or_default(), why))
+            .into_iter()
+            .collect();
+        let names = variables
+            .iter()
+            .map(|(name, (_, pointer))| (pointer, limits::check_variable(name)));
+        let tags = self.merged(stage, function, "tags");
+        let tags = tags
+            .iter()
+            .map(|(key, (text, pointer))| (pointer, limits::check_tag(key, text)));
+        let refused = names
+            .chain(tags)
+            .filter_map(|(pointer, verdict)| Some((pointer.clone(), verdict.err()?)));
+        flaws.extend(refused.map(|(pointer, why)| Flaw::error(pointer, why)));
+        flaws
+    }
+
+    /// Layers and parts of a network that Lambda would refuse.
+    fn list_flaws(&self, stage: &str, function: &str) -> Vec<Flaw> {
+        let rules: [(&str, Rule); 3] = [
+            ("layers", limits::check_layer),
+            ("subnet_ids", |id| limits::check_network_id("subnet_ids", "subnet-", id)),
+            ("security_group_ids", |id| {
+                limits::check_network_id("security_group_ids", "sg-", id)
+            }),
+        ];
+        let mut flaws = Vec::new();
+        for (key, rule) in rules {
+            let Some(found) = self.look_for(stage, function, key) else {
+                continue;
+            };
+            let items = texts(found.value);
+            if key == "layers" {
+                let too_many = limits::check_layer_count(items.len()).err();
+                flaws.extend(too_many.map(|why| Flaw::error(found.pointer.clone(), why)));
+            }
+            let refused = items
+                .iter()
+                .enumerate()
+                .filter_map(|(index, item)| Some((index, rule(item).err()?)));
+            flaws.extend(refused.map(|(index, why)| Flaw::error(below(&found.pointer, &index.to_string()), why)));
+        }
         flaws
     }
 
@@ -132,9 +202,9 @@ impl Config {
             .filter(|(name, _)| !known().any(|known| known == *name));
         let flaws = strange.map(|(name, pointer)| {
             let flaw = Flaw::warning(pointer, format!("the app has no function `{name}`"));
-            match schema::nearest(name, known()) {
-                Some(near) => flaw.hint(format!("did you mean `{near}`?")),
-                None => flaw,
+            Flaw {
+                hint: did_you_mean(name, known()),
+                ..flaw
             }
         });
         flaws.collect()

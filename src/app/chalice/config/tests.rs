@@ -56,17 +56,17 @@ fn null_is_not_set_and_zero_is() {
 
 #[test]
 fn environment_and_tags_are_merged_and_those_of_a_function_at_the_top_have_no_effect() {
-    let config = r#"{"app_name": "a", "environment_variables": {"A": "top", "B": "top"}, "tags": {"t": "top"},
-        "lambda_functions": {"f": {"environment_variables": {"A": "function"}, "tags": {"t": "function"}}},
-        "stages": {"dev": {"environment_variables": {"B": "stage", "C": "stage"},
-            "lambda_functions": {"f": {"environment_variables": {"C": "stage function"}}}}}}"#;
+    let config = r#"{"app_name": "a", "environment_variables": {"AA": "top", "BB": "top"}, "tags": {"t": "top"},
+        "lambda_functions": {"f": {"environment_variables": {"AA": "function"}, "tags": {"t": "function"}}},
+        "stages": {"dev": {"environment_variables": {"BB": "stage", "CC": "stage"},
+            "lambda_functions": {"f": {"environment_variables": {"CC": "stage function"}}}}}}"#;
     let (_folder, config) = project(config);
     let environment = config.environment(&stage("dev"), "f");
     let pairs: Vec<(&str, &str)> = environment
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    assert_eq!(pairs, [("A", "top"), ("B", "stage"), ("C", "stage function")]);
+    assert_eq!(pairs, [("AA", "top"), ("BB", "stage"), ("CC", "stage function")]);
     let function = config.function(&stage("dev"), "f").unwrap();
     assert_eq!(function.tags["t"], "top");
     let findings = config.findings(&stage("dev"), None);
@@ -133,7 +133,7 @@ fn what_a_later_version_brings_is_refused_by_name() {
 
 #[test]
 fn half_a_vpc_is_refused_where_the_half_stands() {
-    let config = r#"{"app_name": "a", "stages": {"dev": {"subnet_ids": ["s"]}}}"#;
+    let config = r#"{"app_name": "a", "stages": {"dev": {"subnet_ids": ["subnet-1"]}}}"#;
     assert_eq!(
         messages(config),
         [".chalice/config.json:1:38: function `api_handler` has half of a VPC: `security_group_ids` is missing"]
@@ -181,6 +181,86 @@ fn a_private_endpoint_says_who_may_enter() {
         policy["Statement"][0]["Condition"]["StringEquals"]["aws:SourceVpce"],
         "vpce-1"
     );
+}
+
+#[test]
+fn what_lambda_or_iam_would_refuse_is_found_at_its_key() {
+    let of = |rest: &str| messages(&format!("{{\"app_name\": \"a\",\n{rest}}}"));
+    let one = |rest: &str, told: &str| {
+        let messages = of(rest);
+        let expected = format!(".chalice/config.json:{told}");
+        assert!(
+            messages.len() == 1 && messages[0].starts_with(&expected),
+            "{rest}: {messages:#?}"
+        );
+    };
+    one(
+        r#""environment_variables": {"AWS_REGION": "x"}"#,
+        "2:27: `AWS_REGION` is set by Lambda itself",
+    );
+    one(r#""environment_variables": {"1A": "x"}"#, "2:27: `1A` cannot name");
+    let long = "x".repeat(4096);
+    let whole = "2:1: the environment of `api_handler` has 4098 bytes";
+    one(&format!(r#""environment_variables": {{"AB": "{long}"}}"#), whole);
+    one(r#""tags": {"aws:x": "y"}"#, "2:10: tag `aws:x`: AWS keeps");
+    one(
+        r#""layers": ["numpy"]"#,
+        "2:12: `numpy` is not the ARN of a layer version",
+    );
+    let layer = r#""arn:aws:lambda:eu-west-1:111111111111:layer:l:1""#;
+    one(
+        &format!("\"layers\": [{}]", [layer; 6].join(",")),
+        "2:1: 6 layers, and 5",
+    );
+    one(
+        r#""manage_iam_role": false, "iam_role_arn": "me""#,
+        "2:27: `me` is not the ARN of a role",
+    );
+    one(
+        r#""subnet_ids": ["sg-1"], "security_group_ids": ["sg-1"]"#,
+        "2:16: `sg-1` in `subnet_ids` does not begin with `subnet-`",
+    );
+    one(
+        r#""lambda_functions": {"f": {"lambda_timeout": 901}}"#,
+        "2:28: `lambda_timeout` must be",
+    );
+    one(
+        r#""stages": {"feature/x": {}}"#,
+        "2:12: stage name `feature/x` has the character `/`",
+    );
+    assert_eq!(
+        of(&format!("\"layers\": [{}]", [layer; 5].join(","))),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_policy_of_ones_own_may_be_as_long_as_iam_takes_it() {
+    let (folder, config) = project(r#"{"app_name": "a", "autogen_policy": false}"#);
+    write(
+        folder.path(),
+        "policy-dev.json",
+        &format!(r#"{{"Statement": ["{}"]}}"#, "x".repeat(10_240)),
+    );
+    let findings = config.findings(&stage("dev"), None);
+    assert!(
+        findings[0].message.contains("characters, and 10240 is the limit"),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn a_file_without_an_object_or_a_name_is_told_once_and_with_a_hint() {
+    for text in ["[]", "{}", "null", r#"{"app_name": null}"#, r#"{"app_name": 7}"#] {
+        let (_folder, config) = project(text);
+        let findings = config.findings(&stage("dev"), None);
+        assert_eq!(findings.len(), 1, "{text}: {findings:#?}");
+        let Err(Error::Findings(named)) = config.app_name() else {
+            panic!("{text} has a name");
+        };
+        assert_eq!(named[0].message, findings[0].message);
+        assert_eq!(named[0].hint, findings[0].hint);
+    }
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! What of a manifest's functions AWS would refuse, each at its place.
+
+use super::{FunctionEntry, Manifest, OverrideEntry, VpcEntry};
+use crate::app::Severity;
+use crate::app::flaws::Flaws;
+use crate::app::limits;
+use crate::app::yaml::Placed;
+use crate::names::check_name;
+
+/// Checks everything about one function but its code, environment and policy.
+pub fn check_function(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut Flaws) {
+    check_numbers(entry.memory_mib.as_ref(), entry.timeout_s.as_ref(), flaws);
+    check_runtime(&entry.runtime, flaws);
+    check_handler(name, entry, flaws);
+    if let Some(sixth) = entry.layers.get(5) {
+        flaws.check(sixth.place, limits::check_layer_count(entry.layers.len()));
+    }
+    for layer in &entry.layers {
+        flaws.check(layer.place, limits::check_layer(&layer.value));
+    }
+    if let Some(vpc) = &entry.vpc {
+        check_vpc(vpc, flaws);
+    }
+    for (key, value) in entry.tags.iter() {
+        flaws.check(key.place, limits::check_tag(&key.value, &value.value));
+    }
+}
+
+/// Checks what a stage changes of a function.
+pub fn check_override(entry: &OverrideEntry, flaws: &mut Flaws) {
+    check_numbers(entry.memory_mib.as_ref(), entry.timeout_s.as_ref(), flaws);
+}
+
+/// Checks the names of all functions; whether they are too long on a stage is the planner's to say.
+pub fn check_names(manifest: &Manifest, flaws: &mut Flaws) {
+    for (index, (key, _)) in manifest.functions.iter().enumerate() {
+        let name = &key.value;
+        if let Err(why) = check_name("function name", name) {
+            flaws.error(key.place, why.to_string());
+        }
+        // IAM keeps role names apart by more than case.
+        let twin = manifest
+            .functions
+            .names()
+            .take(index)
+            .find(|other| other.eq_ignore_ascii_case(name));
+        if let Some(twin) = twin {
+            flaws.error(
+                key.place,
+                format!("functions `{twin}` and `{name}` differ by case only"),
+            );
+        }
+    }
+}
+
+fn check_numbers(memory: Option<&Placed<u32>>, timeout: Option<&Placed<u32>>, flaws: &mut Flaws) {
+    if let Some(memory) = memory {
+        flaws.check(memory.place, limits::check_memory(memory.value));
+    }
+    if let Some(timeout) = timeout {
+        flaws.check(timeout.place, limits::check_timeout(timeout.value));
+    }
+}
+
+fn check_runtime(runtime: &Placed<String>, flaws: &mut Flaws) {
+    match limits::runtime_flaw(&runtime.value) {
+        Some((Severity::Error, message, hint)) => flaws.error_with(runtime.place, message, hint),
+        Some((Severity::Warning, message, hint)) => flaws.warn(runtime.place, message, hint),
+        None => {}
+    }
+}
+
+fn check_handler(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut Flaws) {
+    match &entry.handler {
+        Some(handler) => flaws.check(handler.place, limits::check_handler(&handler.value)),
+        None if is_native(entry) => {}
+        None => flaws.error(name.place, format!("function `{}` lacks the key `handler`", name.value)),
+    }
+}
+
+/// Whether a function is a program of its own.
+pub fn is_native(entry: &FunctionEntry) -> bool {
+    entry.runtime.value.starts_with("provided")
+}
+
+fn check_vpc(vpc: &Placed<VpcEntry>, flaws: &mut Flaws) {
+    let (place, vpc) = (vpc.place, &vpc.value);
+    if vpc.subnet_ids.is_empty() || vpc.security_group_ids.is_empty() {
+        flaws.error(place, "`vpc` needs at least one subnet and one security group");
+    }
+    let lists = [
+        ("subnet_ids", "subnet-", &vpc.subnet_ids),
+        ("security_group_ids", "sg-", &vpc.security_group_ids),
+    ];
+    for (key, prefix, ids) in lists {
+        for id in ids {
+            flaws.check(id.place, limits::check_network_id(key, prefix, &id.value));
+        }
+    }
+}
