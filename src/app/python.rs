@@ -3,6 +3,7 @@
 //! A folder in the cache is made beside its place and renamed, so that it is either whole or not there.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -83,6 +84,16 @@ pub fn sees(name: &str) -> bool {
     ];
     let prefixes = ["UV_", "PIP_", "SSL_CERT_"];
     proxy || ours.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Our cache folder: root's own is closed to the user that apps are imported as.
+pub fn cache(environment: &BTreeMap<String, String>) -> PathBuf {
+    let variable = |name: &str| environment.get(name).map(PathBuf::from);
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let shared = is_root.then(|| PathBuf::from("/var/cache"));
+    let home = || variable("HOME").map(|home| home.join(".cache"));
+    let folder = variable("XDG_CACHE_HOME").or(shared).or_else(home);
+    folder.unwrap_or_else(std::env::temp_dir).join("stagewright")
 }
 
 impl Uv {

@@ -1,7 +1,7 @@
 //! The story: one function a command, told from what the user asked to what the user is told.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -130,11 +130,8 @@ impl Session<'_> {
     }
 
     fn uv(&self) -> Uv {
-        let variable = |name: &str| self.environment.get(name).map(PathBuf::from);
-        let home = variable("HOME").map(|home| home.join(".cache"));
-        let cache = variable("XDG_CACHE_HOME").or(home).unwrap_or_else(std::env::temp_dir);
         Uv {
-            cache: cache.join("stagewright"),
+            cache: python::cache(&self.environment),
             environment: self.visible(python::sees),
         }
     }
