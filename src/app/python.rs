@@ -156,7 +156,11 @@ impl Uv {
         let mut arguments = vec!["pip", "compile", "-", "--no-header", "--no-annotate"];
         arguments.extend(["--no-strip-extras", "--only-binary", ":all:"]);
         arguments.extend(["--python-platform", &platform, "--python-version", target.python]);
-        let files = required.remote.iter().map(String::as_str).chain([&*constraints]);
+        let files = required
+            .remote
+            .iter()
+            .map(String::as_str)
+            .chain((!required.constraints.is_empty()).then_some(&*constraints));
         arguments.extend(files.flat_map(|file| ["--constraint", file]));
         let input = [texts(&required.indexes), required.texts()].concat().join("\n");
         let output = self.run(project, &arguments, &input).await;
