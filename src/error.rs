@@ -237,7 +237,26 @@ impl From<app::Error> for Failure {
                     ..of(None, hints)
                 }
             }
-            Error::Raised { traceback, .. } => of(Some(traceback), Vec::new()),
+            Error::Raised {
+                traceback,
+                message: raised,
+                ..
+            } => of(Some(traceback), missing_module(&raised).into_iter().collect()),
+            Error::Absent { output, .. } => of(
+                Some(output),
+                vec![
+                    "correct its name or version; or name the index that has it: `--extra-index-url` in the \
+                     requirements, or `UV_INDEX`"
+                        .to_owned(),
+                ],
+            ),
+            Error::Index { output, .. } => Self {
+                exit: Exit::Outside,
+                ..of(
+                    Some(output),
+                    vec!["check the network, proxies and the index's address, then run it again".to_owned()],
+                )
+            },
             Error::Command { output, .. } => of(Some(output), Vec::new()),
             Error::Program { program: "uv", .. } => of(
                 None,
@@ -262,6 +281,18 @@ impl From<app::Error> for Failure {
             Error::File { .. } => of(None, Vec::new()),
         }
     }
+}
+
+/// What to do where an app imports what is not there.
+fn missing_module(raised: &str) -> Option<String> {
+    let name = raised
+        .strip_prefix("ModuleNotFoundError: No module named '")?
+        .split('\'')
+        .next()?;
+    let name = name.split('.').next()?;
+    Some(format!(
+        "add the package that has `{name}` to requirements.txt; a module of your own belongs into `chalicelib/`"
+    ))
 }
 
 fn sizes(largest: &[(String, u64)]) -> String {
@@ -294,6 +325,30 @@ mod tests {
         );
         let text = Failure::from(fault).text();
         assert!(text.contains("allow `iam:CreateRole` on `shop-prod`"), "{text}");
+    }
+
+    #[test]
+    fn a_module_that_is_missing_is_to_be_required() {
+        let error = app::Error::Raised {
+            file: "app.py".into(),
+            line: Some(1),
+            message: "ModuleNotFoundError: No module named 'requests.auth'".to_owned(),
+            traceback: String::new(),
+        };
+        let text = Failure::from(error).text();
+        assert!(
+            text.contains("add the package that has `requests` to requirements.txt"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_index_that_does_not_answer_is_not_the_users_fault() {
+        let error = app::Error::Index {
+            url: "`https://x`".to_owned(),
+            output: String::new(),
+        };
+        assert_eq!(Failure::from(error).exit, Exit::Outside);
     }
 
     #[test]

@@ -370,6 +370,26 @@ pub enum Error {
         /// What the resolver said.
         output: String,
     },
+    /// A requirement is of a package, or of a version, that no index has.
+    #[error("{}: there is no package `{package}`", place(.file, Some(*.line)))]
+    Absent {
+        /// The requirements file.
+        file: PathBuf,
+        /// Its line.
+        line: usize,
+        /// The package, perhaps with a version.
+        package: String,
+        /// What the resolver said.
+        output: String,
+    },
+    /// A package index did not answer.
+    #[error("{url} cannot be reached")]
+    Index {
+        /// What was asked, in backticks if it is a URL.
+        url: String,
+        /// What was said about it.
+        output: String,
+    },
     /// A package is larger than AWS takes.
     #[error("the code of `{function}` has {size_bytes} bytes {form}, and {limit_bytes} is the limit")]
     Size {

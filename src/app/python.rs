@@ -3,25 +3,31 @@
 //! A folder in the cache is made beside its place and renamed, so that it is either whole or not there.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWriteExt as _;
 
 use crate::app::{Architecture, Error};
 
+mod chalice;
 mod folder;
+mod line;
+mod pins;
 pub mod requirements;
 mod target;
+mod uv;
+mod version;
 
 use folder::{create, making, prune, remove, settle, write};
 use requirements::{Requirements, hex};
-use target::{Target, runtime};
+use target::{Target, wheel};
+use uv::command_line;
 
 /// Changes when folders of the cache are made differently.
-const FORMAT: &str = "stagewright-python-1";
+const FORMAT: &str = "stagewright-python-2";
 
 /// Versions that a resolution chose: recorded with the release, and used again while `inputs` stays the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +36,7 @@ pub struct Pins {
     pub inputs: String,
     /// Python version of the Lambda runtime: `3.11`.
     pub python: String,
-    /// Requirements for Lambda as `name==version`, sorted.
+    /// Requirements for Lambda as `name==version`, sorted; with `--hash=` where the project gives digests.
     pub requirements: Vec<String>,
     /// Version of Chalice's runtime files.
     pub chalice: Option<String>,
@@ -80,13 +86,24 @@ pub fn sees(name: &str) -> bool {
     proxy || ours.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Our cache folder: root's own is closed to the user that apps are imported as.
+pub fn cache(environment: &BTreeMap<String, String>) -> PathBuf {
+    let variable = |name: &str| environment.get(name).map(PathBuf::from);
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let shared = is_root.then(|| PathBuf::from("/var/cache"));
+    let home = || variable("HOME").map(|home| home.join(".cache"));
+    let folder = variable("XDG_CACHE_HOME").or(shared).or_else(home);
+    folder.unwrap_or_else(std::env::temp_dir).join("stagewright")
+}
+
 impl Uv {
     /// Resolves what a Chalice project requires, for Lambda's platform; or takes what was recorded.
     ///
     /// # Errors
     ///
-    /// `Error::Wheel` where a package has no wheel for Lambda, `Error::Program` without `uv`, `Error::Command` where
-    /// `uv` fails otherwise, `Error::File` where the requirements cannot be read.
+    /// `Error::Findings` where a requirement is not taken, `Error::Absent` where there is none of its name or version,
+    /// `Error::Wheel` where it has no wheel for Lambda, `Error::Index` where no index answers, `Error::Program` without
+    /// `uv`, `Error::Command` where `uv` fails otherwise, `Error::File` where the requirements cannot be read.
     pub async fn pins(
         &self,
         project: &Path,
@@ -94,14 +111,12 @@ impl Uv {
         recorded: Option<&Pins>,
         resolution: Resolution,
     ) -> Result<Pins, Error> {
-        let python = self.python(project).await?;
         let required = requirements::read(project, "requirements.txt")?;
-        let wanted = requirements::chalice_wanted(project, &required)?;
+        let again = recorded.filter(|_| resolution == Resolution::Recorded);
+        let python = self.version(project, again.map(|pins| pins.python.as_str())).await?;
+        let wanted = chalice::wanted(project, &required)?;
         let inputs = inputs(&required, wanted.as_deref(), &python, architecture);
-        if let Some(recorded) = recorded
-            && resolution == Resolution::Recorded
-            && recorded.inputs == inputs
-        {
+        if let Some(recorded) = again.filter(|pins| pins.inputs == inputs) {
             return Ok(recorded.clone());
         }
         let target = Target {
@@ -118,20 +133,6 @@ impl Uv {
         })
     }
 
-    /// The Python version of the Lambda runtime that is nearest to the interpreter that `uv` finds for a project.
-    async fn python(&self, project: &Path) -> Result<String, Error> {
-        let pinned = std::fs::read_to_string(project.join(".python-version")).unwrap_or_default();
-        if let Some(version) = pinned.lines().find_map(|line| runtime(line.trim())) {
-            return Ok(version);
-        }
-        let found = self.run(project, &["python", "find", "--show-version"], None).await?;
-        runtime(found.trim()).ok_or_else(|| Error::Command {
-            command: "uv python find --show-version".to_owned(),
-            status: "an answer that is no version".to_owned(),
-            output: found,
-        })
-    }
-
     async fn compile(
         &self,
         project: &Path,
@@ -141,12 +142,30 @@ impl Uv {
         if required.lines.is_empty() {
             return Ok(Vec::new());
         }
-        let mut arguments = vec!["pip", "compile", "requirements.txt", "--no-header", "--no-annotate"];
+        let mut constraints = tempfile::NamedTempFile::new().map_err(|source| Error::File {
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        let written = std::io::Write::write_all(&mut constraints, required.constraints.join("\n").as_bytes());
+        written.map_err(|source| Error::File {
+            path: constraints.path().to_owned(),
+            source,
+        })?;
+        let constraints = constraints.path().to_string_lossy();
         let platform = target.platform();
+        let mut arguments = vec!["pip", "compile", "-", "--no-header", "--no-annotate"];
         arguments.extend(["--no-strip-extras", "--only-binary", ":all:"]);
         arguments.extend(["--python-platform", &platform, "--python-version", target.python]);
-        let output = self.run(project, &arguments, None).await;
-        Ok(pinned_lines(&output.map_err(|error| target.wheel(error))?))
+        let files = required
+            .remote
+            .iter()
+            .map(String::as_str)
+            .chain((!required.constraints.is_empty()).then_some(&*constraints));
+        arguments.extend(files.flat_map(|file| ["--constraint", file]));
+        let input = [texts(&required.indexes), required.texts()].concat().join("\n");
+        let output = self.run(project, &arguments, &input).await;
+        let output = output.map_err(|error| wheel(pins::located(error, required), &target.described()))?;
+        pins::pins(&output, required)
     }
 
     /// The version of Chalice: the pinned one, else the newest that agrees with the project.
@@ -157,14 +176,14 @@ impl Uv {
         pins: &[String],
         python: &str,
     ) -> Result<String, Error> {
-        let resolved = pins.iter().find_map(|pin| pin.strip_prefix("chalice=="));
-        if let Some(version) = resolved.or_else(|| wanted.and_then(requirements::exact)) {
+        let resolved = pins::version_of(pins, "chalice");
+        if let Some(version) = resolved.or_else(|| wanted.and_then(chalice::exact)) {
             return Ok(version.to_owned());
         }
         let input = format!("chalice{}\n", wanted.unwrap_or_default());
         let arguments = ["pip", "compile", "-", "--no-header", "--no-annotate", "--no-deps"];
-        let arguments = [&arguments[..], &["--python-version", python]].concat();
-        let output = self.run(project, &arguments, Some(&input)).await?;
+        let arguments = [&arguments[..], &["--only-binary", ":all:", "--python-version", python]].concat();
+        let output = self.run(project, &arguments, &input).await?;
         let version = output
             .lines()
             .find_map(|line| line.strip_prefix("chalice=="))
@@ -192,6 +211,7 @@ impl Uv {
             &["lambda", &platform, &pins.python][..],
             &texts(&pins.requirements),
             &texts(&required.context),
+            &texts(&self.settings()),
         ]);
         let place = self.place(&key)?;
         if place.is_dir() {
@@ -210,8 +230,9 @@ impl Uv {
             let mut arguments = vec!["pip", "install", "--no-deps", "--only-binary", ":all:"];
             arguments.extend(["--python-platform", &platform, "--python-version", target.python]);
             arguments.extend(["--target", &folder, "-r", &list]);
-            let output = self.run(project, &arguments, None).await;
-            output.map_err(|error| target.wheel(error))?;
+            arguments.extend(required.is_hashed().then_some("--require-hashes"));
+            let output = self.run(project, &arguments, "").await;
+            output.map_err(|error| wheel(error, &target.described()))?;
             prune(&packages)?;
         }
         settle(&packages, &place)
@@ -224,18 +245,20 @@ impl Uv {
     /// As [`Self::install`].
     pub async fn host(&self, project: &Path, pins: &Pins) -> Result<Host, Error> {
         let required = requirements::read(project, "requirements.txt")?;
-        let chalice = pins.chalice.as_ref().map(|version| format!("chalice=={version}"));
         let mut packages = pins.requirements.clone();
-        packages.extend(chalice.filter(|pin| !packages.contains(pin)));
+        if pins::version_of(&packages, "chalice").is_none() {
+            packages.extend(pins.chalice.as_ref().map(|version| format!("chalice=={version}")));
+        }
         let key = digest(&[
             &["host", &pins.python][..],
             &texts(&packages),
             &texts(&required.context),
+            &texts(&self.settings()),
         ]);
         let place = self.place(&key)?;
         let host = Host {
             python: place.join("bin/python"),
-            packages: place.join(format!("lib/python{}/site-packages", pins.python)),
+            packages: place.join(packages_of(&pins.python)),
         };
         if host.python.exists() {
             return Ok(host);
@@ -244,22 +267,26 @@ impl Uv {
         let making = making(&place)?;
         let venv = making.path().join("venv");
         let folder = venv.to_string_lossy();
+        let interpreter = self.interpreter(project, &pins.python).await;
         let arguments = [
             "venv",
             "--no-project",
             "--relocatable",
             "--python",
-            &pins.python,
+            &interpreter,
             &folder,
         ];
-        self.run(project, &arguments, None).await?;
+        self.run(project, &arguments, "").await?;
         let list = making.path().join("pins.txt");
         packages.push("boto3".to_owned());
         write(&list, &[required.indexes, packages].concat().join("\n"))?;
         let list = list.to_string_lossy();
-        let arguments = ["pip", "install", "--python", &folder, "-r", &list];
-        self.run(project, &arguments, None).await?;
-        warm(&venv).await;
+        // What is not built ahead would be built now, and run its code as ourselves.
+        let mut arguments = vec!["pip", "install", "--only-binary", ":all:", "--python", &folder];
+        arguments.extend(["--verify-hashes", "-r", &list]);
+        let output = self.run(project, &arguments, "").await;
+        output.map_err(|error| wheel(error, &format!("this machine's Python {}", pins.python)))?;
+        warm(&venv, &venv.join(packages_of(&pins.python))).await;
         settle(&venv, &place)?;
         Ok(host)
     }
@@ -269,59 +296,39 @@ impl Uv {
         let place = self.cache.join("python").join(key);
         std::path::absolute(&place).map_err(|source| Error::File { path: place, source })
     }
+}
 
-    async fn run(&self, project: &Path, arguments: &[&str], input: Option<&str>) -> Result<String, Error> {
-        let mut child = tokio::process::Command::new("uv")
-            .args(arguments)
-            .current_dir(project)
-            .env_clear()
-            .envs(&self.environment)
-            .envs(of_pip(&self.environment))
-            .envs([("UV_NO_PROGRESS", "1"), ("NO_COLOR", "1")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(missing)?;
-        tracing::debug!(arguments = command_line(arguments), "uv started");
-        if let Some(mut stdin) = child.stdin.take() {
-            // Where uv ended before it read everything, its exit status says why.
-            let written = stdin.write_all(input.unwrap_or_default().as_bytes()).await;
-            tracing::debug!(ok = written.is_ok(), "input of uv written");
-        }
-        let output = child.wait_with_output().await.map_err(missing)?;
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        if output.status.success() {
-            return Ok(stdout);
-        }
-        Err(Error::Command {
-            command: command_line(arguments),
-            status: output.status.to_string(),
-            output: stdout + &String::from_utf8_lossy(&output.stderr),
-        })
-    }
+/// Where a virtualenv has its packages.
+fn packages_of(python: &str) -> String {
+    format!("lib/python{python}/site-packages")
 }
 
 /// Compiles what apps and the analyser import at every deploy, since they may not write bytecode themselves: it saves
 /// more than half a second each time.
-async fn warm(venv: &Path) {
+///
+/// Nothing of the packages runs: without `site`, Python does not even read their `.pth` files.
+async fn warm(venv: &Path, packages: &Path) {
     let code = "import compileall, sys, os\n\
                 for name in ('boto3', 'botocore', 's3transfer', 'chalice'):\n    \
-                compileall.compile_dir(os.path.join(sys.path[-1], name), quiet=2, workers=0)";
+                compileall.compile_dir(os.path.join(sys.argv[1], name), quiet=2, workers=0)";
     let mut command = tokio::process::Command::new(venv.join("bin/python"));
-    command.args(["-I", "-c", code]).env_clear().stdin(Stdio::null());
-    let ended = command.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    command.args(["-I", "-S", "-c", code]).arg(packages).env_clear();
+    let ended = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status();
     // Without bytecode everything works all the same, only slower.
-    tracing::debug!(ok = ended.is_ok_and(|status| status.success()), "bytecode compiled");
+    let is_done = ended.await.is_ok_and(|status| status.success());
+    tracing::debug!(ok = is_done, "bytecode compiled");
 }
 
 fn inputs(required: &Requirements, chalice: Option<&str>, python: &str, architecture: Architecture) -> String {
     let target = Target { python, architecture }.platform();
     digest(&[
         &[python, &target, chalice.unwrap_or("any")][..],
-        &texts(&required.lines),
-        &texts(&required.indexes),
+        &required.texts(),
         &texts(&required.context),
     ])
 }
@@ -342,47 +349,6 @@ fn digest(groups: &[&[&str]]) -> String {
     hex(&digest.finalize())
 }
 
-/// The pins in what `uv pip compile` prints, sorted.
-fn pinned_lines(output: &str) -> Vec<String> {
-    let mut lines: Vec<String> = output
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with(['#', '-']))
-        .map(str::to_owned)
-        .collect();
-    lines.sort();
-    lines
-}
-
-/// The indexes of pip's variables in uv's words, where uv's own are not set: people have these set for Chalice.
-fn of_pip(environment: &BTreeMap<String, String>) -> Vec<(&'static str, &String)> {
-    [
-        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
-        ("PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL"),
-    ]
-    .into_iter()
-    .filter(|(_, of_uv)| !environment.contains_key(*of_uv))
-    .filter_map(|(of_pip, of_uv)| Some((of_uv, environment.get(of_pip)?)))
-    .collect()
-}
-
-fn command_line(arguments: &[&str]) -> String {
-    format!("uv {}", arguments.join(" "))
-}
-
-fn missing(source: std::io::Error) -> Error {
-    match source.kind() {
-        std::io::ErrorKind::NotFound => Error::Program {
-            program: "uv",
-            needed: "to install Python dependencies",
-        },
-        _ => Error::File {
-            path: PathBuf::from("uv"),
-            source,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,7 +362,7 @@ mod tests {
     #[test]
     fn other_requirements_or_another_architecture_are_other_inputs() {
         let required = |line: &str| Requirements {
-            lines: vec![line.to_owned()],
+            context: vec![line.to_owned()],
             ..Requirements::default()
         };
         let of = |line, architecture| inputs(&required(line), None, "3.11", architecture);

@@ -144,11 +144,26 @@ impl Project {
                 message,
                 traceback,
             },
+            Error::Absent {
+                file,
+                line,
+                package,
+                output,
+            } => Error::Absent {
+                file: self.file_name(&file),
+                line,
+                package,
+                output,
+            },
             Error::File { path, source } => Error::File {
                 path: self.file_name(&path),
                 source,
             },
-            same @ (Error::Command { .. } | Error::Program { .. } | Error::Wheel { .. } | Error::Size { .. }) => same,
+            same @ (Error::Command { .. }
+            | Error::Program { .. }
+            | Error::Wheel { .. }
+            | Error::Index { .. }
+            | Error::Size { .. }) => same,
         }
     }
 

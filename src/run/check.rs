@@ -81,8 +81,8 @@ fn findings_of(error: Error, file_name: impl Fn(&Path) -> PathBuf) -> Result<Vec
     let (file, line) = match &error {
         Error::Findings(findings) => return Ok(findings.clone()),
         Error::Raised { file, line, .. } => (file.clone(), *line),
-        Error::Command { command, output, .. } if is_of_this_machine(command, output) => return Err(error.into()),
-        Error::Program { .. } => return Err(error.into()),
+        Error::Program { .. } | Error::Index { .. } => return Err(error.into()),
+        Error::Absent { file, line, .. } => (file.clone(), Some(*line)),
         Error::Command { command, .. } if !command.starts_with("uv ") => (file_name(Path::new("app.py")), None),
         Error::Command { .. } | Error::Wheel { .. } => (file_name(Path::new("requirements.txt")), None),
         Error::Size { .. } => (PathBuf::from("."), None),
@@ -105,7 +105,8 @@ fn findings_of(error: Error, file_name: impl Fn(&Path) -> PathBuf) -> Result<Vec
                 Some(format!("leave out the largest parts: {}", largest.join(", "))),
             )
         }
-        Error::Findings(_) | Error::Program { .. } | Error::Wheel { .. } => {
+        Error::Absent { package, .. } => (format!("there is no package `{package}`"), None),
+        Error::Findings(_) | Error::Program { .. } | Error::Index { .. } | Error::Wheel { .. } => {
             let text = error.to_string();
             (text, Failure::from(error).hints.into_iter().next())
         }
@@ -117,21 +118,6 @@ fn findings_of(error: Error, file_name: impl Fn(&Path) -> PathBuf) -> Result<Vec
         message,
         hint,
     }])
-}
-
-/// Whether a command failed for want of an interpreter or the network, as far as uv's words tell.
-fn is_of_this_machine(command: &str, output: &str) -> bool {
-    let output = output.to_ascii_lowercase();
-    let unreachable = [
-        "error sending request",
-        "failed to fetch",
-        "dns error",
-        "connection refused",
-        "could not connect",
-        "timed out",
-        "network connectivity is disabled",
-    ];
-    command.starts_with("uv python") || unreachable.iter().any(|words| output.contains(words))
 }
 
 fn one_line(output: &str) -> String {

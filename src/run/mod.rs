@@ -142,11 +142,8 @@ impl Session<'_> {
     }
 
     fn uv(&self) -> Uv {
-        let variable = |name: &str| self.environment.get(name).map(PathBuf::from);
-        let home = variable("HOME").map(|home| home.join(".cache"));
-        let cache = variable("XDG_CACHE_HOME").or(home).unwrap_or_else(std::env::temp_dir);
         Uv {
-            cache: cache.join("stagewright"),
+            cache: python::cache(&self.environment),
             environment: self.visible(|name, _| python::sees(name)),
         }
     }

@@ -173,6 +173,7 @@ impl World {
             .stdin(Stdio::null())
             .env("PATH", with_first(&in_checkout(".env/path")))
             .env("HOME", self.folder.path().join("home"))
+            .env("XDG_CACHE_HOME", self.folder.path().join("home/.cache"))
             .env("AWS_ENDPOINT_URL", &emulator.endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")

@@ -52,7 +52,8 @@ def observe(project):
     if not isinstance(module.app, Chalice):
         return {"outcome": "no_chalice", "kind": type(module.app).__name__}
     try:
-        return {"outcome": "found", **describe(project, module.app)}
+        facts = describe(project, module.app)
+        return unfit(facts) or {"outcome": "found", **facts}
     except Exception as error:
         return raised(project, error)
 
@@ -115,6 +116,42 @@ def describe(project, app):
         ],
         "unpackaged": unpackaged(project),
     }
+
+
+def unfit(facts):
+    """What the app declares and nobody can write down, as an outcome; None where there is nothing of the kind."""
+    for route in facts["routes"]:
+        where = "`%s %s`" % (route["method"], route["path"])
+        for kind in route["content_types"]:
+            if not isinstance(kind, str):
+                return misfit(route, "content types of %s must be text, and one is %r" % (where, kind))
+        guard = route["authorizer"]
+        if guard:
+            details = guard.get("definition", {}).get("x-amazon-apigateway-authorizer") or {}
+            ttl = guard.get("ttl_s", details.get("authorizerResultTtlInSeconds"))
+            if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int) or ttl < 0):
+                name = guard["name"]
+                return misfit(route, "`ttl_seconds` of authorizer `%s` must be a whole number, and is %r" % (name, ttl))
+        message = unwritable(route)
+        if message:
+            return misfit(route, "%s: %s" % (where, message))
+    message = unwritable(facts)
+    return misfit({"file": "app.py", "line": None}, message) if message else None
+
+
+def misfit(place, message):
+    return {"outcome": "unfit", "message": message, "file": place["file"], "line": place["line"]}
+
+
+def unwritable(value, path=""):
+    """Where in a value something stands that JSON does not have."""
+    if value is None or isinstance(value, (str, int, float)):
+        return None
+    if isinstance(value, (list, tuple)):
+        return next(filter(None, (unwritable(item, path) for item in value)), None)
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return next(filter(None, (unwritable(item, key) for key, item in value.items())), None)
+    return "`%s` must be text, a number or a list, and has %r" % (path.replace("_", " "), value)
 
 
 def route(project, path, entry):

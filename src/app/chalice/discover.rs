@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::isolated::{self, Ended, Isolated};
+use super::other_user::User;
 use crate::app::{Error, Finding, Severity};
 
 const SCRIPT: &str = include_str!("discover.py");
@@ -118,6 +119,11 @@ enum Outcome {
     NoChalice {
         kind: String,
     },
+    Unfit {
+        message: String,
+        file: PathBuf,
+        line: Option<usize>,
+    },
 }
 
 /// An app to import.
@@ -135,13 +141,13 @@ pub struct Import<'a> {
     pub path: &'a str,
 }
 
-/// Imports an app and returns what it declares.
+/// Imports an app and returns what it declares, with a warning where its code could read ours.
 ///
 /// # Errors
 ///
 /// `Error::Raised` where the import raises, `Error::Findings` where it ends the process, takes too long or leaves no
 /// `app`, `Error::File` where Python cannot be started.
-pub async fn discover(import: &Import<'_>) -> Result<Facts, Error> {
+pub async fn discover(import: &Import<'_>) -> Result<(Facts, Option<Finding>), Error> {
     if let Some(finding) = missing(import.project) {
         return Err(Error::Findings(vec![finding]));
     }
@@ -159,7 +165,20 @@ pub async fn discover(import: &Import<'_>) -> Result<Facts, Error> {
         region: import.region,
         reads: &reads,
     };
-    interpret(&isolated::run(&script).await?, import.project)
+    let ended = isolated::run(&script).await?;
+    Ok((interpret(&ended, import.project)?, exposed(&ended.user)))
+}
+
+/// Warns that a root's own process ran the app, where another user's was to.
+fn exposed(user: &User) -> Option<Finding> {
+    let User::Root(hidden) = user else { return None };
+    Some(Finding {
+        severity: Severity::Warning,
+        file: hidden.clone(),
+        place: None,
+        message: "other users cannot read it, so the app's code ran as root and could read our credentials".to_owned(),
+        hint: Some("have Python and the project where every user can read them, or do not run as root".to_owned()),
+    })
 }
 
 /// Finds that a project has no `app.py`.
@@ -193,6 +212,7 @@ fn interpret(ended: &Ended, project: &Path) -> Result<Facts, Error> {
             let message = format!("the app ends the process when it is imported: sys.exit({status})");
             refusal(file, line, &message)
         }
+        Some(Outcome::Unfit { message, file, line }) => refusal(file, line, &message),
         Some(Outcome::NoApp) => refusal("app.py", None, "there is no `app` in it after the import"),
         Some(Outcome::NoChalice { kind }) => {
             let message = format!("`app` must be a `Chalice`, and is a `{kind}`");
@@ -260,6 +280,7 @@ mod tests {
             status: None,
             output: output.to_owned(),
             hang: hang.to_owned(),
+            user: User::Own,
         }
     }
 
@@ -291,6 +312,20 @@ mod tests {
     fn what_chalice_would_not_take_is_said_so() {
         let result = json!({"outcome": "found", "chalice": "1.34.0", "app_name": 7});
         assert!(message(&ended(Some(result), "", "")).contains("app.py: what the app declares is not what Chalice"));
+    }
+
+    #[test]
+    fn a_value_that_api_gateway_does_not_take_is_shown_at_its_route() {
+        let said = "`ttl_seconds` of authorizer `a` must be a number, and is '300'";
+        let unfit = json!({"outcome": "unfit", "message": said, "file": "app.py", "line": 7});
+        assert_eq!(message(&ended(Some(unfit), "", "")), format!("app.py:7:1: {said}"));
+    }
+
+    #[test]
+    fn where_others_cannot_read_python_the_user_is_warned() {
+        let warning = exposed(&User::Root("/root".into())).unwrap();
+        assert!(warning.to_string().starts_with("/root: other users cannot read it"));
+        assert_eq!((exposed(&User::Own), exposed(&User::Other)), (None, None));
     }
 
     #[test]

@@ -1,17 +1,35 @@
 //! A Python process that runs a project's code: alone, with a clean environment, and not for ever.
+//!
+//! It is another user's where we are root and everybody can read the interpreter, the packages and the project. It is
+//! our own user's otherwise, and could then read our environment in `/proc`: [`Ended::user`] says which.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::task::JoinSet;
 
-use super::other_user::{self, NOBODY};
+use super::other_user::{self, NOBODY, User};
 use crate::app::Error;
 
 /// How long a script may run before it is stopped from outside; its own limit is a little shorter.
 const PATIENCE: Duration = Duration::from_secs(65);
+
+/// How long output may still come when the process has ended.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Bytes of output that are kept, from its end.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// Bytes of a result that are read.
+const RESULT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What every script begins with.
+const ALONE: &str = include_str!("alone.py");
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -37,14 +55,16 @@ pub struct Ended {
     pub result: Option<Value>,
     /// Its exit status; `None` where it was stopped.
     pub status: Option<ExitStatus>,
-    /// Everything that was printed.
+    /// The end of what was printed.
     pub output: String,
     /// Where the code was when its time was over.
     pub hang: String,
+    /// Whose process it was.
+    pub user: User,
 }
 
-/// Runs a script. Nothing of ours is in its environment, it runs as another user where we are root, and its whole
-/// process group ends with it.
+/// Runs a script. Nothing of ours is in its environment, it runs as another user where that is possible, and its whole
+/// process group ends with it, or with us.
 ///
 /// # Errors
 ///
@@ -52,32 +72,65 @@ pub struct Ended {
 pub async fn run(isolated: &Isolated<'_>) -> Result<Ended, Error> {
     let folder = tempfile::Builder::new().prefix("stagewright-").tempdir();
     let folder = folder.map_err(|source| failed(&std::env::temp_dir(), source))?;
-    let mut command = prepare(isolated, folder.path()).map_err(|source| failed(folder.path(), source))?;
+    let (mut command, user) = prepare(isolated, folder.path()).map_err(|source| failed(folder.path(), source))?;
     let mut child = command.spawn().map_err(|source| failed(isolated.python, source))?;
-    let group = child.id();
+    let group = Group(child.id());
+    let tail = Arc::new(Mutex::new(Vec::new()));
+    let mut drains = JoinSet::new();
+    drains.spawn(drain(child.stdout.take(), Arc::clone(&tail)));
+    drains.spawn(drain(child.stderr.take(), Arc::clone(&tail)));
     let status = tokio::time::timeout(PATIENCE, child.wait()).await;
-    end(group).await;
-    let text = |name: &str| {
-        let bytes = std::fs::read(folder.path().join(name)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
+    drop(group);
+    // A process that left the group may keep its output open.
+    let drained = tokio::time::timeout(DRAIN, async { while drains.join_next().await.is_some() {} }).await;
+    tracing::debug!(whole = drained.is_ok(), "output read");
+    let output = tail.lock().map_or_else(|_| Vec::new(), |tail| tail.clone());
     Ok(Ended {
-        result: serde_json::from_str(&text("result.json")).ok(),
+        result: serde_json::from_str(&start_of(&folder.path().join("result.json"))).ok(),
         status: status.ok().and_then(Result::ok),
-        output: text("output"),
-        hang: text("hang"),
+        output: String::from_utf8_lossy(&output).into_owned(),
+        hang: start_of(&folder.path().join("hang")),
+        user,
     })
 }
 
+/// The text of a file, of which nobody can make us read without end.
+fn start_of(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| std::io::Read::read_to_end(&mut std::io::Read::take(file, RESULT_BYTES), &mut bytes));
+    // Where there is no such file, the script did not come so far.
+    tracing::debug!(ok = read.is_ok(), path = %path.display(), "file of a script read");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Reads everything that is printed, and keeps the end of it.
+async fn drain(stream: Option<impl AsyncRead + Unpin>, tail: Arc<Mutex<Vec<u8>>>) {
+    let Some(mut stream) = stream else { return };
+    let mut buffer = [0; 8192];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        if let Ok(mut tail) = tail.lock() {
+            keep(&mut tail, &buffer[..count]);
+        }
+    }
+}
+
+fn keep(tail: &mut Vec<u8>, more: &[u8]) {
+    tail.extend_from_slice(more);
+    let surplus = tail.len().saturating_sub(KEPT_BYTES);
+    tail.drain(..surplus);
+}
+
 /// Fills the folder of a process, and makes the command that runs in it.
-fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<tokio::process::Command> {
+fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<(tokio::process::Command, User)> {
     let place = |name: &str| folder.join(name);
     let mut request = isolated.request.clone();
     request["result"] = place("result.json").to_string_lossy().into();
     request["hang"] = place("hang").to_string_lossy().into();
+    let script = format!("{ALONE}{}", isolated.script);
     for (name, text) in [
-        ("script.py", isolated.script),
-        ("request.json", &request.to_string()),
+        ("script.py", script.as_str()),
+        ("request.json", request.to_string().as_str()),
         ("hang", ""),
     ] {
         std::io::Write::write_all(&mut std::fs::File::create(place(name))?, text.as_bytes())?;
@@ -85,7 +138,6 @@ fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<tokio::pro
     for name in ["home", "tmp"] {
         std::fs::create_dir(place(name))?;
     }
-    let output = std::fs::File::create(place("output"))?;
     let mut command = tokio::process::Command::new(isolated.python);
     command
         .args(["-I", "-B", "-u"])
@@ -94,8 +146,8 @@ fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<tokio::pro
         .env_clear()
         .envs(environment(isolated, &place("home"), &place("tmp")))
         .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
     let prefix = isolated
@@ -106,13 +158,14 @@ fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<tokio::pro
     let standard = isolated.python.canonicalize()?;
     let mut reads = vec![prefix, &standard];
     reads.extend(isolated.reads);
-    if other_user::is_possible(&reads) {
+    let user = other_user::possible(&reads);
+    if user == User::Other {
         for path in ["", "hang", "home", "tmp"].map(place) {
             std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY))?;
         }
         command.uid(NOBODY).gid(NOBODY);
     }
-    Ok(command)
+    Ok((command, user))
 }
 
 fn environment(isolated: &Isolated<'_>, home: &Path, tmp: &Path) -> BTreeMap<&'static str, String> {
@@ -128,27 +181,42 @@ fn environment(isolated: &Isolated<'_>, home: &Path, tmp: &Path) -> BTreeMap<&'s
     ])
 }
 
-/// Ends whatever the code left running in its process group.
-async fn end(group: Option<u32>) {
-    let Some(group) = group else { return };
-    let mut kill = tokio::process::Command::new("sh");
-    kill.args(["-c", "kill -s KILL -- \"-$0\""]).arg(group.to_string());
-    let ended = kill
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    // Where nothing is left, there is nothing to end.
-    tracing::debug!(
-        group,
-        left = ended.await.is_ok_and(|status| status.success()),
-        "process group ended"
-    );
+/// A process group, which ends with the value: also where we are interrupted.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let Some(group) = self.0 else { return };
+        let mut kill = std::process::Command::new("sh");
+        kill.args(["-c", "kill -s KILL -- \"-$0\""]).arg(group.to_string());
+        let ended = kill
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        // Where nothing is left, there is nothing to end.
+        let left = ended.is_ok_and(|status| status.success());
+        tracing::debug!(group, left, "process group ended");
+    }
 }
 
 fn failed(path: &Path, source: std::io::Error) -> Error {
     Error::File {
         path: PathBuf::from(path),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_what_is_printed_is_kept() {
+        let mut tail = Vec::new();
+        keep(&mut tail, &[b'a'; KEPT_BYTES]);
+        keep(&mut tail, b"end");
+        assert_eq!(tail.len(), KEPT_BYTES);
+        assert!(tail.ends_with(b"aend"));
     }
 }

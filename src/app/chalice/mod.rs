@@ -122,9 +122,10 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         region: request.region,
         path,
     };
-    let facts = discover::discover(&import).await?;
+    let (facts, exposed) = discover::discover(&import).await?;
     let mut findings = config.findings(request.stage, Some(&names(&facts)));
     findings.extend(routes::findings(&facts));
+    findings.extend(exposed);
     let mut warnings = sound(findings)?;
     let functions = functions(&config, request.stage, &facts)?;
     let analysis = if functions

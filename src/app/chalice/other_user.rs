@@ -2,31 +2,47 @@
 //! in `/proc`.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The user and group `nobody`, who owns nothing.
 pub const NOBODY: u32 = 65_534;
 
-/// Whether a process can and may be somebody else: we are root, and everybody can read what it needs.
-pub fn is_possible(needed: &[&Path]) -> bool {
-    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    root && needed.iter().all(|path| is_open(path))
+/// Whose process a project's code runs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum User {
+    /// `nobody`'s.
+    Other,
+    /// Our own, since we are not root and cannot choose.
+    Own,
+    /// Our own, and that is root's: others cannot read this path.
+    Root(PathBuf),
 }
 
-/// Whether everybody can read a file, or everything in a folder; what does not exist is no hindrance.
-fn is_open(path: &Path) -> bool {
-    let Ok(path) = path.canonicalize() else { return true };
+/// Whose process it can be: another user's where we are root, and everybody can read what it needs.
+pub fn possible(needed: &[&Path]) -> User {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    match needed.iter().find_map(|path| hidden(path)) {
+        _ if !root => User::Own,
+        Some(path) => User::Root(path),
+        None => User::Other,
+    }
+}
+
+/// What others cannot read of a file or of everything in a folder; what does not exist hides nothing.
+fn hidden(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    let above = path.ancestors().skip(1).find(|folder| !allows(folder, 0o1));
     // Python lists the folder that it imports from.
-    let listed = path.parent().is_none_or(|folder| allows(folder, 0o5));
-    let reached = path.ancestors().skip(1).all(|folder| allows(folder, 0o1));
-    listed
-        && reached
-        && walkdir::WalkDir::new(&path).into_iter().all(|entry| {
-            entry.is_ok_and(|entry| {
-                let kind = entry.file_type();
-                kind.is_symlink() || allows(entry.path(), if kind.is_dir() { 0o5 } else { 0o4 })
-            })
-        })
+    let unlisted = || path.parent().filter(|folder| !allows(folder, 0o5));
+    if let Some(folder) = above.or_else(unlisted) {
+        return Some(folder.to_owned());
+    }
+    walkdir::WalkDir::new(&path).into_iter().find_map(|entry| {
+        let Ok(entry) = entry else { return Some(path.clone()) };
+        let kind = entry.file_type();
+        let open = kind.is_symlink() || allows(entry.path(), if kind.is_dir() { 0o5 } else { 0o4 });
+        (!open).then(|| entry.path().to_owned())
+    })
 }
 
 fn allows(path: &Path, mode: u32) -> bool {
@@ -48,11 +64,11 @@ mod tests {
         mode(&file, 0o644);
         mode(&inner, 0o755);
         mode(folder.path(), 0o755);
-        assert!(is_open(&inner));
+        assert_eq!(hidden(&inner), None);
         mode(&file, 0o600);
-        assert!(!is_open(&inner));
+        assert_eq!(hidden(&inner), Some(file.clone()));
         mode(&file, 0o644);
         mode(folder.path(), 0o700);
-        assert!(!is_open(&file));
+        assert_eq!(hidden(&file).as_deref(), Some(folder.path()));
     }
 }

@@ -1,21 +1,55 @@
 //! What a Python project requires, read from its files without running anything.
+//!
+//! `uv` never reads these files itself: it is told what we read, so that nothing in them means more to it than to us.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::app::Error;
+use super::line::{self, Line};
+use crate::app::{Error, Finding, Severity};
+
+/// A line that requires a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// The line, without comment.
+    pub text: String,
+    /// The file, relative to the project.
+    pub file: PathBuf,
+    /// The number of its first line, counted from 1.
+    pub line: usize,
+}
 
 /// What a requirements file and the files that it nests ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
-    /// Requirements, one a line, comments and options left out.
-    pub lines: Vec<String>,
-    /// Options that say where packages come from: `--extra-index-url …`.
+    /// Lines that require packages.
+    pub lines: Vec<Requirement>,
+    /// Options that say where packages come from, wherever they are read: `--extra-index-url …`.
     pub indexes: Vec<String>,
-    /// Every other line, files' names and local wheels' digests: what a resolution depends on besides.
+    /// Constraints, one a line.
+    pub constraints: Vec<String>,
+    /// URLs of more constraints.
+    pub remote: Vec<String>,
+    /// Every other line, the options above as they were written, and local wheels' digests: what a resolution depends
+    /// on besides, whatever folder the project lies in.
     pub context: Vec<String>,
+    /// Lines that we do not take.
+    pub refused: Vec<Finding>,
+}
+
+impl Requirements {
+    /// The texts of the lines.
+    pub fn texts(&self) -> Vec<&str> {
+        self.lines.iter().map(|line| line.text.as_str()).collect()
+    }
+
+    /// Whether a package may only be installed where its digest is known.
+    pub fn is_hashed(&self) -> bool {
+        let asked = |line: &String| line == "--require-hashes";
+        self.context.iter().any(asked) || self.texts().iter().any(|text| text.contains(" --hash"))
+    }
 }
 
 /// Reads a requirements file of a project, and the files that it nests.
@@ -24,68 +58,167 @@ pub struct Requirements {
 ///
 /// # Errors
 ///
-/// `Error::File` where a file exists and cannot be read, or is nested and does not exist.
+/// `Error::File` where a file exists and cannot be read, or is nested and does not exist; `Error::Findings` where a
+/// line is not taken.
 pub fn read(project: &Path, name: &str) -> Result<Requirements, Error> {
+    let requirements = gathered(project, name)?;
+    match requirements.refused {
+        refused if refused.is_empty() => Ok(Requirements {
+            refused,
+            ..requirements
+        }),
+        refused => Err(Error::Findings(refused)),
+    }
+}
+
+/// The same, whatever lines are not taken.
+///
+/// # Errors
+///
+/// `Error::File` as [`read`].
+pub fn gathered(project: &Path, name: &str) -> Result<Requirements, Error> {
     let mut requirements = Requirements::default();
     let file = project.join(name);
     if file.exists() {
-        gather(&file, &mut BTreeSet::new(), &mut requirements)?;
+        let mut reader = Reader {
+            project,
+            seen: BTreeSet::new(),
+            into: &mut requirements,
+        };
+        reader.gather(&file, Kind::Requirements)?;
     }
     Ok(requirements)
 }
 
-fn gather(file: &Path, seen: &mut BTreeSet<PathBuf>, into: &mut Requirements) -> Result<(), Error> {
-    // Files may nest each other in a circle, by ever longer paths.
-    if !seen.insert(file.canonicalize().unwrap_or_else(|_| file.to_owned())) {
-        return Ok(());
-    }
-    let folder = file.parent().unwrap_or(file);
-    for line in logical_lines(&text(file)?) {
-        let (option, argument) = line
-            .split_once([' ', '='])
-            .map_or((line.as_str(), ""), |(option, argument)| (option, argument.trim()));
-        match option {
-            "-r" | "--requirement" => gather(&folder.join(argument), seen, into)?,
-            "-c" | "--constraint" => into.context.extend(logical_lines(&text(&folder.join(argument))?)),
-            "-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links" | "--no-index" => {
-                into.indexes.push(line.clone());
-            }
-            _ if option.starts_with('-') => into.context.push(line.clone()),
-            _ => {
-                into.context.extend(local_wheel(folder, &line));
-                into.lines.push(line.clone());
+/// What the lines of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Requirements,
+    Constraints,
+}
+
+struct Reader<'a> {
+    project: &'a Path,
+    seen: BTreeSet<PathBuf>,
+    into: &'a mut Requirements,
+}
+
+impl Reader<'_> {
+    fn gather(&mut self, file: &Path, kind: Kind) -> Result<(), Error> {
+        // Files may nest each other in a circle, by ever longer paths.
+        if !self
+            .seen
+            .insert(file.canonicalize().unwrap_or_else(|_| file.to_owned()))
+        {
+            return Ok(());
+        }
+        let folder = file.parent().unwrap_or(file);
+        let text = std::fs::read_to_string(file).map_err(|source| Error::File {
+            path: file.to_owned(),
+            source,
+        })?;
+        for (number, line) in logical_lines(&text) {
+            match line::parse(&line) {
+                Ok(Line::Nested(path)) => self.gather(&folder.join(path), kind)?,
+                Ok(Line::Constraints(url)) if url.contains("://") => {
+                    self.into.context.push(line);
+                    self.into.remote.push(url);
+                }
+                Ok(Line::Constraints(path)) => self.gather(&folder.join(path), Kind::Constraints)?,
+                Ok(Line::FindLinks(place)) => {
+                    self.into.context.push(line);
+                    self.into.indexes.push(find_links(folder, &place));
+                }
+                Ok(Line::Index) => {
+                    self.into.context.push(line.clone());
+                    self.into.indexes.push(line);
+                }
+                Ok(Line::Setting) => {
+                    let only_binary = line.starts_with("--only-binary");
+                    self.into.indexes.extend(only_binary.then(|| line.clone()));
+                    self.into.context.push(line);
+                }
+                Ok(Line::Requirement) => self.package(file, number, line, kind),
+                Err(refusal) => self.into.refused.push(Finding {
+                    severity: Severity::Error,
+                    file: self.relative(file),
+                    place: Some((number, 1)),
+                    message: refusal.message,
+                    hint: Some(refusal.hint),
+                }),
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn package(&mut self, file: &Path, line: usize, text: String, kind: Kind) {
+        self.into.context.extend(local_wheel(self.project, &text));
+        match kind {
+            Kind::Constraints => {
+                self.into.context.push(format!("-c {text}"));
+                self.into.constraints.push(text);
+            }
+            Kind::Requirements => self.into.lines.push(Requirement {
+                text,
+                file: self.relative(file),
+                line,
+            }),
+        }
+    }
+
+    fn relative(&self, file: &Path) -> PathBuf {
+        file.strip_prefix(self.project).unwrap_or(file).to_owned()
+    }
 }
 
-fn text(file: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(file).map_err(|source| Error::File {
-        path: file.to_owned(),
-        source,
-    })
+/// The option with a path that means the same in any folder.
+fn find_links(folder: &Path, place: &str) -> String {
+    if place.contains("://") {
+        return format!("--find-links {place}");
+    }
+    let path = folder.join(place.trim_start_matches("file:"));
+    format!("--find-links {}", path.display())
 }
 
-/// Lines without comments, continued lines joined.
-fn logical_lines(text: &str) -> Vec<String> {
-    let joined = text.replace("\r\n", "\n").replace("\\\n", " ");
-    joined
-        .lines()
-        .map(|line| match line.find(" #") {
-            Some(at) => &line[..at],
-            None => line,
-        })
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(str::to_owned)
+/// Lines without comments and with the number of their first line, continued lines joined. A comment is never
+/// continued.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut is_continued = false;
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let bare = without_comment(line);
+        let (bare, continues) = match bare.strip_suffix('\\') {
+            Some(start) if bare.len() == line.len() => (start, true),
+            _ => (bare, false),
+        };
+        match lines.last_mut() {
+            Some((_, last)) if is_continued => {
+                last.push(' ');
+                last.push_str(bare.trim());
+            }
+            _ => lines.push((index + 1, bare.trim().to_owned())),
+        }
+        is_continued = continues;
+    }
+    lines.retain(|(_, line)| !line.trim().is_empty());
+    lines
+        .into_iter()
+        .map(|(number, line)| (number, line.trim().to_owned()))
         .collect()
 }
 
+fn without_comment(line: &str) -> &str {
+    let starts = |at: &usize| line[..*at].chars().next_back().is_none_or(char::is_whitespace);
+    let start = line.match_indices('#').map(|(at, _)| at).find(starts);
+    start.map_or(line, |at| &line[..at])
+}
+
 /// The digest of a wheel that lies in the project: it may change while the line stays.
-fn local_wheel(folder: &Path, line: &str) -> Option<String> {
-    let path = line.rsplit(" @ ").next()?.trim_start_matches("file:");
-    let content = std::fs::read(folder.join(path)).ok()?;
+fn local_wheel(project: &Path, requirement: &str) -> Option<String> {
+    let head = line::head(requirement);
+    let path = head.rsplit('@').next()?.trim().trim_start_matches("file:");
+    let path = path.split('#').next()?;
+    let content = std::fs::read(project.join(path)).ok()?;
     Some(format!("{path} {}", hex(&Sha256::digest(content))))
 }
 
@@ -94,97 +227,11 @@ pub fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is asked of the version where a line requires `package`: `==1.31.2`, `>=1.30,<2`, or nothing at all.
-pub fn version_wanted(line: &str, package: &str) -> Option<String> {
-    let line = line.split([';', '#']).next()?.split(" --").next()?.trim();
-    let end = line
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-        .unwrap_or(line.len());
-    let (name, rest) = line.split_at(end);
-    let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
-    let rest = match rest.trim_start().strip_prefix('[') {
-        Some(extras) => extras.split_once(']')?.1,
-        None => rest,
-    };
-    let rest: String = rest.chars().filter(|c| !c.is_whitespace()).collect();
-    (name == package).then(|| rest.trim_matches(['(', ')']).to_owned())
-}
-
-/// The one version that a version wanted allows: `1.31.2` of `==1.31.2`.
-pub fn exact(wanted: &str) -> Option<&str> {
-    let version = wanted.strip_prefix("===").or_else(|| wanted.strip_prefix("=="))?;
-    (!version.contains([',', '*'])).then_some(version)
-}
-
-/// Finds what a project asks of the version of `chalice`, wherever projects write it; `None` if nowhere.
-///
-/// # Errors
-///
-/// `Error::File` where one of the files cannot be read.
-pub fn chalice_wanted(project: &Path, main: &Requirements) -> Result<Option<String>, Error> {
-    let of = |requirements: &Requirements| {
-        let mut wanted = requirements
-            .lines
-            .iter()
-            .filter_map(|line| version_wanted(line, "chalice"));
-        wanted.next()
-    };
-    if let Some(wanted) = of(main) {
-        return Ok(Some(wanted));
-    }
-    for name in development_files(project) {
-        if let Some(wanted) = of(&read(project, &name)?) {
-            return Ok(Some(wanted));
-        }
-    }
-    for lock in ["uv.lock", "poetry.lock"] {
-        if let Ok(text) = std::fs::read_to_string(project.join(lock))
-            && let Some(version) = locked(&text, "chalice")
-        {
-            return Ok(Some(format!("=={version}")));
-        }
-    }
-    let pyproject = std::fs::read_to_string(project.join("pyproject.toml")).unwrap_or_default();
-    Ok(quoted(&pyproject).find_map(|text| version_wanted(text, "chalice")))
-}
-
-/// Requirements files for development: `requirements-dev.txt`, `dev-requirements.txt`, `requirements/dev.txt`.
-fn development_files(project: &Path) -> Vec<String> {
-    let mut names = Vec::new();
-    for (folder, prefix) in [
-        (project.to_owned(), ""),
-        (project.join("requirements"), "requirements/"),
-    ] {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        names.extend(entries.map(|entry| format!("{prefix}{}", entry.file_name().to_string_lossy())));
-    }
-    names.retain(|name| name.ends_with(".txt") && name.contains("dev") && name.contains("requirements"));
-    names.sort();
-    names
-}
-
-/// The version of a package in a lock file of uv or Poetry.
-fn locked(lock: &str, package: &str) -> Option<String> {
-    let mut lines = lock.lines().map(str::trim);
-    let name = format!("name = \"{package}\"");
-    lines.find(|line| *line == name)?;
-    let version = lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?;
-    Some(version.to_owned())
-}
-
-/// The texts in quotes of a TOML file that are written on one line, keys' values of Poetry's tables left out.
-fn quoted(toml: &str) -> impl Iterator<Item = &str> {
-    toml.lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with(['#', '[']) && !line.starts_with("name"))
-        .flat_map(|line| line.split(['"', '\'']).skip(1).step_by(2))
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    pub fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);
@@ -205,9 +252,17 @@ mod tests {
             ("pins.txt", "idna==3.10\n"),
         ]);
         let read = read(project.path(), "requirements.txt").unwrap();
-        assert_eq!(read.lines, ["idna", "requests    >=2"]);
+        assert_eq!(read.texts(), ["idna", "requests >=2"]);
+        assert_eq!(
+            (read.lines[0].file.as_path(), read.lines[0].line),
+            (Path::new("more/base.txt"), 1)
+        );
+        assert_eq!(
+            (read.lines[1].file.as_path(), read.lines[1].line),
+            (Path::new("requirements.txt"), 4)
+        );
         assert_eq!(read.indexes, ["--extra-index-url https://x/simple"]);
-        assert_eq!(read.context, ["idna==3.10"]);
+        assert_eq!(read.constraints, ["idna==3.10"]);
     }
 
     #[test]
@@ -218,42 +273,47 @@ mod tests {
     }
 
     #[test]
-    fn a_requirement_of_chalice_is_known_in_all_its_spellings() {
-        let wanted = |line| version_wanted(line, "chalice");
-        assert_eq!(wanted("chalice"), Some(String::new()));
-        assert_eq!(
-            wanted("Chalice == 1.31.2 ; python_version > '3'"),
-            Some("==1.31.2".to_owned())
+    fn a_line_that_would_run_code_is_refused_at_its_place() {
+        let project = project(&[
+            ("requirements.txt", "idna\n-r base.txt\n"),
+            ("base.txt", "# ours\n-e .\n"),
+        ]);
+        let error = read(project.path(), "requirements.txt").unwrap_err();
+        assert!(
+            error.to_string().starts_with("base.txt:2:1: an editable requirement"),
+            "{error}"
         );
-        assert_eq!(
-            wanted("chalice[event-file-poller]>=1.30,<2"),
-            Some(">=1.30,<2".to_owned())
-        );
-        assert_eq!(wanted("chalice==1.31.2 --hash=sha256:00"), Some("==1.31.2".to_owned()));
-        assert_eq!(wanted("chalice-spec"), None);
-        assert_eq!(exact("==1.31.2"), Some("1.31.2"));
-        assert_eq!(exact("==1.*"), None);
-        assert_eq!(exact(">=1.30"), None);
+        assert_eq!(gathered(project.path(), "requirements.txt").unwrap().texts(), ["idna"]);
     }
 
     #[test]
-    fn the_version_of_chalice_is_found_wherever_projects_write_it() {
-        let wanted = |files: &[(&str, &str)]| {
-            let project = project(files);
-            let main = read(project.path(), "requirements.txt").unwrap();
-            chalice_wanted(project.path(), &main).unwrap()
+    fn a_comment_does_not_hide_the_next_line() {
+        let project = project(&[(
+            "requirements.txt",
+            "# innocent \\\n-e ./pkg\nidna # so is this \\\n./pkg\n",
+        )]);
+        let Err(Error::Findings(refused)) = read(project.path(), "requirements.txt") else {
+            panic!("it is taken");
         };
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(wanted(&[]), None);
-        assert_eq!(wanted(&[("requirements.txt", "chalice==1.30.0")]), some("==1.30.0"));
-        assert_eq!(
-            wanted(&[("requirements-dev.txt", "pytest\nchalice>=1.30")]),
-            some(">=1.30")
-        );
-        assert_eq!(wanted(&[("requirements/dev.txt", "chalice<2")]), some("<2"));
-        let lock = "[[package]]\nname = \"chalice\"\nversion = \"1.33.0\"\n";
-        assert_eq!(wanted(&[("uv.lock", lock)]), some("==1.33.0"));
-        let toml = "[project]\nname = \"chalice\"\ndependencies = [\n  \"requests\", \"chalice~=1.31\",\n]\n";
-        assert_eq!(wanted(&[("pyproject.toml", toml)]), some("~=1.31"));
+        assert_eq!(refused.len(), 2);
+    }
+
+    #[test]
+    fn a_folder_of_wheels_lies_beside_the_file_that_names_it() {
+        let project = project(&[
+            ("requirements.txt", "-r more/base.txt\n"),
+            ("more/base.txt", "--find-links ./wheels\n-f https://x/wheels\n"),
+        ]);
+        let read = read(project.path(), "requirements.txt").unwrap();
+        let local = format!("--find-links {}", project.path().join("more/./wheels").display());
+        assert_eq!(read.indexes, [local, "--find-links https://x/wheels".to_owned()]);
+        assert_eq!(read.context, ["--find-links ./wheels", "-f https://x/wheels"]);
+    }
+
+    #[test]
+    fn constraints_of_another_host_are_no_file() {
+        let project = project(&[("requirements.txt", "-c https://x/constraints.txt\nidna\n")]);
+        let read = read(project.path(), "requirements.txt").unwrap();
+        assert_eq!(read.remote, ["https://x/constraints.txt"]);
     }
 }

@@ -26,26 +26,21 @@ impl Target<'_> {
         matches!(self.python, "3.10" | "3.11")
     }
 
-    /// The platform in a person's words.
-    fn described(&self) -> String {
-        let architecture = match self.architecture {
-            Architecture::X86_64 => "x86_64",
-            Architecture::Arm64 => "arm64",
-        };
-        let glibc = if self.is_old() { "2.26" } else { "2.34" };
-        format!("Lambda's Python {} on {architecture} (glibc {glibc})", self.python)
+    /// The platform in a person's words: what `uv` is asked for, no more and no less.
+    pub fn described(&self) -> String {
+        format!("Lambda's Python {} ({})", self.python, self.platform())
     }
+}
 
-    /// Recognises a wheel that is missing in what uv said.
-    pub fn wheel(&self, error: Error) -> Error {
-        match error {
-            Error::Command { output, .. } if wheelless(&output).is_some() => Error::Wheel {
-                package: wheelless(&output).unwrap_or_default(),
-                platform: self.described(),
-                output,
-            },
-            other => other,
-        }
+/// Recognises a wheel that is missing on a platform in what `uv` said.
+pub fn wheel(error: Error, platform: &str) -> Error {
+    match error {
+        Error::Command { output, .. } if wheelless(&output).is_some() => Error::Wheel {
+            package: wheelless(&output).unwrap_or_default(),
+            platform: platform.to_owned(),
+            output,
+        },
+        other => other,
     }
 }
 

@@ -1,0 +1,157 @@
+//! The Python version that an app runs on: what the repository says, else what was deployed, else what is here.
+
+use std::path::Path;
+
+use super::Uv;
+use super::target::runtime;
+use super::uv::command_line;
+use crate::app::Error;
+
+/// What a repository says about its Python.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Said {
+    /// Exactly one: `3.11`.
+    One(String),
+    /// A range: `>=3.11,<4`.
+    Range(String),
+    Nothing,
+}
+
+/// Every version that Lambda has, in uv's words.
+const LAMBDAS: &str = ">=3.10,<3.16";
+
+impl Uv {
+    /// The Python version of the Lambda runtime for a project; `recorded` is the one of its release.
+    ///
+    /// # Errors
+    ///
+    /// `Error::Program` without `uv`, `Error::Command` where there is no Python that suits.
+    pub async fn version(&self, project: &Path, recorded: Option<&str>) -> Result<String, Error> {
+        let range = match (said(project), recorded) {
+            (Said::One(version), _) => return Ok(version),
+            (Said::Range(range), Some(recorded)) if admits(&range, recorded) => return Ok(recorded.to_owned()),
+            (Said::Nothing, Some(recorded)) => return Ok(recorded.to_owned()),
+            (Said::Range(range), _) => range,
+            (Said::Nothing, None) => LAMBDAS.to_owned(),
+        };
+        // A virtualenv that happens to lie in a folder above, or on the path, must not decide.
+        let arguments = ["python", "find", "--no-project", "--system", "--show-version", &range];
+        let found = self.run(project, &arguments, "").await?;
+        runtime(found.trim()).ok_or_else(|| Error::Command {
+            command: command_line(&arguments),
+            status: "an answer that is no version".to_owned(),
+            output: found,
+        })
+    }
+
+    /// The interpreter of a version on this machine: its path, or the version itself where `uv` has to fetch it.
+    pub async fn interpreter(&self, project: &Path, version: &str) -> String {
+        let arguments = ["python", "find", "--no-project", "--system", version];
+        let found = self.run(project, &arguments, "").await;
+        found.map_or_else(|_| version.to_owned(), |path| path.trim().to_owned())
+    }
+}
+
+fn said(project: &Path) -> Said {
+    // A repository with several apps has one file for all of them at its top.
+    let top = project.ancestors().find(|folder| folder.join(".git").exists());
+    let depth = top.map_or(1, |top| {
+        project.ancestors().take_while(|folder| *folder != top).count() + 1
+    });
+    for folder in project.ancestors().take(depth) {
+        let pinned = std::fs::read_to_string(folder.join(".python-version")).unwrap_or_default();
+        if let Some(version) = pinned.lines().find_map(|line| runtime(line.trim())) {
+            return Said::One(version);
+        }
+        let pyproject = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
+        if let Some(range) = requires_python(&pyproject) {
+            return Said::Range(range);
+        }
+    }
+    Said::Nothing
+}
+
+fn requires_python(pyproject: &str) -> Option<String> {
+    let value = pyproject.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == "requires-python").then_some(value)
+    })?;
+    let range = value.trim().split(['"', '\'']).nth(1)?;
+    (!range.trim().is_empty()).then(|| range.trim().to_owned())
+}
+
+/// Whether a range has a minor version in it: `>=3.11,<4` has `3.12`.
+fn admits(range: &str, version: &str) -> bool {
+    let minor = |text: &str| {
+        let mut numbers = text
+            .trim()
+            .trim_end_matches(".*")
+            .split('.')
+            .map(|number| number.parse::<u32>().ok());
+        Some((
+            numbers.next()??,
+            numbers.next().flatten().unwrap_or(0),
+            numbers.next().flatten(),
+        ))
+    };
+    let Some((major, minor_number, _)) = minor(version) else {
+        return false;
+    };
+    let ours = (major, minor_number);
+    range.split(',').map(str::trim).all(|part| {
+        let end = part.find(|c: char| c.is_ascii_digit()).unwrap_or(part.len());
+        let Some((major, minor_number, patch)) = minor(&part[end..]) else {
+            return false;
+        };
+        let theirs = (major, minor_number);
+        match part[..end].trim() {
+            ">=" => ours >= theirs,
+            ">" => ours > theirs || ours == theirs && patch.is_some(),
+            "<=" => ours <= theirs,
+            "<" => ours < theirs || ours == theirs && patch.is_some_and(|patch| patch > 0),
+            "==" | "===" => ours == theirs,
+            "!=" => ours != theirs || patch.is_some(),
+            "~=" if patch.is_some() => ours == theirs,
+            "~=" => ours.0 == theirs.0 && ours >= theirs,
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::folder::{create, write};
+    use super::*;
+
+    #[test]
+    fn a_repository_says_its_python_beside_the_app_or_at_its_top() {
+        let folder = tempfile::tempdir().unwrap();
+        let (top, app) = (folder.path().join("top"), folder.path().join("top/apps/one"));
+        create(&app).unwrap();
+        write(&folder.path().join(".python-version"), "3.10\n").unwrap();
+        assert_eq!(said(&app), Said::Nothing);
+        create(&top.join(".git")).unwrap();
+        write(&top.join(".python-version"), "3.12.4\n").unwrap();
+        assert_eq!(said(&app), Said::One("3.12".to_owned()));
+        write(&app.join("pyproject.toml"), "[project]\nrequires-python = \">=3.11\"\n").unwrap();
+        assert_eq!(said(&app), Said::Range(">=3.11".to_owned()));
+    }
+
+    #[test]
+    fn a_range_keeps_the_deployed_version_while_it_has_it() {
+        assert!(admits(">=3.11,<4", "3.12") && admits("~=3.11", "3.13") && admits("==3.12.*", "3.12"));
+        assert!(admits("<3.12.5", "3.12") && admits(">= 3.10", "3.10"));
+        assert!(!admits(">=3.12", "3.11") && !admits("<3.12", "3.12") && !admits("~=3.11.2", "3.12"));
+    }
+
+    #[tokio::test]
+    async fn without_a_word_of_the_repository_the_deployed_version_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let uv = Uv {
+            cache: folder.path().join("cache"),
+            environment: std::collections::BTreeMap::from([("PATH".to_owned(), String::new())]),
+        };
+        assert_eq!(uv.version(folder.path(), Some("3.12")).await.unwrap(), "3.12");
+        assert!(uv.version(folder.path(), None).await.is_err());
+    }
+}
