@@ -95,8 +95,9 @@ pub async fn run(
     let mut running: JoinSet<Finished> = JoinSet::new();
     let mut applied = Applied {
         steps: Vec::new(),
-        cut_short: None,
+        cut_short: tools.stop.is_requested().then_some(CutShort::Stopped),
     };
+    let mut deadline = None;
     loop {
         for end in pass_over(&mut waiting, &mut not_done, applied.cut_short.is_some(), state) {
             ended(&end);
@@ -104,11 +105,13 @@ pub async fn run(
         }
         begin(&mut waiting, &done, &mut running, (tools, held, state));
         if running.is_empty() {
-            return applied;
+            return complete(plan, applied);
         }
-        let is_stopping = matches!(applied.cut_short, Some(CutShort::Stopped));
+        if matches!(applied.cut_short, Some(CutShort::Stopped)) {
+            deadline.get_or_insert_with(|| tokio::time::Instant::now() + GRACE);
+        }
         tokio::select! {
-            finished = next(&mut running, is_stopping) => {
+            finished = next(&mut running, deadline) => {
                 let Some(finished) = finished else { return applied };
                 let end = record(plan, finished, state);
                 match end.outcome {
@@ -128,13 +131,26 @@ pub async fn run(
     }
 }
 
+/// Where all steps are done, it does not matter that somebody wished to stop.
+fn complete(plan: &Plan, mut applied: Applied) -> Applied {
+    let done = applied
+        .steps
+        .iter()
+        .filter(|step| matches!(step.outcome, Outcome::Done))
+        .count();
+    if done == plan.steps.len() && matches!(applied.cut_short, Some(CutShort::Stopped)) {
+        applied.cut_short = None;
+    }
+    applied
+}
+
 /// The next step that ends; none where somebody wishes to stop and it takes too long. What is then still running is cut
 /// off, and stays in doubt.
-async fn next(running: &mut JoinSet<Finished>, is_stopping: bool) -> Option<Finished> {
+async fn next(running: &mut JoinSet<Finished>, deadline: Option<tokio::time::Instant>) -> Option<Finished> {
     loop {
-        let joined = match is_stopping {
-            true => tokio::time::timeout(GRACE, running.join_next()).await.ok()?,
-            false => running.join_next().await,
+        let joined = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, running.join_next()).await.ok()?,
+            None => running.join_next().await,
         };
         if let Ok(finished) = joined? {
             return Some(finished);

@@ -144,14 +144,13 @@ fn hint(fault: &Fault) -> Option<String> {
     let is_store = fault.operation.starts_with("s3:");
     Some(match fault.kind {
         FaultKind::Credentials => "give AWS credentials that are valid: `AWS_PROFILE`, `AWS_ACCESS_KEY_ID` and \
-             `AWS_SECRET_ACCESS_KEY`, or `aws sso login`; `aws sts get-caller-identity` shows who you are"
+             `AWS_SECRET_ACCESS_KEY`, or `eval \"$(aws configure export-credentials --format env)\"` after `aws sso login`; `aws sts \
+             get-caller-identity` shows who you are"
             .to_owned(),
         FaultKind::Denied if fault.operation.starts_with("file:") => {
             "make the folder writable, or name another place with `--state`".to_owned()
         }
-        FaultKind::Denied => {
-            format!("allow `{}` on `{}` for the credentials in use, then run it again", fault.operation, fault.target)
-        }
+        FaultKind::Denied => denied(fault),
         FaultKind::Throttled => "the account makes too many calls: wait a minute, then run it again".to_owned(),
         FaultKind::Absent if fault.code == "NoSuchBucket" => {
             "make the bucket (`aws s3 mb`), or correct `state:` in stagewright.yaml".to_owned()
@@ -180,6 +179,28 @@ fn hint(fault: &Fault) -> Option<String> {
     })
 }
 
+/// IAM's own names: some calls are allowed by an action of another name.
+fn denied(fault: &Fault) -> String {
+    let action = match fault.operation {
+        _ if fault.message.contains("iam:PassRole") => "iam:PassRole",
+        "s3:HeadObject" => "s3:GetObject",
+        "apigateway:ImportRestApi" | "apigateway:CreateDeployment" => "apigateway:POST",
+        "apigateway:PutRestApi" => "apigateway:PUT",
+        "apigateway:UpdateRestApi" => "apigateway:PATCH",
+        "apigateway:DeleteRestApi" | "apigateway:DeleteStage" => "apigateway:DELETE",
+        "apigateway:GetRestApi" | "apigateway:GetRestApis" | "apigateway:GetStage" => "apigateway:GET",
+        other => other,
+    };
+    let hint = format!(
+        "allow `{action}` on `{}` for the credentials in use, then run it again",
+        fault.target
+    );
+    match action {
+        "s3:GetObject" => format!("{hint}; and `s3:ListBucket` on the bucket, or S3 says so of what is not there, too"),
+        _ => hint,
+    }
+}
+
 impl From<state::Error> for Failure {
     fn from(error: state::Error) -> Self {
         use state::Error;
@@ -195,8 +216,8 @@ impl From<state::Error> for Failure {
             Error::Store(fault) => fault.into(),
             Error::Damaged { .. } => of(
                 Exit::Input,
-                "nothing was changed; put a former version of the object back (S3 keeps them where versioning is on), or \
-                 the file from your repository",
+                "nothing was changed; if the object is broken, put a former version of it back (S3 keeps them where \
+                 versioning is on), or the file from your repository",
             ),
             Error::Newer { .. } => of(Exit::Input, "install a newer version of stagewright"),
             Error::Misplaced { .. } => of(

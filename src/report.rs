@@ -183,6 +183,9 @@ pub struct StageReport {
     pub lease: Option<Lease>,
     /// Addresses of what was begun, and its end not recorded.
     pub in_doubt: Vec<String>,
+    /// Why its state cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 impl StageReport {
@@ -199,6 +202,32 @@ impl StageReport {
             by: release.map(|release| release.by),
             lease: state.lease.clone(),
             in_doubt: state.in_doubt.keys().map(ToString::to_string).collect(),
+            unreadable: None,
+        }
+    }
+
+    /// A stage whose state cannot be read, and why.
+    pub fn unreadable(stage: StageName, why: String) -> Self {
+        Self {
+            stage,
+            deployed: false,
+            url: None,
+            release: None,
+            commit: None,
+            at: None,
+            by: None,
+            lease: None,
+            in_doubt: Vec::new(),
+            unreadable: Some(why),
+        }
+    }
+
+    fn served(&self) -> String {
+        match (&self.url, &self.unreadable) {
+            (Some(url), _) => url.clone(),
+            (None, Some(why)) => format!("(unreadable: {why})"),
+            (None, None) if self.deployed => "-".to_owned(),
+            (None, None) => "(not deployed)".to_owned(),
         }
     }
 
@@ -211,13 +240,7 @@ impl StageReport {
         };
         [
             self.stage.to_string(),
-            self.url.clone().unwrap_or_else(|| {
-                if self.deployed {
-                    dash()
-                } else {
-                    "(not deployed)".to_owned()
-                }
-            }),
+            self.served(),
             self.commit
                 .as_ref()
                 .map_or_else(dash, |commit| commit.chars().take(9).collect()),

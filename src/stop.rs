@@ -33,6 +33,11 @@ impl Stop {
         self.0.wish.send_replace(true);
     }
 
+    /// Whether somebody wishes to stop.
+    pub fn is_requested(&self) -> bool {
+        *self.0.wish.borrow()
+    }
+
     /// Comes when somebody wishes to stop.
     pub async fn requested(&self) {
         let mut wish = self.0.wish.subscribe();

@@ -5,7 +5,6 @@ use std::error::Error as StdError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::fault::{Certainty, Fault, FaultKind};
@@ -81,6 +80,7 @@ fn kind(code: &str, status: u16) -> FaultKind {
         "NoSuchEntity" | "NotFoundException" | "ResourceNotFoundException" | "NoSuchKey" | "NoSuchBucket" => {
             FaultKind::Absent
         }
+        "LimitExceeded" | "LimitExceededException" => FaultKind::Invalid,
         "EntityAlreadyExists" | "ResourceConflictException" | "ConflictException" => FaultKind::Conflict,
         _ => by_status(status),
     }
@@ -118,9 +118,10 @@ fn unsent(error: &(dyn StdError + 'static)) -> FaultKind {
 
 /// The SDK's outer errors say only "dispatch failure"; the innermost says what broke.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    tracing::debug!(error = %DisplayErrorContext(error), "call failed");
+    // Only what the causes say of themselves: their debug form can hold a whole answer, with secrets in it.
     let mut cause = error;
     while let Some(source) = cause.source() {
+        tracing::debug!(%cause, "call failed");
         cause = source;
     }
     cause.to_string()

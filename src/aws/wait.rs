@@ -105,12 +105,20 @@ pub async fn throttled<T, C>(clients: &Clients, of: (&'static str, &str), mut ca
 where
     C: AsyncFnMut() -> Result<T, Fault>,
 {
-    until(clients, of, QUOTA, async || match call().await {
+    let mut last = None;
+    let ended = until(clients, of, QUOTA, async || match call().await {
         Ok(answer) => Ok(Look::Ready(answer)),
-        Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
+        Err(fault) if fault.kind == FaultKind::Throttled => {
+            last = Some(fault);
+            Ok(Look::NotYet("throttled by AWS".to_owned()))
+        }
         Err(fault) => Err(fault),
     })
-    .await
+    .await;
+    match (ended, last) {
+        (Err(fault), Some(throttled)) if fault.kind == FaultKind::Timeout => Err(throttled),
+        (ended, _) => ended,
+    }
 }
 
 #[expect(

@@ -16,6 +16,11 @@ use crate::app::yaml::{self, Placed, Table, Tree};
 use crate::app::{Error, Finding, Severity};
 use crate::names::{AppName, StageName};
 
+/// Whether a folder has a config of a project, be it sound or not.
+pub fn is_project(folder: &Path) -> bool {
+    folder.join(FILE).exists() || chalice::is_project(folder)
+}
+
 /// Reads the project of a folder. Functions and routes are only read, not checked: that is done for a stage, by
 /// [`crate::app::manifest::read::read`], so that a stage can be removed whose app is broken.
 ///

@@ -141,7 +141,9 @@ fn served(app: &App, api: &Api, ground: Ground<'_>) -> Vec<(Address, Resource)> 
         format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations")
     };
     let document = rest_api::document::document(api, &ground.owner.mark(), &uri);
-    let digest: String = Sha256::digest(document.to_string())
+    // Compression, too, is served only after a deployment.
+    let served = format!("{document}{:?}", api.minimum_compression_size);
+    let digest: String = Sha256::digest(served)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();

@@ -57,18 +57,23 @@ fn update(to: &Resource, deployed: &Deployed, renewed: &BTreeSet<Address>) -> Op
         Some(from) if from == to => Vec::new(),
         Some(from) => changed(from, to),
     };
-    causes.extend(
-        to.references()
-            .into_iter()
-            .filter(|address| renewed.contains(address))
-            .map(Cause::Renewed),
-    );
+    let anew: Vec<Address> = to
+        .references()
+        .into_iter()
+        .filter(|address| renewed.contains(address))
+        .collect();
+    let mut from = deployed.clone();
+    if !anew.is_empty() {
+        // However much of it stays the same, AWS has to be told all of it again.
+        from.resource = None;
+    }
+    causes.extend(anew.into_iter().map(Cause::Renewed));
     if causes.is_empty() {
         return None;
     }
     Some((
         Action::Update {
-            from: Box::new(deployed.clone()),
+            from: Box::new(from),
             to: to.clone(),
         },
         causes,
@@ -182,7 +187,8 @@ fn compare(input: &str, from: &Value, to: &Value, causes: &mut Vec<Cause>) {
         return;
     }
     if let (Value::Object(before), Value::Object(after)) = (from, to)
-        && !after.contains_key("digest")
+        && secret(from).is_none()
+        && secret(to).is_none()
     {
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for key in keys {
@@ -203,6 +209,16 @@ fn compare(input: &str, from: &Value, to: &Value, causes: &mut Vec<Cause>) {
     });
 }
 
+/// The reference of a secret variable, if a value is one.
+fn secret(value: &Value) -> Option<&str> {
+    let object = value.as_object().filter(|object| object.len() == 2)?;
+    object.get("digest")?.as_str()?;
+    object
+        .get("reference")?
+        .as_str()
+        .filter(|reference| reference.contains("${env:"))
+}
+
 /// A value in short. A secret is shown as its reference.
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
@@ -211,9 +227,7 @@ fn shown(value: &Value) -> Option<String> {
             digest.chars().take(12).collect()
         }
         Value::String(text) => text.clone(),
-        Value::Object(secret) if secret.contains_key("digest") => {
-            format!("{} (secret)", secret["reference"].as_str().unwrap_or_default())
-        }
+        Value::Object(_) if secret(value).is_some() => format!("{} (secret)", secret(value).unwrap_or_default()),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
     match text.chars().count() {

@@ -211,6 +211,23 @@ fn a_changed_secret_is_shown_by_its_reference_only() {
 }
 
 #[test]
+fn a_variable_that_is_named_digest_is_a_variable_like_any_other() {
+    let with = |value: &str| {
+        let mut desired = hello();
+        change(&mut desired, "function", "api_handler", |resource| {
+            let Resource::Function(function) = resource else {
+                panic!("no function")
+            };
+            let plain = |text: &str| Variable::Plain(text.to_owned());
+            function.settings = settings(&[("digest", plain(value)), ("reference", plain("none"))]);
+        });
+        desired
+    };
+    let plan = diff(&with("new"), &deployed(&with("old")));
+    assert_eq!(causes(&plan), ["environment.digest: old -> new"]);
+}
+
+#[test]
 fn what_left_the_app_is_removed_after_everything_else() {
     let mut desired = hello();
     desired

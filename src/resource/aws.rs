@@ -109,12 +109,21 @@ impl Cloud for Aws {
         }
     }
 
-    async fn look(&self, resource: &Resource, context: &Context) -> Result<Option<Outputs>, Fault> {
+    async fn look(
+        &self,
+        resource: &Resource,
+        known: Option<&Outputs>,
+        context: &Context,
+    ) -> Result<Option<Outputs>, Fault> {
         let clients = &self.clients;
         Ok(match resource {
             Resource::Role(role) => role::aws::look(clients, role).await?.map(Outputs::Role),
             Resource::Function(function) => function::aws::look(clients, function).await?.map(Outputs::Function),
-            Resource::RestApi(api) => rest_api::aws::look(clients, api).await?.map(Outputs::RestApi),
+            Resource::RestApi(api) => match known {
+                Some(Outputs::RestApi(known)) => rest_api::aws::find(clients, known).await?,
+                Some(_) | None => rest_api::aws::look(clients, api).await?,
+            }
+            .map(Outputs::RestApi),
             Resource::Permission(permission) => permission::aws::look(clients, permission, context)
                 .await?
                 .map(Outputs::Permission),

@@ -212,8 +212,17 @@ pub trait Cloud {
     /// Removes a resource. One that is gone already is a success.
     async fn delete(&self, resource: Option<&Resource>, outputs: &Outputs, context: &Context) -> Result<(), Fault>;
 
-    /// Looks whether a resource stands, and is ours. Changes nothing.
-    async fn look(&self, resource: &Resource, context: &Context) -> Result<Option<Outputs>, Fault>;
+    /// Looks whether a resource stands, and is ours: by what is known of it, else by its name or mark. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Foreign`](crate::fault::FaultKind::Foreign) where something of this name does not bear our mark.
+    async fn look(
+        &self,
+        resource: &Resource,
+        known: Option<&Outputs>,
+        context: &Context,
+    ) -> Result<Option<Outputs>, Fault>;
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ fn findings_of(error: Error, file_name: impl Fn(&Path) -> PathBuf) -> Result<Vec
         Error::Raised { file, line, .. } => (file.clone(), *line),
         Error::Program { .. } | Error::Index { .. } => return Err(error.into()),
         Error::Absent { file, line, .. } => (file.clone(), Some(*line)),
+        Error::Command { command, .. } if command.starts_with("uv python") => return Err(error.into()),
         Error::Command { command, .. } if !command.starts_with("uv ") => (file_name(Path::new("app.py")), None),
         Error::Command { .. } | Error::Wheel { .. } => (file_name(Path::new("requirements.txt")), None),
         Error::Size { .. } => (PathBuf::from("."), None),
@@ -230,10 +231,10 @@ mod tests {
                 .contains("requets was not found in the")
         );
         assert!(
-            of(command(
-                "uv pip compile",
-                "error: Failed to fetch: `https://pypi.org/simple/`"
-            ))
+            of(Error::Index {
+                url: "`https://pypi.org/simple/`".to_owned(),
+                output: String::new()
+            })
             .is_err()
         );
         assert!(of(command("uv python find --show-version", "no interpreter")).is_err());

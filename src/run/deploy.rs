@@ -37,6 +37,9 @@ pub async fn deploy(session: &Session<'_>, stage: &StageName, resolution: Resolu
         if let Some(ended) = attempt(&scene, &ready, seen).await? {
             return ended;
         }
+        if session.stop.is_requested() {
+            return Err(Failure::stopped());
+        }
         seen = free(session, store.as_ref(), (&app, stage)).await?;
     }
 }
@@ -59,7 +62,7 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
             return Ok(None);
         }
     }
-    let Prepared { plan, place, code } = match prepare(scene, ready, held.as_ref(), &mut seen.state).await {
+    let Prepared { plan, place, code } = match prepare(scene, ready, held.as_mut(), &mut seen.state).await {
         Ok(prepared) => prepared,
         Err(failure) => return Err(abandon(held, &mut seen.state, failure).await),
     };
@@ -77,10 +80,10 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
         .get(scene.stage)
         .and_then(|stage| stage.role.clone());
     let held = match held {
-        Some(mut held) => {
-            held.renew(&mut seen.state).await?;
-            held
-        }
+        Some(mut held) => match held.renew(&mut seen.state).await {
+            Ok(()) => held,
+            Err(error) => return Err(abandon(Some(held), &mut seen.state, error.into()).await),
+        },
         None => match lease::take(scene.store, &mut seen, &holder(scene.session, "deploy")).await? {
             Some(held) => held,
             None => return Ok(None),
@@ -99,7 +102,7 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
 async fn prepare(
     scene: &Scene<'_>,
     ready: &Ready,
-    held: Option<&Held<'_>>,
+    mut held: Option<&mut Held<'_>>,
     state: &mut State,
 ) -> Result<Prepared, Failure> {
     let cloud = scene.cloud.as_ref();
@@ -107,7 +110,7 @@ async fn prepare(
     if held.is_some() || state.place.is_none() {
         confirmed = Some(confirmed_place(cloud, state).await?);
     }
-    if let Some(held) = held {
+    if let Some(held) = held.as_deref_mut() {
         settle(scene.session, cloud, held, state).await?;
     }
     let place = confirmed.clone().or_else(|| state.place.clone());
@@ -118,7 +121,11 @@ async fn prepare(
     if !plan.is_empty() && confirmed.is_none() {
         confirmed_place(cloud, state).await?;
     }
-    let code = code(scene, ready, &plan, &place).await?;
+    let located = code(scene, ready, &plan, &place);
+    let code = match held {
+        Some(held) => held.while_working(state, located).await??,
+        None => located.await?,
+    };
     Ok(Prepared { plan, place, code })
 }
 
@@ -160,11 +167,16 @@ async fn code(
 
 /// Nothing to change. Only a new commit or new versions are written down, or an older commit could land later.
 async fn unchanged(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<bool, Failure> {
-    let release = seen.state.release.as_mut();
-    if let Some(release) = release.filter(|release| release.commit != ready.commit || release.pins != ready.pins) {
-        release.commit.clone_from(&ready.commit);
-        release.pins.clone_from(&ready.pins);
+    if !is_recorded(&seen.state, ready) {
         seen.state.attempted.clone_from(&ready.commit);
+        seen.state.release = Some(match seen.state.release.take() {
+            Some(known) => Release {
+                commit: ready.commit.clone(),
+                pins: ready.pins.clone(),
+                ..known
+            },
+            None => release(scene, ready, &seen.state),
+        });
         if !lease::note(scene.store, &seen).await? {
             return Ok(false);
         }
@@ -175,6 +187,12 @@ async fn unchanged(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<b
     host.say(&report::deployed(&seen.state, url.as_deref()));
     host.answer(&Report::new(&seen.state, Outcome::Unchanged, url));
     Ok(true)
+}
+
+/// Whether the release says all that is known now. It may say nothing: a run can be cut off behind its last step.
+fn is_recorded(state: &State, ready: &Ready) -> bool {
+    let release = state.release.as_ref();
+    release.is_some_and(|release| release.commit == ready.commit && release.pins == ready.pins)
 }
 
 /// Applies the plan, and records what came of it.

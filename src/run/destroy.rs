@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
 };
-use super::{Session, recorded};
+use super::{Region, Session, recorded};
 use crate::apply::{self, CutShort, Tools};
 use crate::error::Failure;
 use crate::host::terminal::Ink;
@@ -79,8 +79,8 @@ async fn attempt(
         session.host.answer(&Report::new(&seen.state, Outcome::Unchanged, None));
         return Ok(Some(Ok(())));
     }
-    let project = session.project().ok();
-    let cloud = session.cloud(project.as_ref(), &stage, &seen.state).await?;
+    let project = session.project_if_any()?;
+    let cloud = session.cloud(project.as_ref(), &seen.state, Region::Recorded).await?;
     let place = confirmed_place(cloud.as_ref(), &seen.state).await?;
     let was_doubtful = is_doubtful(&seen.state);
     if !was_doubtful {
@@ -93,11 +93,13 @@ async fn attempt(
     };
     let mut state = seen.state;
     if was_doubtful {
-        if let Err(failure) = settle(session, cloud.as_ref(), &held, &mut state).await {
+        if let Err(failure) = settle(session, cloud.as_ref(), &mut held, &mut state).await {
             return Err(abandon(Some(held), &mut state, failure).await);
         }
         state.in_doubt = diff::destruction(&state).doubts();
-        held.renew(&mut state).await?;
+        if let Err(error) = held.renew(&mut state).await {
+            return Err(abandon(Some(held), &mut state, error.into()).await);
+        }
     }
     let tools = Tools {
         cloud,

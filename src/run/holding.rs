@@ -48,7 +48,7 @@ pub fn is_doubtful(state: &State) -> bool {
 pub async fn settle(
     session: &Session<'_>,
     cloud: &dyn Cloud,
-    held: &Held<'_>,
+    held: &mut Held<'_>,
     state: &mut State,
 ) -> Result<(), Failure> {
     let Some(place) = state.place.clone() else {
@@ -65,7 +65,7 @@ pub async fn settle(
         outputs: Arc::default(),
         code: Arc::default(),
     };
-    Ok(recover::settle(state, cloud, &context).await?)
+    Ok(recover::settle(state, held, cloud, &context).await?)
 }
 
 /// Where the stage stands, as its state says and AWS confirms: the ids of another account would lie.

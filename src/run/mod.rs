@@ -19,7 +19,7 @@ use crate::plan::desired::NAME_LIMIT;
 use crate::report::{self, StageReport};
 use crate::resource::Cloud;
 use crate::state::store::Store;
-use crate::state::{State, lease};
+use crate::state::{self, State, lease};
 use crate::stop::Stop;
 
 pub mod check;
@@ -37,6 +37,15 @@ pub type OpenStore = fn(StateUrl, Access, AppName) -> Opened<Box<dyn Store>>;
 
 /// Opens the cloud of one stage.
 pub type OpenCloud = fn(Access, Tell) -> Opened<Rc<dyn Cloud>>;
+
+/// Which Region counts where the config names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Region {
+    /// That of the environment: the stage shall be there.
+    Asked,
+    /// That of the stage's state: the stage is there.
+    Recorded,
+}
 
 /// What every command has at hand.
 pub struct Session<'a> {
@@ -74,6 +83,17 @@ impl Session<'_> {
         self.environment.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
+    /// The project, for commands that can do without: `None` where there is none, or where flags say all that is needed. A
+    /// config that is broken is an error all the same, or another state would be taken for the one that it names.
+    fn project_if_any(&self) -> Result<Option<Project>, Failure> {
+        let is_told = self.options.app.is_some() && self.options.state.is_some();
+        match self.project() {
+            Ok(project) => Ok(Some(project)),
+            Err(_) if is_told || !load::is_project(&self.options.project_dir) => Ok(None),
+            Err(failure) => Err(failure.hint("or name app and state by `--app NAME` and `--state URL`")),
+        }
+    }
+
     /// The store of an app: where `--state` says, or the config, or else a folder of the project.
     async fn store(&self, project: Option<&Project>, app: &AppName) -> Result<Box<dyn Store>, Failure> {
         let configured = project.and_then(|project| project.config.state.as_ref());
@@ -98,20 +118,20 @@ impl Session<'_> {
     }
 
     /// How a stage's account is reached: as the config says, else as the stage's own state does.
-    async fn cloud(
-        &self,
-        project: Option<&Project>,
-        stage: &StageName,
-        state: &State,
-    ) -> Result<Rc<dyn Cloud>, Failure> {
+    async fn cloud(&self, project: Option<&Project>, state: &State, whose: Region) -> Result<Rc<dyn Cloud>, Failure> {
+        let stage = &state.stage;
         let configured = project
             .and_then(|project| project.config.stages.get(stage))
             .cloned()
             .unwrap_or_default();
         let recorded = state.place.as_ref().map(|place| place.region.clone());
         let role = configured.role.or_else(|| state.role.clone());
+        let region = match whose {
+            Region::Asked => configured.region,
+            Region::Recorded => configured.region.or_else(|| recorded.clone()),
+        };
         let asked = Access {
-            region: configured.region,
+            region,
             role: role.clone(),
         };
         let cloud = (self.open_cloud)(asked, self.tell()).await;
@@ -152,10 +172,10 @@ impl Session<'_> {
     fn url(&self, state: &State) -> Option<String> {
         let served = state.served()?;
         Some(match &self.options.url_template {
-            Some(template) => template
+            Some(template) if !template.is_empty() => template
                 .replace("{api}", &served.rest_api_id)
                 .replace("{stage}", &served.stage_name),
-            None => served.url.clone(),
+            Some(_) | None => served.url.clone(),
         })
     }
 
@@ -211,8 +231,10 @@ pub async fn stages(session: &Session<'_>) -> Result<(), Failure> {
     let (app, store) = recorded(session).await?;
     let mut rows = Vec::new();
     for stage in store.stages().await.map_err(Failure::from)? {
-        if let Some(seen) = lease::read(store.as_ref(), Some(&app), &stage).await? {
-            rows.push(StageReport::new(&seen.state, session.url(&seen.state)));
+        match lease::read(store.as_ref(), Some(&app), &stage).await {
+            Ok(seen) => rows.extend(seen.map(|seen| StageReport::new(&seen.state, session.url(&seen.state)))),
+            Err(state::Error::Store(fault)) => return Err(fault.into()),
+            Err(unreadable) => rows.push(StageReport::unreadable(stage, unreadable.to_string())),
         }
     }
     session.host.answer(&serde_json::json!({"app": app, "stages": rows}));
@@ -225,18 +247,14 @@ pub async fn stages(session: &Session<'_>) -> Result<(), Failure> {
 
 /// The app and its store, for commands that need no code: from flags where there is no config.
 async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Failure> {
-    let project = match &session.options.app {
-        Some(_) => session.project().ok(),
-        None => Some(
-            session
-                .project()
-                .map_err(|failure| failure.hint("without a config, say which app: `--app NAME`"))?,
-        ),
-    };
+    let project = session.project_if_any()?;
     let app = match (&session.options.app, &project) {
         (Some(app), _) => app.clone(),
         (None, Some(project)) => project.app_name()?,
-        (None, None) => return Err(Failure::input("no app is named").hint("`--app NAME`")),
+        (None, None) => {
+            let hint = "name the app with `--app NAME`, and with `--state URL` where its state lies";
+            return Err(Failure::input("there is no config here that says which app is meant").hint(hint));
+        }
     };
     let store = session.store(project.as_ref(), &app).await?;
     Ok((app, store))

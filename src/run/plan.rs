@@ -1,7 +1,7 @@
 //! `plan`: what `deploy` would change, and why.
 
-use super::Session;
-use super::scene::Scene;
+use super::scene::{Scene, refuse, stages};
+use super::{Session, check};
 use crate::app::python::Resolution;
 use crate::error::Failure;
 use crate::host::terminal::Ink;
@@ -18,6 +18,7 @@ use crate::state::{State, lease};
 pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resolution) -> Result<(), Failure> {
     let project = session.project()?;
     let app = project.app_name()?;
+    refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store(Some(&project), &app).await?;
     let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
     let new = || State::new(app.clone(), stage.clone(), lease::new_mark());
@@ -30,6 +31,10 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
                 lease.holder, lease.purpose
             ),
         );
+    }
+    if !state.in_doubt.is_empty() {
+        let note = "note: a former run was cut off: `deploy` looks at what is there first, and may have more to do";
+        session.host.note(Ink::Careful, note);
     }
     let scene = Scene::open(session, &project, store.as_ref(), &state).await?;
     let ready = scene.ready(&state, resolution).await?;

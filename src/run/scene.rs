@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::{Session, check};
+use super::{Region, Session, check};
 use crate::app::python::{Pins, Resolution};
 use crate::app::{self, App, Artifact, Finding, Severity, package};
 use crate::config::Project;
@@ -43,8 +43,6 @@ pub struct Scene<'a> {
     pub store: &'a dyn Store,
     /// Where its resources live.
     pub cloud: Rc<dyn Cloud>,
-    /// Whose they are.
-    pub owner: Owner,
 }
 
 impl<'a> Scene<'a> {
@@ -55,20 +53,14 @@ impl<'a> Scene<'a> {
         store: &'a dyn Store,
         state: &'a State,
     ) -> Result<Self, Failure> {
-        let State { app, stage, .. } = state;
-        let cloud = session.cloud(Some(project), stage, state).await?;
-        let owner = Owner {
-            store: store.identity(),
-            app: app.clone(),
-            stage: stage.clone(),
-        };
+        let stage = &state.stage;
+        let cloud = session.cloud(Some(project), state, Region::Asked).await?;
         Ok(Self {
             session,
             project,
             stage,
             store,
             cloud,
-            owner,
         })
     }
 
@@ -121,11 +113,22 @@ impl<'a> Scene<'a> {
         })
     }
 
+    /// Whose the stage's resources are. A store without a name of its own goes by what is random in the state: the mark
+    /// of one checkout's folder is not that of another's.
+    fn owner(&self, state: &State) -> Owner {
+        let of_folder = || format!("folder-{}", state.salt.chars().take(12).collect::<String>());
+        Owner {
+            store: self.store.identity().unwrap_or_else(of_folder),
+            app: state.app.clone(),
+            stage: state.stage.clone(),
+        }
+    }
+
     /// What there is to do, where the stage lives in a place.
     pub fn plan(&self, ready: &Ready, state: &State, place: &Place) -> Plan {
         let ground = Ground {
             place,
-            owner: &self.owner,
+            owner: &self.owner(state),
             salt: &state.salt,
         };
         diff::diff(&desired::desired(&ready.app, &ready.artifacts, ground), state)

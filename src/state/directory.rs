@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -41,7 +42,9 @@ impl Directory {
             Condition::Unchanged(version) => found.as_ref() == Some(version),
         };
         if holds {
-            let mut beside = tempfile::NamedTempFile::new_in(&self.folder)?;
+            let mut beside = tempfile::Builder::new()
+                .permissions(readable())
+                .tempfile_in(&self.folder)?;
             beside.write_all(body)?;
             beside.as_file().sync_all()?;
             beside.persist(&file)?;
@@ -52,9 +55,9 @@ impl Directory {
 
 #[async_trait(?Send)]
 impl Store for Directory {
-    /// A folder is wherever its project is checked out: all folders are one to our tags.
-    fn identity(&self) -> String {
-        "folder".to_owned()
+    /// A folder is wherever its project is checked out.
+    fn identity(&self) -> Option<String> {
+        None
     }
 
     fn object(&self, stage: &StageName) -> String {
@@ -101,6 +104,11 @@ impl Store for Directory {
     async fn keep(&self, _: &Artifact, _: &str) -> Result<Option<CodeLocation>, Fault> {
         Ok(None)
     }
+}
+
+/// Others read states, too, as far as the user's mask allows.
+fn readable() -> fs::Permissions {
+    fs::Permissions::from_mode(0o666)
 }
 
 fn read(file: &Path) -> io::Result<Option<Stored>> {

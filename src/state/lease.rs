@@ -5,9 +5,9 @@ use std::time::Duration;
 use boot_time::Instant;
 
 use super::chalice::{self, Expected};
-use super::store::{Condition, Store, Version};
+use super::store::{Condition, Store, Stored, Version};
 use super::{Error, Lease, State};
-use crate::fault::{Certainty, Fault, FaultKind};
+use crate::fault::{Certainty, FaultKind};
 use crate::hold::Hold;
 use crate::names::{AppName, StageName, Timestamp};
 
@@ -135,7 +135,7 @@ pub async fn take<'a>(store: &'a dyn Store, seen: &mut Seen, holder: &Holder) ->
     state.lease = Some(lease.clone());
     let condition = seen.version.clone().map_or(Condition::Absent, Condition::Unchanged);
     let sent = Instant::now();
-    let version = match write(store, &state, &condition).await {
+    let version = match write(store, &state, &condition, Some(&holder.mark)).await {
         Ok(version) => version,
         Err(Error::Deposed { .. }) => return Ok(None),
         Err(error) => return Err(error),
@@ -180,6 +180,33 @@ impl Held<'_> {
         Ok(())
     }
 
+    /// As [`Held::renew`], where a renewal is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`Held::renew`].
+    pub async fn renew_if_due(&mut self, state: &mut State) -> Result<(), Error> {
+        match Instant::now() < self.next_renewal {
+            true => Ok(()),
+            false => self.renew(state).await,
+        }
+    }
+
+    /// Does some work, and renews the lease while it lasts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Held::renew`]; the work is then not done to its end.
+    pub async fn while_working<T>(&mut self, state: &mut State, work: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = self.renewal_due() => self.renew(state).await?,
+            }
+        }
+    }
+
     /// Writes the state for the last time, and gives the lease back with it.
     ///
     /// # Errors
@@ -193,7 +220,14 @@ impl Held<'_> {
     }
 
     async fn write(&mut self, state: &State) -> Result<(), Error> {
-        match write(self.store, state, &Condition::Unchanged(self.version.clone())).await {
+        match write(
+            self.store,
+            state,
+            &Condition::Unchanged(self.version.clone()),
+            Some(&self.lease.mark),
+        )
+        .await
+        {
             Ok(version) => {
                 self.version = version;
                 Ok(())
@@ -219,46 +253,66 @@ pub async fn note(store: &dyn Store, seen: &Seen) -> Result<bool, Error> {
     let Some(version) = seen.version.clone() else {
         return Ok(false);
     };
-    match write(store, &seen.state, &Condition::Unchanged(version)).await {
+    match write(store, &seen.state, &Condition::Unchanged(version), None).await {
         Ok(_) => Ok(true),
         Err(Error::Deposed { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// One conditional write. Where it may have happened, a look tells: what stands is then ours to the byte, or not.
-async fn write(store: &dyn Store, state: &State, condition: &Condition) -> Result<Version, Error> {
+/// One conditional write. Where it may have happened, a look tells: what stands is then ours to the byte, or bears our mark
+/// from a write whose answer was lost, or is as it was, so that the write is tried again; or it is somebody else's.
+async fn write(store: &dyn Store, state: &State, condition: &Condition, mark: Option<&str>) -> Result<Version, Error> {
     let body = chalice::render(state);
-    let fault = match store.write(&state.stage, body.clone(), condition).await {
-        Ok(version) => return Ok(version),
-        Err(fault) => fault,
-    };
-    if fault.certainty == Certainty::DidNotHappen && fault.kind != FaultKind::Condition {
-        return Err(fault.into());
-    }
-    match store.read(&state.stage).await? {
-        Some(found) if found.body == body => Ok(found.version),
-        found => Err(missed(
-            state,
-            condition,
-            found.map(|found| found.version).as_ref(),
-            fault,
-        )),
+    let mut condition = condition.clone();
+    let mut pauses = [300, 900, 2000].map(Duration::from_millis).into_iter();
+    loop {
+        let fault = match store.write(&state.stage, body.clone(), &condition).await {
+            Ok(version) => return Ok(version),
+            Err(fault) => fault,
+        };
+        let is_final = fault.certainty == Certainty::DidNotHappen;
+        if is_final && !matches!(fault.kind, FaultKind::Condition | FaultKind::Throttled) {
+            return Err(fault.into());
+        }
+        match store.read(&state.stage).await {
+            Ok(Some(found)) if found.body == body => return Ok(found.version),
+            Ok(found) if is_as_before(&condition, found.as_ref()) => {}
+            Ok(Some(found)) if is_ours(&found, state, mark) => condition = Condition::Unchanged(found.version),
+            Ok(_) => {
+                return Err(Error::Deposed {
+                    stage: state.stage.clone(),
+                });
+            }
+            Err(unread) => tracing::debug!(%unread, "the look after a write failed"),
+        }
+        let Some(next) = pauses.next() else {
+            return Err(fault.into());
+        };
+        tracing::info!(%fault, "writing the state again");
+        pause(next).await;
     }
 }
 
-/// What a write that did not happen means: the object is as it was, so that it may be tried again, or somebody else's.
-fn missed(state: &State, condition: &Condition, found: Option<&Version>, fault: Fault) -> Error {
-    let as_before = match condition {
+fn is_as_before(condition: &Condition, found: Option<&Stored>) -> bool {
+    match condition {
         Condition::Absent => found.is_none(),
-        Condition::Unchanged(version) => found == Some(version),
-    };
-    match as_before {
-        true => Error::Store(fault),
-        false => Error::Deposed {
-            stage: state.stage.clone(),
-        },
+        Condition::Unchanged(version) => found.is_some_and(|found| found.version == *version),
     }
+}
+
+/// Whether what stands was written under the very lease with which we write.
+fn is_ours(found: &Stored, state: &State, mark: Option<&str>) -> bool {
+    let expected = Expected {
+        app: None,
+        stage: &state.stage,
+        object: "",
+    };
+    let found = chalice::parse(&found.body, expected, String::new());
+    found.is_ok_and(|found| {
+        let theirs = found.lease.as_ref().map(|lease| lease.mark.as_str());
+        mark.is_some() && theirs == mark && found.generation == state.generation
+    })
 }
 
 /// A random number, as text, that no other process has.

@@ -100,7 +100,7 @@ pub struct Release {
     pub number: u64,
     /// The commit, if the project is in a repository.
     pub commit: Option<String>,
-    /// When it ended, by the clock of the machine that ran it.
+    /// When its run began, by the clock of the machine that ran it.
     pub at: Timestamp,
     /// Who ran it.
     pub by: String,

@@ -72,10 +72,9 @@ impl Bucket {
 
 #[async_trait(?Send)]
 impl Store for Bucket {
-    fn identity(&self) -> String {
-        self.url(self.prefix.trim_end_matches('/'))
-            .trim_end_matches('/')
-            .to_owned()
+    fn identity(&self) -> Option<String> {
+        let url = self.url(self.prefix.trim_end_matches('/'));
+        Some(url.trim_end_matches('/').to_owned())
     }
 
     fn object(&self, stage: &StageName) -> String {
@@ -132,12 +131,10 @@ impl Store for Bucket {
         })?;
         match written.e_tag {
             Some(version) => Ok(Version(version)),
-            None => Err(Fault::refused(
-                OPERATION,
-                self.url(&key),
-                FaultKind::Other,
-                "no ETag came back".to_owned(),
-            )),
+            None => {
+                let message = "no ETag came back".to_owned();
+                Err(Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message).of_a_begun_step())
+            }
         }
     }
 

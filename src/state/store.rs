@@ -32,8 +32,9 @@ pub enum Condition {
 /// Keeps the states of one app, one object a stage, each changed only by compare-and-set.
 #[async_trait(?Send)]
 pub trait Store: Send + Sync {
-    /// What tells this store from others, as it stands in our tags.
-    fn identity(&self) -> String;
+    /// What tells this store from others, as it stands in our tags; `None` where the same place may be another store for
+    /// somebody else, as a folder is in another checkout.
+    fn identity(&self) -> Option<String>;
 
     /// Where a stage's object stands, for people.
     fn object(&self, stage: &StageName) -> String;

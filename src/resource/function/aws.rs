@@ -25,7 +25,7 @@ pub async fn create(clients: &Clients, function: &Function, context: &Context) -
     match create_new(clients, function, context).await {
         Ok(()) => {}
         Err(fault) if fault.kind == FaultKind::Conflict => {
-            return match look(clients, function).await? {
+            return match look(clients, function).await.map_err(Fault::of_a_begun_step)? {
                 Some(_) => update(clients, (None, function), context)
                     .await
                     .map_err(Fault::of_a_begun_step),
@@ -48,6 +48,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
     let settings = &function.settings;
     let role = role_arn(&function.role, context)?;
     let code = zip(function, context).await?;
+    let is_inline = code.inline.is_some();
     let code = FunctionCode::builder()
         .set_zip_file(code.inline)
         .set_s3_bucket(code.bucket)
@@ -71,7 +72,12 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
         .set_tags(Some(function.tags.clone().into_iter().collect()));
     ready_role(clients, OPERATION, &function.name, async || {
         context.hold.cover(OPERATION, &function.name)?;
-        let sent = request.clone().customize().config_override(patient()).send().await;
+        let sent = request
+            .clone()
+            .customize()
+            .config_override(patience(is_inline))
+            .send()
+            .await;
         sent.map(drop)
             .map_err(|error| fault::of(OPERATION, &function.name, &error))
     })
@@ -89,8 +95,7 @@ pub async fn update(
         update_code(clients, to, context).await?;
         settled(clients, &to.name).await?;
     }
-    // Where nothing differs, the role was made anew: Lambda then wants to be told, though its ARN is the same.
-    if differs(|from, to| from.role != to.role || from.settings != to.settings) || from == Some(to) {
+    if differs(|from, to| from.role != to.role || from.settings != to.settings) {
         update_configuration(clients, (from, to), context).await?;
         settled(clients, &to.name).await?;
     }
@@ -106,6 +111,7 @@ pub async fn update(
 async fn update_code(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionCode";
     let code = zip(function, context).await?;
+    let is_inline = code.inline.is_some();
     let request = clients
         .lambda
         .update_function_code()
@@ -116,7 +122,12 @@ async fn update_code(clients: &Clients, function: &Function, context: &Context) 
         .architectures(architecture(function.settings.architecture));
     ready_function(clients, OPERATION, &function.name, async || {
         context.hold.cover(OPERATION, &function.name)?;
-        let sent = request.clone().customize().config_override(patient()).send().await;
+        let sent = request
+            .clone()
+            .customize()
+            .config_override(patience(is_inline))
+            .send()
+            .await;
         sent.map(drop)
             .map_err(|error| fault::of(OPERATION, &function.name, &error))
     })
@@ -306,7 +317,10 @@ fn no_code(name: &str, message: &str) -> Fault {
 }
 
 /// A call that carries a zip takes longer than others.
-fn patient() -> Builder {
+fn patience(is_inline: bool) -> Builder {
+    if !is_inline {
+        return Builder::new();
+    }
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(300))
         .operation_timeout(Duration::from_secs(300));

@@ -52,11 +52,14 @@ pub async fn update(
     outputs: &Outputs,
     context: &Context,
 ) -> Result<Outputs, Fault> {
-    if from.is_none_or(|from| from.document != to.document) {
+    let is_overwritten = from.is_none_or(|from| from.document != to.document);
+    if is_overwritten {
         overwrite(clients, to, outputs, context).await?;
     }
     let mut patches = Vec::new();
-    if from.map(|from| from.minimum_compression_size) != Some(to.minimum_compression_size) {
+    // What the document does not say is set again after it was overwritten.
+    let is_reset = is_overwritten && to.minimum_compression_size.is_some();
+    if is_reset || from.map(|from| from.minimum_compression_size) != Some(to.minimum_compression_size) {
         patches.push(compression(to.minimum_compression_size));
     }
     let endpoint_type = match from {
@@ -156,6 +159,17 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
     match deleted.await {
         Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
         deleted => deleted,
+    }
+}
+
+/// Looks for a REST API whose id is known.
+pub async fn find(clients: &Clients, known: &Outputs) -> Result<Option<Outputs>, Fault> {
+    const OPERATION: &str = "apigateway:GetRestApi";
+    let found = clients.api_gateway.get_rest_api().rest_api_id(&known.id).send().await;
+    match found.map_err(|error| fault::of(OPERATION, &known.id, &error)) {
+        Ok(_) => Ok(Some(known.clone())),
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
+        Err(fault) => Err(fault),
     }
 }
 

@@ -28,7 +28,10 @@ pub async fn create(clients: &Clients, role: &Role, context: &Context) -> Result
             }
         }
         Err(error) => match fault::of(OPERATION, &role.name, &error) {
-            taken if taken.kind == FaultKind::Conflict => look(clients, role).await?.ok_or(taken)?,
+            taken if taken.kind == FaultKind::Conflict => look(clients, role)
+                .await
+                .map_err(Fault::of_a_begun_step)?
+                .ok_or(taken)?,
             fault => return Err(fault),
         },
     };

@@ -80,6 +80,7 @@ where
     wait::until(clients, (operation, name), wait::FUNCTION, async || {
         match call().await {
             Ok(()) => Ok(Look::Ready(())),
+            Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
             Err(fault) if fault.code == "ResourceConflictException" => {
                 settled(clients, name).await?;
                 Ok(Look::NotYet("being updated by somebody else".to_owned()))
