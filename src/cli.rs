@@ -139,6 +139,17 @@ pub enum Command {
     Schema,
 }
 
+impl Command {
+    /// The stage that the command is about, if it is about one.
+    pub fn stage(&self) -> Option<&StageName> {
+        match self {
+            Self::Deploy { stage, .. } | Self::Plan { stage, .. } | Self::Url { stage } => Some(&stage.name),
+            Self::Destroy { stage, .. } => Some(stage),
+            Self::Stages | Self::Check | Self::New { .. } | Self::Schema => None,
+        }
+    }
+}
+
 /// Which stage a command is about.
 #[derive(Debug, Clone, Args)]
 pub struct Stage {

@@ -57,7 +57,12 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            host.answer_once(&serde_json::json!({"outcome": "failed", "error": failure.json()}));
+            host.answer_once(&serde_json::json!({
+                "app": cli.options.app,
+                "stage": cli.command.stage(),
+                "outcome": "failed",
+                "error": failure.json(),
+            }));
             host.note(Ink::Bad, &failure.text());
             ExitCode::from(failure.exit as u8)
         }

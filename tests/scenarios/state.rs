@@ -185,6 +185,48 @@ fn a_deploy_that_is_interrupted_gives_the_stage_back_and_the_next_one_goes_on_at
 }
 
 #[test]
+fn another_checkout_with_a_folder_of_its_own_does_not_take_a_stage_over() {
+    let world = World::with_folder_state();
+    world.chalice_hello();
+    let url = world.deploy("dev");
+    std::fs::remove_dir_all(world.project().join(".chalice/deployed")).expect("the record can be lost");
+    world.replace("app.py", "\"world\"", "\"again\"");
+    world
+        .run(&["deploy", "--stage", "dev"])
+        .ended_with(2)
+        .saying(&["hello-dev", "does not bear our tags"]);
+    assert_eq!(world.get(&url).json(), json!({"hello": "world"}));
+}
+
+#[test]
+fn a_config_that_is_broken_is_no_reason_to_look_at_another_state() {
+    let world = World::with_folder_state();
+    world.chalice_hello();
+    world.write("stagewright.yaml", "state: states\n");
+    world.deploy("dev");
+    world.write("stagewright.yaml", "stat: states\n");
+    let destroy = ["destroy", "--app", "hello", "--stage", "dev", "--yes"];
+    world.run(&destroy).ended_with(2).saying(&["stagewright.yaml", "stat"]);
+    let told = [&destroy[..], &["--state", "states"]].concat();
+    world.run(&told).succeeded();
+    assert_eq!(world.names_in_aws(), std::collections::BTreeSet::new());
+}
+
+#[test]
+fn a_write_of_the_state_that_fails_once_is_made_again() {
+    let world = World::new();
+    world.chalice_hello();
+    let slow = json!({"status": 503, "code": "SlowDown", "message": "on order"});
+    world.order_faults(&json!([
+        {"operation": "PutObject", "match": "dev.json", "answer": slow},
+        {"operation": "PutObject", "match": "dev.json", "answer": "close", "when": "after"},
+    ]));
+    let url = world.deploy("dev");
+    assert_eq!(world.get(&url).status, 200);
+    assert_eq!(world.state("hello", "dev")["stagewright"]["lease"], Value::Null);
+}
+
+#[test]
 fn of_two_deploys_at_once_one_waits_and_then_finds_nothing_to_do() {
     let world = World::new();
     world.chalice_hello();
