@@ -1,3 +1,5 @@
+//! From what is desired and what is deployed to what is done, and why.
+
 use serde_json::json;
 
 use super::*;
