@@ -40,6 +40,9 @@ pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent)
         if let Some(ended) = attempt(session, store.as_ref(), seen).await? {
             return ended;
         }
+        if session.stop.is_requested() {
+            return Err(Failure::stopped());
+        }
     }
 }
 

@@ -72,12 +72,15 @@ pub async fn settle(
 ///
 /// # Errors
 ///
-/// We are in another account.
+/// We are in another account or Region.
 pub async fn confirmed_place(cloud: &dyn Cloud, state: &State) -> Result<Place, Failure> {
     let here = cloud.place().await?;
     match &state.place {
         Some(there) if there.account != here.account => {
             Err(elsewhere(&state.stage, "account", &there.account, &here.account))
+        }
+        Some(there) if there.region != here.region => {
+            Err(elsewhere(&state.stage, "Region", &there.region, &here.region))
         }
         Some(there) => Ok(there.clone()),
         None => Ok(here),
