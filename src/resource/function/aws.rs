@@ -48,7 +48,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
     let settings = &function.settings;
     let role = role_arn(&function.role, context)?;
     let code = zip(function, context).await?;
-    let is_inline = code.inline.is_some();
+    let patience = code.patience();
     let code = FunctionCode::builder()
         .set_zip_file(code.inline)
         .set_s3_bucket(code.bucket)
@@ -75,7 +75,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
         let sent = request
             .clone()
             .customize()
-            .config_override(patience(is_inline))
+            .config_override(patience.clone())
             .send()
             .await;
         sent.map(drop)
@@ -111,7 +111,7 @@ pub async fn update(
 async fn update_code(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionCode";
     let code = zip(function, context).await?;
-    let is_inline = code.inline.is_some();
+    let patience = code.patience();
     let request = clients
         .lambda
         .update_function_code()
@@ -125,7 +125,7 @@ async fn update_code(clients: &Clients, function: &Function, context: &Context) 
         let sent = request
             .clone()
             .customize()
-            .config_override(patience(is_inline))
+            .config_override(patience.clone())
             .send()
             .await;
         sent.map(drop)
@@ -289,6 +289,19 @@ struct Zip {
     key: Option<String>,
 }
 
+impl Zip {
+    /// A call that carries the zip itself takes longer than others.
+    fn patience(&self) -> Builder {
+        if self.inline.is_none() {
+            return Builder::new();
+        }
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(Duration::from_secs(300))
+            .operation_timeout(Duration::from_secs(300));
+        Builder::new().timeout_config(timeouts.build())
+    }
+}
+
 async fn zip(function: &Function, context: &Context) -> Result<Zip, Fault> {
     match context.code.get(&function.code) {
         Some(CodeLocation::Bucket { bucket, key }) => Ok(Zip {
@@ -314,17 +327,6 @@ async fn read(name: &str, path: &Path) -> Result<Blob, Fault> {
 
 fn no_code(name: &str, message: &str) -> Fault {
     Fault::refused("lambda:CreateFunction", name, FaultKind::Invalid, message.to_owned())
-}
-
-/// A call that carries a zip takes longer than others.
-fn patience(is_inline: bool) -> Builder {
-    if !is_inline {
-        return Builder::new();
-    }
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(300))
-        .operation_timeout(Duration::from_secs(300));
-    Builder::new().timeout_config(timeouts.build())
 }
 
 fn role_arn(role: &RoleReference, context: &Context) -> Result<String, Fault> {
