@@ -159,6 +159,36 @@ fn a_vendor_stands_only_in_files_that_bear_its_name() {
     none(&found);
 }
 
+/// The lease cannot be asked too seldom: a call that changes AWS without it may land on somebody else's stage.
+#[test]
+fn every_call_that_changes_aws_asks_for_the_lease_first() {
+    let mut found = Vec::new();
+    let mut asked = 0;
+    let doors = sources()
+        .into_iter()
+        .filter(|source| source.path.starts_with("resource/"));
+    for source in doors {
+        for calls in source.code.split("const OPERATION: &str = \"").skip(1) {
+            let (operation, rest) = calls.split_once('"').unwrap();
+            let verb = operation.split_once(':').unwrap().1;
+            let is_look = ["Get", "List"].iter().any(|look| verb.starts_with(look));
+            let before_sending = rest.split(".send()").next().unwrap();
+            if is_look {
+                continue;
+            }
+            asked += 1;
+            if !before_sending.contains("hold.cover(OPERATION") {
+                found.push(format!(
+                    "src/{}: {operation} is sent without asking for the lease",
+                    source.path
+                ));
+            }
+        }
+    }
+    none(&found);
+    assert!(asked >= 18, "only {asked} calls were found");
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent = sources().into_iter().filter(|source| !source.code.starts_with("//! "));
