@@ -5,8 +5,6 @@
     reason = "a test may leave half a file in its own folder"
 )]
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::FrontEnd;
@@ -394,7 +392,8 @@ fn all_flaws_are_told_at_once_and_in_order() {
 #[test]
 fn the_fixtures_can_be_deployed_on_every_stage() {
     for (fixture, stages) in [("guestbook", ["prod", "beta"]), ("python", ["dev", "prod"])] {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        let folder = std::env::current_dir()
+            .unwrap()
             .join("tests/fixtures/manifest")
             .join(fixture);
         let FrontEnd::Manifest(manifest) = load(&folder).unwrap().front_end else {

@@ -216,7 +216,7 @@ mod tests {
 
     impl Emulator {
         fn start() -> Self {
-            let checkout = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            let checkout = std::env::current_dir().unwrap();
             let mut process = Command::new(checkout.join(".env/bin/python"))
                 .arg(checkout.join("tests/aws/start.py"))
                 .stdin(Stdio::piped())

@@ -15,7 +15,8 @@ const APPS: [(&str, &[&str]); 4] = [
 ];
 
 fn project(app: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    std::env::current_dir()
+        .unwrap()
         .join("tests/fixtures/chalice")
         .join(app)
 }
