@@ -14,6 +14,7 @@ mod plan;
 mod report;
 mod resource;
 mod run;
+mod stage;
 mod state;
 mod stop;
 mod variable;
@@ -34,7 +35,8 @@ use crate::aws::{Access, Clients, Tell};
 use crate::cli::{Cli, Command};
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
-use crate::host::terminal::{self, Form, Ink, Terminal};
+use crate::host::terminal::{self, Form, Terminal};
+use crate::host::{Host, Ink};
 use crate::names::{AppName, Timestamp};
 use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.options.verbose);
     let form = if cli.options.json { Form::Json } else { Form::Text };
-    let host = Terminal::new(form, cli.options.color);
+    let host: Rc<dyn Host> = Rc::new(Terminal::new(form, cli.options.color));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(LocalSet::new().run_until(until_stopped(&cli, &host))),
@@ -57,12 +59,14 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            host.answer_once(&serde_json::json!({
-                "app": cli.options.app,
-                "stage": cli.command.stage(),
-                "outcome": "failed",
-                "error": failure.json(),
-            }));
+            if !host.is_answered() {
+                host.answer(&serde_json::json!({
+                    "app": cli.options.app,
+                    "stage": cli.command.stage(),
+                    "outcome": "failed",
+                    "error": failure.json(),
+                }));
+            }
             host.note(Ink::Bad, &failure.text());
             ExitCode::from(failure.exit as u8)
         }
@@ -71,7 +75,7 @@ fn main() -> ExitCode {
 
 /// Runs the command, or stops it: at once where no stage is held, else when it has given the stage back. What a command has
 /// started ends with it.
-async fn until_stopped(cli: &Cli, host: &Terminal) -> Result<(), Failure> {
+async fn until_stopped(cli: &Cli, host: &Rc<dyn Host>) -> Result<(), Failure> {
     let stop = Stop::new();
     tokio::select! {
         ended = command(cli, host, stop.clone()) => ended,
@@ -97,10 +101,10 @@ async fn signalled(stop: &Stop) -> Failure {
     Failure::stopped().now("nothing was changed")
 }
 
-async fn command(cli: &Cli, host: &Terminal, stop: Stop) -> Result<(), Failure> {
+async fn command(cli: &Cli, host: &Rc<dyn Host>, stop: Stop) -> Result<(), Failure> {
     let session = Session {
         options: &cli.options,
-        host,
+        host: host.clone(),
         now: now(),
         environment: terminal::variables(),
         stop,

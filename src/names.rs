@@ -123,6 +123,11 @@ name!(
 );
 
 impl StageName {
+    /// The name of the preview of a pull request: `pr-42`.
+    pub fn of_preview(number: u64) -> Self {
+        Self(format!("pr-{number}"))
+    }
+
     /// Whether the name is one of those that are kept for previews of pull requests: `pr-` and a number.
     pub fn is_of_a_preview(&self) -> bool {
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Rooms in the order of the design: a room sees only rooms before it. Rooms of one group do not see each other.
 const ORDER: &[&[&str]] = &[
     &["names", "fault", "hold", "stop", "variable"],
-    &["app", "aws", "cli"],
+    &["stage", "app", "aws", "cli"],
     &["config", "resource"],
     &["state"],
     &["plan"],

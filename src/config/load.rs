@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::branches::{Branch, BranchError, Branches};
 use super::file::{ChaliceEntry, File, StateEntry, StateFields};
 use super::state_url::StateUrl;
 use super::types;
@@ -15,6 +14,7 @@ use crate::app::manifest::{Manifest, StageEntry};
 use crate::app::yaml::{self, Placed, Table, Tree};
 use crate::app::{Error, Finding, Severity};
 use crate::names::{AppName, StageName};
+use crate::stage::branches::{Branch, BranchError, Branches};
 
 /// Whether a folder has a config of a project, be it sound or not.
 pub fn is_project(folder: &Path) -> bool {

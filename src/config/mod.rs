@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use self::branches::Branches;
 use self::state_url::StateUrl;
 use crate::app::manifest::Manifest;
 use crate::names::{AppName, StageName};
+use crate::stage::branches::Branches;
 
-pub mod branches;
 pub mod file;
 pub mod load;
 #[cfg(test)]

@@ -7,6 +7,9 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
+use super::{Annotation, Host, Ink, Level};
 use crate::cli::Color;
 
 /// A shell, and how to talk to it.
@@ -32,19 +35,6 @@ enum Paint {
     Plain,
 }
 
-/// A colour, by what it means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ink {
-    /// Something went well.
-    Good,
-    /// Something failed.
-    Bad,
-    /// Something to be aware of.
-    Careful,
-    /// Something less important.
-    Faint,
-}
-
 impl Terminal {
     /// A shell with the user's wishes.
     pub fn new(form: Form, color: Color) -> Self {
@@ -60,55 +50,6 @@ impl Terminal {
         }
     }
 
-    /// Prints a line as the work goes on.
-    pub fn progress(&self, ink: Ink, line: &str) {
-        match self.form {
-            Form::Text => out(&format!("{}\n", self.painted(ink, line))),
-            Form::Json => err(&format!("{line}\n")),
-        }
-    }
-
-    /// Prints a result for people; nothing where a program reads.
-    pub fn say(&self, text: &str) {
-        if self.form == Form::Text {
-            out(text);
-        }
-    }
-
-    /// Prints a result for programs; nothing where a person reads.
-    pub fn answer(&self, value: &impl serde::Serialize) {
-        if self.form == Form::Json {
-            self.is_answered.set(true);
-            out(&format!(
-                "{}\n",
-                serde_json::to_string_pretty(value).unwrap_or_default()
-            ));
-        }
-    }
-
-    /// Prints a result for programs, unless one was printed already.
-    pub fn answer_once(&self, value: &impl serde::Serialize) {
-        if !self.is_answered.get() {
-            self.answer(value);
-        }
-    }
-
-    /// Prints what must be seen beside the result: warnings, errors, waiting.
-    pub fn note(&self, ink: Ink, text: &str) {
-        err(&format!("{}\n", self.painted(ink, text)));
-    }
-
-    /// Asks for a word to be typed. `None` where nobody is there to be asked.
-    pub fn asks_for(&self, question: &str, word: &str) -> Option<bool> {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return None;
-        }
-        err(question);
-        let mut typed = String::new();
-        io::stdin().lock().read_line(&mut typed).ok()?;
-        Some(typed.trim() == word)
-    }
-
     fn painted(&self, ink: Ink, text: &str) -> String {
         let code = match (self.paint, ink) {
             (Paint::Plain, _) => return text.to_owned(),
@@ -121,8 +62,72 @@ impl Terminal {
     }
 }
 
+impl Host for Terminal {
+    fn progress(&self, ink: Ink, line: &str) {
+        match self.form {
+            Form::Text => out(&format!("{}\n", self.painted(ink, line))),
+            Form::Json => err(&format!("{line}\n")),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if self.form == Form::Text {
+            out(text);
+        }
+    }
+
+    fn answer(&self, value: &Value) {
+        if self.form == Form::Json {
+            self.is_answered.set(true);
+            out(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(value).unwrap_or_default()
+            ));
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.is_answered.get()
+    }
+
+    fn annotate(&self, annotation: &Annotation) {
+        let (ink, word) = match annotation.level {
+            Level::Error => (Ink::Bad, "error"),
+            Level::Warning => (Ink::Careful, "warning"),
+            Level::Notice => (Ink::Faint, "note"),
+        };
+        self.note(ink, &format!("{word}: {}", annotation.message));
+    }
+
+    fn note(&self, ink: Ink, text: &str) {
+        err(&format!("{}\n", self.painted(ink, text)));
+    }
+
+    fn asks_for(&self, question: &str, word: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        err(question);
+        let mut typed = String::new();
+        io::stdin().lock().read_line(&mut typed).ok()?;
+        Some(typed.trim() == word)
+    }
+
+    fn who(&self) -> String {
+        who()
+    }
+
+    fn run_url(&self) -> Option<String> {
+        None
+    }
+
+    fn commit(&self, folder: &Path) -> Option<String> {
+        commit(folder)
+    }
+}
+
 /// Who is there, for other people: `ann@laptop`.
-pub fn who() -> String {
+fn who() -> String {
     let user = variable("USER")
         .or_else(|| variable("LOGNAME"))
         .unwrap_or_else(|| "somebody".to_owned());
@@ -134,7 +139,7 @@ pub fn who() -> String {
 }
 
 /// The commit that is checked out in a folder, with `-dirty` where the work tree differs; `None` outside a repository.
-pub fn commit(folder: &Path) -> Option<String> {
+fn commit(folder: &Path) -> Option<String> {
     let described = Command::new("git")
         .args(["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"])
         .current_dir(folder)

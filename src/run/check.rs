@@ -9,7 +9,7 @@ use crate::app::{App, Error, Finding, Severity, Source, package};
 use crate::config::read::Request;
 use crate::config::{Project, load};
 use crate::error::{Exit, Failure};
-use crate::host::terminal::Ink;
+use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::plan::desired::{self, NAME_LIMIT, Refused};
 

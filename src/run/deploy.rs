@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
 };
@@ -11,7 +13,6 @@ use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, CutShort, Tools};
 use crate::error::Failure;
-use crate::host::terminal;
 use crate::names::StageName;
 use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
@@ -182,10 +183,10 @@ async fn unchanged(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<b
         }
     }
     let url = scene.session.url(&seen.state);
-    let host = scene.session.host;
+    let host = &scene.session.host;
     host.say(&format!("Stage `{}` is unchanged.\n", scene.stage));
     host.say(&report::deployed(&seen.state, url.as_deref()));
-    host.answer(&Report::new(&seen.state, Outcome::Unchanged, url));
+    host.answer(&json!(Report::new(&seen.state, Outcome::Unchanged, url)));
     Ok(true)
 }
 
@@ -229,7 +230,7 @@ async fn change(
     };
     let mut report = Report::new(&state, outcome, url.clone()).with_ended(&steps);
     report.error = failure.as_ref().map(Failure::json);
-    session.host.answer(&report);
+    session.host.answer(&json!(report));
     match failure {
         Some(failure) => Err(failure),
         None => {
@@ -245,7 +246,7 @@ fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {
         number: state.release.as_ref().map_or(1, |release| release.number + 1),
         commit: ready.commit.clone(),
         at: scene.session.now,
-        by: terminal::who(),
+        by: scene.session.host.who(),
         artifacts: ready.artifacts.iter().map(digest).collect(),
         pins: ready.pins.clone(),
     }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
 };
 use super::{Region, Session, recorded};
 use crate::apply::{self, CutShort, Tools};
 use crate::error::Failure;
-use crate::host::terminal::Ink;
+use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::plan::diff;
 use crate::report::{Outcome, Report};
@@ -79,7 +81,9 @@ async fn attempt(
             "Stage `{stage}` of app `{}` is not deployed: nothing to remove.\n",
             seen.state.app
         ));
-        session.host.answer(&Report::new(&seen.state, Outcome::Unchanged, None));
+        session
+            .host
+            .answer(&json!(Report::new(&seen.state, Outcome::Unchanged, None)));
         return Ok(Some(Ok(())));
     }
     let project = session.project_if_any()?;
@@ -138,7 +142,7 @@ async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut st
     };
     let mut report = Report::new(&state, outcome, None).with_ended(&applied.steps);
     report.error = failure.as_ref().map(Failure::json);
-    session.host.answer(&report);
+    session.host.answer(&json!(report));
     match failure {
         Some(failure) => Err(failure),
         None => {

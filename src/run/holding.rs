@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use crate::apply::{Ended, Outcome};
 use crate::error::Failure;
-use crate::host::terminal::{self, Ink};
+use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::report;
 use crate::resource::{Cloud, Context, Place};
@@ -33,7 +33,7 @@ pub async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stag
 pub fn holder(session: &Session<'_>, purpose: &'static str) -> Holder {
     Holder {
         mark: lease::new_mark(),
-        name: terminal::who(),
+        name: session.host.who(),
         purpose,
         since: session.now,
     }

@@ -13,7 +13,7 @@ use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
 use crate::config::{Project, file, load};
 use crate::error::Failure;
-use crate::host::terminal::{Ink, Terminal};
+use crate::host::{Host, Ink};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::plan::desired::NAME_LIMIT;
 use crate::report::{self, StageReport};
@@ -52,7 +52,7 @@ pub struct Session<'a> {
     /// What the user wishes.
     pub options: &'a Options,
     /// Whom we talk to.
-    pub host: &'a Terminal,
+    pub host: Rc<dyn Host>,
     /// When the run began.
     pub now: Timestamp,
     /// Our environment.

@@ -4,7 +4,7 @@ use super::scene::{Scene, refuse, stages};
 use super::{Session, check};
 use crate::app::python::Resolution;
 use crate::error::Failure;
-use crate::host::terminal::Ink;
+use crate::host::Ink;
 use crate::names::StageName;
 use crate::plan::render;
 use crate::report::{Outcome, Report};
@@ -45,6 +45,6 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     let plan = scene.plan(&ready, &state, &place);
     let report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
     session.host.say(&render::render(&plan));
-    session.host.answer(&report);
+    session.host.answer(&serde_json::json!(report));
     Ok(())
 }

@@ -9,7 +9,6 @@ use crate::app::{self, App, Artifact, Finding, Severity, package};
 use crate::config::Project;
 use crate::config::read::{Read, Request};
 use crate::error::Failure;
-use crate::host::terminal;
 use crate::names::StageName;
 use crate::plan::desired::{self, Ground};
 use crate::plan::{Plan, diff};
@@ -108,7 +107,7 @@ impl<'a> Scene<'a> {
             app,
             pins,
             artifacts,
-            commit: terminal::commit(&project.folder),
+            commit: session.host.commit(&project.folder),
             _zips: zips,
         })
     }
