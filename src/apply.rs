@@ -61,6 +61,8 @@ pub struct Ended {
     pub action: &'static str,
     /// Why.
     pub causes: Vec<Cause>,
+    /// When it began, counted from the beginning of the first.
+    pub began: Duration,
     /// How long it took.
     pub took: Duration,
     /// How it ended.
@@ -89,6 +91,7 @@ pub async fn run(
     state: &mut State,
     ended: &mut dyn FnMut(&Ended),
 ) -> Applied {
+    let start = Instant::now();
     let mut waiting: Vec<&Step> = plan.steps.iter().collect();
     let mut not_done: BTreeSet<Address> = BTreeSet::new();
     let mut done: BTreeSet<Address> = BTreeSet::new();
@@ -113,7 +116,7 @@ pub async fn run(
         tokio::select! {
             finished = next(&mut running, deadline) => {
                 let Some(finished) = finished else { return applied };
-                let end = record(plan, finished, state);
+                let end = record(plan, finished, start, state);
                 match end.outcome {
                     Outcome::Done => done.insert(end.address.clone()),
                     Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Stopped => not_done.insert(end.address.clone()),
@@ -177,7 +180,7 @@ fn pass_over(
         // It was never begun, and is not in doubt.
         state.in_doubt.remove(&step.address);
         not_done.insert(step.address.clone());
-        passed.push(end(step, Duration::ZERO, outcome));
+        passed.push(end(step, outcome));
         false
     });
     passed
@@ -185,6 +188,7 @@ fn pass_over(
 
 struct Finished {
     address: Address,
+    began: Instant,
     took: Duration,
     made: Result<Option<Outputs>, Fault>,
 }
@@ -214,6 +218,7 @@ fn begin(
             let made = make(cloud.as_ref(), &action, &context).await;
             Finished {
                 address,
+                began,
                 took: began.elapsed(),
                 made,
             }
@@ -240,8 +245,14 @@ async fn make(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<O
     }
 }
 
-fn record(plan: &Plan, finished: Finished, state: &mut State) -> Ended {
-    let Finished { address, took, made } = finished;
+fn record(plan: &Plan, finished: Finished, start: Instant, state: &mut State) -> Ended {
+    let Finished {
+        address,
+        began,
+        took,
+        made,
+    } = finished;
+    let began = began.saturating_duration_since(start);
     let step = plan.steps.iter().find(|step| step.address == address);
     let outcome = match made {
         Ok(Some(outputs)) => {
@@ -268,23 +279,29 @@ fn record(plan: &Plan, finished: Finished, state: &mut State) -> Ended {
     };
     tracing::info!(%address, took_ms = took.as_millis(), outcome = ?outcome, "step ended");
     match step {
-        Some(step) => end(step, took, outcome),
+        Some(step) => Ended {
+            began,
+            took,
+            ..end(step, outcome)
+        },
         None => Ended {
             address,
             action: "update",
             causes: Vec::new(),
+            began,
             took,
             outcome,
         },
     }
 }
 
-fn end(step: &Step, took: Duration, outcome: Outcome) -> Ended {
+fn end(step: &Step, outcome: Outcome) -> Ended {
     Ended {
         address: step.address.clone(),
         action: step.action.word(),
         causes: step.causes.clone(),
-        took,
+        began: Duration::ZERO,
+        took: Duration::ZERO,
         outcome,
     }
 }

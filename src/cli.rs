@@ -46,6 +46,12 @@ pub struct Options {
     /// Name of the app, where no config file is at hand
     #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
     pub app: Option<AppName>,
+    /// ARN of the role to assume where the config names none
+    #[arg(long, global = true, value_name = "ARN", help_heading = "Everywhere")]
+    pub role: Option<String>,
+    /// Region of a stage where the config names none [default: that of the environment]
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Everywhere")]
+    pub region: Option<String>,
     /// How long to wait for a stage that somebody else holds: 90s, 10m; 0 fails at once
     #[arg(long, global = true, value_name = "DURATION", default_value = "10m", value_parser = duration, help_heading = "Everywhere")]
     pub wait: Duration,

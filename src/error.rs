@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{self, Severity};
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::names::NameError;
-use crate::state;
+use crate::state::{self, Problem};
 
 /// How the program ends: part of its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,9 @@ pub enum Exit {
     /// The user, or the system, told us to stop.
     Stopped = 5,
 }
+
+/// The most that a state keeps of a message.
+const PROBLEM_CHARACTERS: usize = 2000;
 
 /// What the user reads when something went wrong.
 #[derive(Debug, Clone)]
@@ -78,6 +81,19 @@ impl Failure {
     pub fn with_nothing_changed(mut self) -> Self {
         self.now.get_or_insert_with(|| "nothing was changed".to_owned());
         self
+    }
+
+    /// Whether somebody else has the stage now, so that nothing can be recorded any more.
+    pub fn is_deposed(&self) -> bool {
+        self.exit == Exit::Deposed
+    }
+
+    /// What of it is kept in the state, for people who look at the stage later.
+    pub fn problem(&self) -> Problem {
+        Problem {
+            message: self.message.chars().take(PROBLEM_CHARACTERS).collect(),
+            hints: self.hints.clone(),
+        }
     }
 
     /// As text for people.

@@ -40,6 +40,7 @@ use crate::host::{Host, Ink};
 use crate::names::{AppName, Timestamp};
 use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
+use crate::run::deploy::Order;
 use crate::run::destroy::Consent;
 use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
@@ -106,20 +107,26 @@ async fn command(cli: &Cli, host: &Rc<dyn Host>, stop: Stop) -> Result<(), Failu
         options: &cli.options,
         host: host.clone(),
         now: now(),
+        began: boot_time::Instant::now(),
+        identity: None,
         environment: terminal::variables(),
         stop,
         open_store: |place, access, app| Box::pin(open_store(place, access, app)),
         open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
     };
     match &cli.command {
-        Command::Deploy { stage, upgrade } => run::deploy::deploy(&session, &stage.name, resolution(*upgrade))
-            .await
-            .map_err(Failure::with_nothing_changed),
+        Command::Deploy { stage, upgrade } => {
+            let order = Order {
+                stage: &stage.name,
+                resolution: resolution(*upgrade),
+                behalf: None,
+            };
+            run::tell(&session, run::deploy::deploy(&session, order).await)
+        }
         Command::Plan { stage, upgrade } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
         Command::Destroy { stage, yes } => {
-            run::destroy::destroy(&session, stage, if *yes { Consent::Given } else { Consent::ToBeAsked })
-                .await
-                .map_err(Failure::with_nothing_changed)
+            let consent = if *yes { Consent::Given } else { Consent::ToBeAsked };
+            run::tell(&session, run::destroy::destroy(&session, stage, consent).await)
         }
         Command::Url { stage } => run::url(&session, &stage.name).await,
         Command::Stages => run::stages(&session).await,

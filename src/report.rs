@@ -23,6 +23,8 @@ pub enum Outcome {
     Planned,
     /// Nothing of the stage is left.
     Destroyed,
+    /// Nothing was done, for a reason that is no mistake.
+    Skipped,
     /// Something failed.
     Failed,
 }
@@ -44,6 +46,9 @@ pub struct Report {
     pub commit: Option<String>,
     /// What was done, or would be.
     pub steps: Vec<StepReport>,
+    /// Why nothing was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<serde_json::Value>,
@@ -58,6 +63,8 @@ pub struct StepReport {
     pub action: &'static str,
     /// Why.
     pub causes: Vec<Cause>,
+    /// When it began, in milliseconds from the beginning of the first; `null` where it was not made.
+    pub began_ms: Option<u64>,
     /// How long it took, in milliseconds; `null` where it was not made.
     pub took_ms: Option<u64>,
     /// `planned`, `done`, `failed`, `skipped`.
@@ -75,6 +82,7 @@ impl Report {
             release: state.release.as_ref().map(|release| release.number),
             commit: state.release.as_ref().and_then(|release| release.commit.clone()),
             steps: Vec::new(),
+            reason: None,
             error: None,
         }
     }
@@ -93,6 +101,7 @@ impl Report {
             address: step.address.to_string(),
             action: step.action.word(),
             causes: step.causes.clone(),
+            began_ms: None,
             took_ms: None,
             outcome: "planned",
         });
@@ -112,14 +121,31 @@ impl StepReport {
             address: ended.address.to_string(),
             action: ended.action,
             causes: ended.causes.clone(),
+            began_ms: took_ms.map(|_| millis(ended.began)),
             took_ms,
             outcome,
         }
     }
 }
 
-fn millis(took: Duration) -> u64 {
+/// A duration in whole milliseconds.
+pub fn millis(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What was done, a line a step: `updated function/api_handler`.
+pub fn changes(steps: &[Ended]) -> Vec<String> {
+    let done = steps.iter().filter(|step| matches!(step.outcome, StepOutcome::Done));
+    done.map(|step| format!("{} {}", past(step.action), step.address))
+        .collect()
+}
+
+fn past(action: &str) -> &'static str {
+    match action {
+        "create" => "created",
+        "delete" => "deleted",
+        _ => "updated",
+    }
 }
 
 /// A step that has ended, in a line.
@@ -128,14 +154,7 @@ pub fn ended(step: &Ended) -> String {
         address, action, took, ..
     } = step;
     match &step.outcome {
-        StepOutcome::Done => {
-            let done = match *action {
-                "create" => "created",
-                "delete" => "deleted",
-                _ => "updated",
-            };
-            format!("{done} {address}  {}", seconds(*took))
-        }
+        StepOutcome::Done => format!("{} {address}  {}", past(action), seconds(*took)),
         StepOutcome::Failed(fault) => format!("could not {action} {address}  {}: {fault}", seconds(*took)),
         StepOutcome::Skipped(blocker) => format!("did not {action} {address}: it comes after {blocker}"),
         StepOutcome::Stopped => format!("did not {action} {address}: the stage is not ours any more"),

@@ -1,10 +1,13 @@
 //! The doors to AWS: one set of clients for a Region and a role.
 
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig};
@@ -12,19 +15,27 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use self::identity::Assumed;
 use crate::hold::CALL_TIMEOUT;
+use crate::variable::Secret;
 
 pub mod fault;
+mod identity;
 pub mod wait;
 
 /// Where, and as whom, AWS is called.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Access {
     /// Region; where it is missing, that of the environment or the profile.
     pub region: Option<String>,
     /// ARN of a role to assume first.
     pub role: Option<String>,
+    /// With whose token the role is assumed; where it is missing, with the credentials of the environment.
+    pub identity: Option<WebIdentity>,
 }
+
+/// Fetches a token that says who we are, whenever credentials are needed anew.
+pub type WebIdentity = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>> + Send + Sync>;
 
 /// How the user is told why it takes long.
 pub type Tell = Rc<dyn Fn(&str)>;
@@ -79,15 +90,20 @@ pub async fn configuration(access: &Access) -> SdkConfig {
     }
     let shared = loader.load().await;
     let Some(role) = &access.role else { return shared };
+    if let Some(identity) = &access.identity {
+        let assumed = Assumed::new(&shared, role.clone(), identity.clone());
+        return with_credentials(shared, SharedCredentialsProvider::new(assumed));
+    }
     let assumed = AssumeRoleProvider::builder(role)
         .session_name("stagewright")
         .configure(&shared)
         .build()
         .await;
-    shared
-        .into_builder()
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(assumed))
-        .build()
+    with_credentials(shared, SharedCredentialsProvider::new(assumed))
+}
+
+fn with_credentials(shared: SdkConfig, credentials: SharedCredentialsProvider) -> SdkConfig {
+    shared.into_builder().credentials_provider(credentials).build()
 }
 
 /// Every call ends within [`CALL_TIMEOUT`], its retries included, so that a lease can be known to outlive it.

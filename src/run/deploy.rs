@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
+use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
+    untouched,
 };
 use super::scene::{Ready, Scene, refuse, stages};
-use super::{Session, check};
+use super::{Session, Told, check};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, CutShort, Tools};
@@ -18,25 +18,38 @@ use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::resource::{CodeLocation, Place, Resource};
 use crate::state::lease::{self, Held, Seen};
-use crate::state::{Release, State};
+use crate::state::{Progress, Release, State};
+
+/// What is to be deployed.
+#[derive(Clone, Copy)]
+pub struct Order<'a, 'b> {
+    /// The stage.
+    pub stage: &'a StageName,
+    /// Which versions of dependencies are taken.
+    pub resolution: Resolution,
+    /// For whom, where it is not a person who asks.
+    pub behalf: Option<&'a Behalf<'b>>,
+}
 
 /// Makes a stage what the app says.
 ///
 /// # Errors
 ///
-/// The app cannot be read or packaged, the stage is held or lost, or a step failed.
-pub async fn deploy(session: &Session<'_>, stage: &StageName, resolution: Resolution) -> Result<(), Failure> {
+/// The app cannot be read or packaged, or the stage is held or lost, before anything was begun.
+pub async fn deploy(session: &Session<'_>, order: Order<'_, '_>) -> Result<Told, Failure> {
     let project = session.project()?;
     let app = project.app_name()?;
+    let stage = order.stage;
     refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store(Some(&project), &app).await?;
     let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
     let first = seen.state.clone();
     let scene = Scene::open(session, &project, store.as_ref(), &first).await?;
-    let ready = scene.ready(&first, resolution).await?;
+    let ready = scene.ready(&first, order.resolution).await?;
+    let ready = (&ready, order.behalf);
     loop {
-        if let Some(ended) = attempt(&scene, &ready, seen).await? {
-            return ended;
+        if let Some(told) = attempt(&scene, ready, seen).await? {
+            return Ok(told);
         }
         if session.stop.is_requested() {
             return Err(Failure::stopped());
@@ -44,6 +57,9 @@ pub async fn deploy(session: &Session<'_>, stage: &StageName, resolution: Resolu
         seen = free(session, store.as_ref(), (&app, stage)).await?;
     }
 }
+
+/// An app that is ready, and for whom it is deployed.
+type Given<'a, 'b> = (&'a Ready, Option<&'a Behalf<'b>>);
 
 /// What is to be done, and with what.
 struct Prepared {
@@ -53,7 +69,11 @@ struct Prepared {
 }
 
 /// Plans and applies once. `None` where somebody else changed the stage's state meanwhile.
-async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Option<Result<(), Failure>>, Failure> {
+async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Result<Option<Told>, Failure> {
+    let (ready, behalf) = given;
+    if let Some(told) = unwanted(scene.session, behalf, &seen.state)? {
+        return Ok(Some(told));
+    }
     let mut held = None;
     let mut holding = None;
     if is_doubtful(&seen.state) {
@@ -68,18 +88,16 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
         Err(failure) => return Err(abandon(held, &mut seen.state, failure).await),
     };
     if plan.is_empty() && held.is_none() {
-        return Ok(unchanged(scene, ready, seen).await?.then_some(Ok(())));
+        return unchanged(scene, given, seen).await;
     }
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
+    let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
     seen.state.attempted.clone_from(&ready.commit);
     seen.state.place = Some(place.clone());
-    seen.state.role = scene
-        .project
-        .config
-        .stages
-        .get(scene.stage)
-        .and_then(|stage| stage.role.clone());
+    seen.state.role = scene.role();
+    seen.state.claim = behalf::claim(behalf).or(seen.state.claim);
+    seen.state.last = Some(scene.session.attempt(Progress::Deploying, ready.commit.clone()));
     let held = match held {
         Some(mut held) => match held.renew(&mut seen.state).await {
             Ok(()) => held,
@@ -96,7 +114,36 @@ async fn attempt(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<Opt
         code,
         stop: scene.session.stop.clone(),
     };
-    Ok(Some(change(scene, ready, &plan, (tools, held, seen.state)).await))
+    wanted(scene, given, &plan, (tools, held, seen.state, before))
+        .await
+        .map(Some)
+}
+
+/// Applies the plan if the stage is still wanted; gives it back untouched if it is not.
+async fn wanted(
+    scene: &Scene<'_>,
+    (ready, behalf): Given<'_, '_>,
+    plan: &Plan,
+    (tools, mut held, mut state, before): (Tools, Held<'_>, State, State),
+) -> Result<Told, Failure> {
+    let asked = match behalf {
+        Some(behalf) => held.while_working(&mut state, (behalf.begun)()).await,
+        None => Ok(Ok(Wanted::Yes)),
+    };
+    let refusal = match asked {
+        Ok(Ok(Wanted::Yes)) => return change(scene, ready, plan, (tools, held, state)).await,
+        Ok(Ok(Wanted::No(reason))) => Ok(reason),
+        Ok(Err(failure)) => Err(failure),
+        Err(lost) => return Err(lost_to_somebody(lost)),
+    };
+    untouched(&mut state, before);
+    match refusal {
+        Ok(reason) => {
+            record(held, &mut state).await?;
+            Ok(Told::skipped(scene.session, &state, reason))
+        }
+        Err(failure) => Err(abandon(Some(held), &mut state, failure).await),
+    }
 }
 
 /// All that can fail before anything is begun. AWS is asked where we are only where something is to be done.
@@ -167,8 +214,11 @@ async fn code(
 }
 
 /// Nothing to change. Only a new commit or new versions are written down, or an older commit could land later.
-async fn unchanged(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<bool, Failure> {
-    if !is_recorded(&seen.state, ready) {
+async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: Seen) -> Result<Option<Told>, Failure> {
+    let session = scene.session;
+    let claim = behalf::claim(behalf).or_else(|| seen.state.claim.clone());
+    if !is_recorded(&seen.state, ready) || claim != seen.state.claim {
+        seen.state.claim = claim;
         seen.state.attempted.clone_from(&ready.commit);
         seen.state.release = Some(match seen.state.release.take() {
             Some(known) => Release {
@@ -178,22 +228,24 @@ async fn unchanged(scene: &Scene<'_>, ready: &Ready, mut seen: Seen) -> Result<b
             },
             None => release(scene, ready, &seen.state),
         });
+        seen.state.last = Some(session.attempt(Progress::Ready, ready.commit.clone()));
         if !lease::note(scene.store, &seen).await? {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    let url = scene.session.url(&seen.state);
-    let host = &scene.session.host;
-    host.say(&format!("Stage `{}` is unchanged.\n", scene.stage));
-    host.say(&report::deployed(&seen.state, url.as_deref()));
-    host.answer(&json!(Report::new(&seen.state, Outcome::Unchanged, url)));
-    Ok(true)
+    let url = session.url(&seen.state);
+    session.host.say(&format!("Stage `{}` is unchanged.\n", scene.stage));
+    session.host.say(&report::deployed(&seen.state, url.as_deref()));
+    Ok(Some(Told::of(Report::new(&seen.state, Outcome::Unchanged, url))))
 }
 
-/// Whether the release says all that is known now. It may say nothing: a run can be cut off behind its last step.
+/// Whether the state says all that is known now. It may say nothing: a run can be cut off behind its last step.
 fn is_recorded(state: &State, ready: &Ready) -> bool {
     let release = state.release.as_ref();
-    release.is_some_and(|release| release.commit == ready.commit && release.pins == ready.pins)
+    let is_released = release.is_some_and(|release| release.commit == ready.commit && release.pins == ready.pins);
+    // A former version recorded no attempts.
+    let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
+    is_released && is_ready
 }
 
 /// Applies the plan, and records what came of it.
@@ -202,42 +254,36 @@ async fn change(
     ready: &Ready,
     plan: &Plan,
     (tools, mut held, mut state): (Tools, Held<'_>, State),
-) -> Result<(), Failure> {
+) -> Result<Told, Failure> {
     let session = scene.session;
     let Applied { steps, cut_short } =
         apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
     let failure = match (cut_short, failure(&steps, scene.stage, "deploy")) {
         (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
-        (Some(CutShort::Stopped), _) => {
-            record(held, &mut state).await?;
-            Some(stopped(&steps, scene.stage, "deploy"))
-        }
-        (None, Some(failure)) => {
-            record(held, &mut state).await?;
-            Some(failure)
-        }
-        (None, None) => {
-            state.release = Some(release(scene, ready, &state));
-            record(held, &mut state).await?;
-            None
-        }
+        (Some(CutShort::Stopped), _) => Some(stopped(&steps, scene.stage, "deploy")),
+        (None, failed) => failed,
     };
+    let progress = if failure.is_some() {
+        Progress::Failed
+    } else {
+        Progress::Ready
+    };
+    state.last = Some(session.ended(progress, (ready.commit.clone(), &steps), failure.as_ref()));
+    if failure.is_none() {
+        state.release = Some(release(scene, ready, &state));
+    }
+    if !failure.as_ref().is_some_and(Failure::is_deposed) {
+        record(held, &mut state).await?;
+    }
     let url = session.url(&state);
     let outcome = if failure.is_some() {
         Outcome::Failed
     } else {
+        session.host.say(&report::deployed(&state, url.as_deref()));
         Outcome::Deployed
     };
-    let mut report = Report::new(&state, outcome, url.clone()).with_ended(&steps);
-    report.error = failure.as_ref().map(Failure::json);
-    session.host.answer(&json!(report));
-    match failure {
-        Some(failure) => Err(failure),
-        None => {
-            session.host.say(&report::deployed(&state, url.as_deref()));
-            Ok(())
-        }
-    }
+    let report = Report::new(&state, outcome, url).with_ended(&steps);
+    Ok(Told { report, failure })
 }
 
 fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {

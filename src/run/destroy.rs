@@ -2,45 +2,52 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
+use super::behalf::{Behalf, Wanted, unwanted};
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
+    untouched,
 };
-use super::{Region, Session, recorded};
+use super::{Region, Session, Told, recorded};
 use crate::apply::{self, CutShort, Tools};
 use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::plan::diff;
 use crate::report::{Outcome, Report};
-use crate::state::State;
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
+use crate::state::{Progress, State};
 
-/// Whether the user has said yes already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
-    /// Yes, by a flag.
+/// Who says that a stage is to be removed.
+#[derive(Clone, Copy)]
+pub enum Consent<'a, 'b> {
+    /// A person, by a flag.
     Given,
-    /// Not yet.
+    /// A person, who is still to be asked.
     ToBeAsked,
+    /// What started the run.
+    Trigger(&'a Behalf<'b>),
 }
 
 /// Removes everything of a stage.
 ///
 /// # Errors
 ///
-/// Nobody said yes, the stage is held or lost, or a step failed.
-pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent) -> Result<(), Failure> {
+/// Nobody said yes, or the stage is held or lost, before anything was begun.
+pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent<'_, '_>) -> Result<Told, Failure> {
     let (app, store) = recorded(session).await?;
-    if consent == Consent::ToBeAsked {
-        confirm(session, (&app, stage), store.as_ref()).await?;
-    }
+    let behalf = match consent {
+        Consent::Given => None,
+        Consent::ToBeAsked => {
+            confirm(session, (&app, stage), store.as_ref()).await?;
+            None
+        }
+        Consent::Trigger(behalf) => Some(behalf),
+    };
     loop {
         let seen = free(session, store.as_ref(), (&app, stage)).await?;
-        if let Some(ended) = attempt(session, store.as_ref(), seen).await? {
-            return ended;
+        if let Some(told) = attempt(session, store.as_ref(), behalf, seen).await? {
+            return Ok(told);
         }
         if session.stop.is_requested() {
             return Err(Failure::stopped());
@@ -73,25 +80,28 @@ async fn confirm(
 async fn attempt(
     session: &Session<'_>,
     store: &dyn Store,
+    behalf: Option<&Behalf<'_>>,
     mut seen: Seen,
-) -> Result<Option<Result<(), Failure>>, Failure> {
+) -> Result<Option<Told>, Failure> {
     let stage = seen.state.stage.clone();
     if seen.state.deployed.is_empty() && !is_doubtful(&seen.state) {
         session.host.say(&format!(
             "Stage `{stage}` of app `{}` is not deployed: nothing to remove.\n",
             seen.state.app
         ));
-        session
-            .host
-            .answer(&json!(Report::new(&seen.state, Outcome::Unchanged, None)));
-        return Ok(Some(Ok(())));
+        return Ok(Some(Told::of(Report::new(&seen.state, Outcome::Unchanged, None))));
+    }
+    if let Some(told) = unwanted(session, behalf, &seen.state)? {
+        return Ok(Some(told));
     }
     let project = session.project_if_any()?;
     let cloud = session.cloud(project.as_ref(), &seen.state, Region::Recorded).await?;
     let place = confirmed_place(cloud.as_ref(), &seen.state).await?;
     let was_doubtful = is_doubtful(&seen.state);
+    let before = seen.state.clone();
     if !was_doubtful {
         seen.state.in_doubt = diff::destruction(&seen.state).doubts();
+        seen.state.last = Some(session.attempt(Progress::Removing, before.commit()));
     }
     let _holding = session.stop.holding();
     let holder = holder(session, "destroy");
@@ -99,11 +109,27 @@ async fn attempt(
         return Ok(None);
     };
     let mut state = seen.state;
+    if let Some(Behalf { begun, .. }) = behalf {
+        match held.while_working(&mut state, begun()).await {
+            Ok(Ok(Wanted::Yes)) => {}
+            Ok(Ok(Wanted::No(reason))) => {
+                untouched(&mut state, before);
+                record(held, &mut state).await?;
+                return Ok(Some(Told::skipped(session, &state, reason)));
+            }
+            Ok(Err(failure)) => {
+                untouched(&mut state, before);
+                return Err(abandon(Some(held), &mut state, failure).await);
+            }
+            Err(lost) => return Err(lost_to_somebody(lost)),
+        }
+    }
     if was_doubtful {
         if let Err(failure) = settle(session, cloud.as_ref(), &mut held, &mut state).await {
             return Err(abandon(Some(held), &mut state, failure).await);
         }
         state.in_doubt = diff::destruction(&state).doubts();
+        state.last = Some(session.attempt(Progress::Removing, before.commit()));
         if let Err(error) = held.renew(&mut state).await {
             return Err(abandon(Some(held), &mut state, error.into()).await);
         }
@@ -114,45 +140,38 @@ async fn attempt(
         code: BTreeMap::new(),
         stop: session.stop.clone(),
     };
-    Ok(Some(remove(session, &tools, held, state).await))
+    remove(session, &tools, held, state).await.map(Some)
 }
 
 /// Removes everything, and records what came of it.
-async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut state: State) -> Result<(), Failure> {
+async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut state: State) -> Result<Told, Failure> {
     let plan = diff::destruction(&state);
+    let commit = state.commit();
     let applied = apply::run(&plan, tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
     let failure = match (applied.cut_short, failure(&applied.steps, &plan.stage, "destroy")) {
         (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
-        (Some(CutShort::Stopped), _) => {
-            record(held, &mut state).await?;
-            Some(stopped(&applied.steps, &plan.stage, "destroy"))
-        }
-        (None, failed) => {
-            if failed.is_none() {
-                forget(&mut state);
-            }
-            record(held, &mut state).await?;
-            failed
-        }
+        (Some(CutShort::Stopped), _) => Some(stopped(&applied.steps, &plan.stage, "destroy")),
+        (None, failed) => failed,
     };
-    let outcome = if failure.is_some() {
-        Outcome::Failed
-    } else {
-        Outcome::Destroyed
-    };
-    let mut report = Report::new(&state, outcome, None).with_ended(&applied.steps);
-    report.error = failure.as_ref().map(Failure::json);
-    session.host.answer(&json!(report));
-    match failure {
-        Some(failure) => Err(failure),
-        None => {
-            session.host.progress(
-                Ink::Good,
-                &format!("Stage `{}` of app `{}` is gone.", plan.stage, plan.app),
-            );
-            Ok(())
-        }
+    if failure.is_none() {
+        forget(&mut state);
     }
+    let (outcome, progress) = match failure {
+        Some(_) => (Outcome::Failed, Progress::Failed),
+        None => (Outcome::Destroyed, Progress::Removed),
+    };
+    state.last = Some(session.ended(progress, (commit, &applied.steps), failure.as_ref()));
+    if !failure.as_ref().is_some_and(Failure::is_deposed) {
+        record(held, &mut state).await?;
+    }
+    if failure.is_none() {
+        session.host.progress(
+            Ink::Good,
+            &format!("Stage `{}` of app `{}` is gone.", plan.stage, plan.app),
+        );
+    }
+    let report = Report::new(&state, outcome, None).with_ended(&applied.steps);
+    Ok(Told { report, failure })
 }
 
 /// A destroyed stage keeps its object and its generation, and may come back in another place.

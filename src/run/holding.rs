@@ -116,6 +116,15 @@ pub async fn record(held: Held<'_>, state: &mut State) -> Result<(), Failure> {
     })
 }
 
+/// Makes the state what it was before it was taken: nothing was begun.
+pub fn untouched(state: &mut State, before: State) {
+    *state = State {
+        generation: state.generation,
+        lease: state.lease.clone(),
+        ..before
+    };
+}
+
 /// Gives the lease back when nothing could be begun; what was in doubt stays so.
 pub async fn abandon(held: Option<Held<'_>>, state: &mut State, failure: Failure) -> Failure {
     if let Some(held) = held

@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 
+use boot_time::Instant;
+use serde_json::json;
+
 use crate::app::new;
 use crate::app::python::{self, Uv};
-use crate::aws::{Access, Tell};
+use crate::apply::Ended;
+use crate::aws::{Access, Tell, WebIdentity};
 use crate::cli::{Options, Template};
 use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
@@ -16,12 +20,13 @@ use crate::error::Failure;
 use crate::host::{Host, Ink};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::plan::desired::NAME_LIMIT;
-use crate::report::{self, StageReport};
+use crate::report::{self, Outcome, Report, StageReport};
 use crate::resource::Cloud;
 use crate::state::store::Store;
-use crate::state::{self, State, lease};
+use crate::state::{self, Attempt, Progress, State, lease};
 use crate::stop::Stop;
 
+mod behalf;
 pub mod check;
 pub mod deploy;
 pub mod destroy;
@@ -57,12 +62,54 @@ pub struct Session<'a> {
     pub now: Timestamp,
     /// Our environment.
     pub environment: BTreeMap<String, String>,
+    /// The same moment on the clock that durations are counted on.
+    pub began: Instant,
     /// Whether the user wishes to stop.
     pub stop: Stop,
+    /// What says who we are, where there are no credentials but a role to assume.
+    pub identity: Option<WebIdentity>,
     /// How a store is opened.
     pub open_store: OpenStore,
     /// How a cloud is opened.
     pub open_cloud: OpenCloud,
+}
+
+/// What came of a command that had begun.
+#[derive(Debug)]
+pub struct Told {
+    /// What is told.
+    pub report: Report,
+    /// Why it is not a success, if it is none.
+    pub failure: Option<Failure>,
+}
+
+impl Told {
+    /// A success.
+    pub fn of(report: Report) -> Self {
+        Self { report, failure: None }
+    }
+
+    /// Nothing was done, for a reason that is no mistake.
+    pub fn skipped(session: &Session<'_>, state: &State, reason: String) -> Self {
+        let mut report = Report::new(state, Outcome::Skipped, session.url(state));
+        report.reason = Some(reason);
+        Self::of(report)
+    }
+}
+
+/// Tells a person or program what came of a command about one stage.
+///
+/// # Errors
+///
+/// What went wrong.
+pub fn tell(session: &Session<'_>, told: Result<Told, Failure>) -> Result<(), Failure> {
+    let Told { mut report, failure } = told.map_err(Failure::with_nothing_changed)?;
+    report.error = failure.as_ref().map(Failure::json);
+    session.host.answer(&json!(report));
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
 }
 
 impl Session<'_> {
@@ -107,12 +154,11 @@ impl Session<'_> {
                 None => state_without_config(&self.options.project_dir),
             },
         };
-        let access = match configured {
-            Some(configured) => Access {
-                region: configured.region.clone(),
-                role: configured.role.clone(),
-            },
-            None => Access::default(),
+        let own = configured.and_then(|configured| configured.role.clone());
+        let access = Access {
+            region: configured.and_then(|configured| configured.region.clone()),
+            role: own.or_else(|| self.options.role.clone()),
+            identity: self.identity.clone(),
         };
         Ok((self.open_store)(place, access, app.clone()).await)
     }
@@ -125,25 +171,21 @@ impl Session<'_> {
             .cloned()
             .unwrap_or_default();
         let recorded = state.place.as_ref().map(|place| place.region.clone());
-        let role = configured.role.or_else(|| state.role.clone());
+        let known = configured.role.or_else(|| state.role.clone());
+        let role = known.or_else(|| self.options.role.clone());
+        let access = |region| Access {
+            region,
+            role: role.clone(),
+            identity: self.identity.clone(),
+        };
         let region = match whose {
             Region::Asked => configured.region,
             Region::Recorded => configured.region.or_else(|| recorded.clone()),
         };
-        let asked = Access {
-            region,
-            role: role.clone(),
-        };
-        let cloud = (self.open_cloud)(asked, self.tell()).await;
+        let region = region.or_else(|| self.options.region.clone());
+        let cloud = (self.open_cloud)(access(region), self.tell()).await;
         match (cloud.region(), recorded) {
-            (None, Some(region)) => Ok((self.open_cloud)(
-                Access {
-                    region: Some(region),
-                    role,
-                },
-                self.tell(),
-            )
-            .await),
+            (None, Some(region)) => Ok((self.open_cloud)(access(Some(region)), self.tell()).await),
             (Some(here), Some(there)) if here != there => Err(holding::elsewhere(stage, "Region", &there, &here)),
             (_, _) => Ok(cloud),
         }
@@ -165,6 +207,34 @@ impl Session<'_> {
         Uv {
             cache: python::cache(&self.environment),
             environment: self.visible(|name, _| python::sees(name)),
+        }
+    }
+
+    /// A run that has just begun.
+    fn attempt(&self, outcome: Progress, commit: Option<String>) -> Attempt {
+        Attempt {
+            outcome,
+            commit,
+            at: self.now,
+            took_ms: (outcome.is_ended()).then(|| report::millis(self.began.elapsed())),
+            run: self.host.run_url(),
+            changes: Vec::new(),
+            error: None,
+            merge: None,
+        }
+    }
+
+    /// A run that has ended, with what it did.
+    fn ended(
+        &self,
+        outcome: Progress,
+        (commit, steps): (Option<String>, &[Ended]),
+        failure: Option<&Failure>,
+    ) -> Attempt {
+        Attempt {
+            changes: report::changes(steps),
+            error: failure.map(Failure::problem),
+            ..self.attempt(outcome, commit)
         }
     }
 

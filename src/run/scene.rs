@@ -123,6 +123,13 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// ARN of the role with which the stage is deployed, if one is named.
+    pub fn role(&self) -> Option<String> {
+        let configured = self.project.config.stages.get(self.stage);
+        let own = configured.and_then(|stage| stage.role.clone());
+        own.or_else(|| self.session.options.role.clone())
+    }
+
     /// What there is to do, where the stage lives in a place.
     pub fn plan(&self, ready: &Ready, state: &State, place: &Place) -> Plan {
         let ground = Ground {

@@ -250,10 +250,8 @@ impl Held<'_> {
 ///
 /// The store's faults.
 pub async fn note(store: &dyn Store, seen: &Seen) -> Result<bool, Error> {
-    let Some(version) = seen.version.clone() else {
-        return Ok(false);
-    };
-    match write(store, &seen.state, &Condition::Unchanged(version), None).await {
+    let condition = seen.version.clone().map_or(Condition::Absent, Condition::Unchanged);
+    match write(store, &seen.state, &condition, None).await {
         Ok(_) => Ok(true),
         Err(Error::Deposed { .. }) => Ok(false),
         Err(error) => Err(error),

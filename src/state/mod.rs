@@ -8,6 +8,7 @@ use crate::app::python::Pins;
 use crate::fault::Fault;
 use crate::names::{Address, AppName, StageName, Timestamp};
 use crate::resource::{Outputs, Place, Resource};
+use crate::stage::Source;
 
 pub mod chalice;
 pub mod directory;
@@ -46,6 +47,91 @@ pub struct State {
     pub attempted: Option<String>,
     /// The last successful deploy.
     pub release: Option<Release>,
+    /// What the stage was made for; `None` where only people deployed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// How the last run went that wanted to change the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Attempt>,
+}
+
+/// For which branch or pull request a stage was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The repository: `octo/app`.
+    pub repository: String,
+    /// The branch or pull request.
+    #[serde(rename = "ref")]
+    pub source: Source,
+}
+
+/// A run that wanted to change a stage, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// How it ended, or that it has not.
+    pub outcome: Progress,
+    /// The commit that it wanted to deploy.
+    pub commit: Option<String>,
+    /// When it began, by the clock of its machine. For people, and for previews that nobody touches any more.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds; `None` before it has ended.
+    pub took_ms: Option<u64>,
+    /// Where people can look at it.
+    pub run: Option<String>,
+    /// What it changed, a line each: `updated function/api_handler`.
+    pub changes: Vec<String>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+    /// What merging the pull request would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<Merge>,
+}
+
+/// How far an attempt came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// It has begun, and not ended.
+    Deploying,
+    /// The stage is as the commit says.
+    Ready,
+    /// Something failed.
+    Failed,
+    /// The stage is being taken down.
+    Removing,
+    /// The stage is gone.
+    Removed,
+}
+
+impl Progress {
+    /// Whether nothing more will come.
+    pub fn is_ended(self) -> bool {
+        match self {
+            Self::Ready | Self::Failed | Self::Removed => true,
+            Self::Deploying | Self::Removing => false,
+        }
+    }
+}
+
+/// What went wrong, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What, and where.
+    pub message: String,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+/// What merging a pull request would do to the stage of its base branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merge {
+    /// The stage.
+    pub stage: StageName,
+    /// The plan in one line, or why there is none.
+    pub summary: String,
+    /// The whole plan as text; empty where there is none.
+    pub plan: String,
 }
 
 /// A hold on a stage, as it stands in its state.
@@ -175,7 +261,14 @@ impl State {
             salt,
             attempted: None,
             release: None,
+            claim: None,
+            last: None,
         }
+    }
+
+    /// The commit of the last release.
+    pub fn commit(&self) -> Option<String> {
+        self.release.as_ref().and_then(|release| release.commit.clone())
     }
 
     /// What is known of every resource that exists.
