@@ -47,6 +47,7 @@ use crate::stop::Stop;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.options.verbose);
+    app::apart::hide();
     let form = if cli.options.json { Form::Json } else { Form::Text };
     let host = Terminal::new(form, cli.options.color);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
