@@ -50,6 +50,7 @@ use crate::stop::Stop;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.options.verbose);
+    app::apart::hide();
     let form = if cli.options.json { Form::Json } else { Form::Text };
     let host: Rc<dyn Host> = Rc::new(Terminal::new(form, cli.options.color));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

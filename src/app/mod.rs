@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::names::AppName;
 use crate::variable::Variable;
 
+pub mod apart;
 pub mod chalice;
 mod error;
 pub mod flaws;

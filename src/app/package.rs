@@ -16,13 +16,14 @@ use std::path::Path;
 use std::process::Stdio;
 
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use self::tree::Entry;
+use super::apart::{self, GROUP, User};
 use super::{Artifact, Build, Code, Error, Finding, Severity, Source};
 
 mod tree;
@@ -116,8 +117,9 @@ fn has_a_password(value: &str) -> bool {
 
 /// Builds a source, if it is to be built, and puts its code as `SHA256.zip` into a folder.
 ///
-/// The build command sees `environment` and nothing else of ours. Builds of this process run one after the other, since
-/// two in one folder would stumble over each other.
+/// The build command sees `environment` and nothing else of ours, and where we are root it runs as the owner of its folder
+/// if it can; [`exposed`] warns where it cannot. Builds of this process run one after the other, since two in one folder
+/// would stumble over each other.
 ///
 /// # Errors
 ///
@@ -180,6 +182,28 @@ pub fn fits_inline(name: &str, artifact: &Artifact) -> Result<(), Error> {
     })
 }
 
+/// Warns that a source is built by root's own process, where another user's was to. `environment` is that of [`package`].
+pub fn exposed(source: &Source, environment: &BTreeMap<String, String>) -> Option<Finding> {
+    match builder(source.build.as_ref()?, environment) {
+        User::Other(_) | User::Own => None,
+        User::Root(file) => Some(Finding {
+            severity: Severity::Warning,
+            file,
+            place: None,
+            message: "only root can use it, so `build` runs as root and could get at our credentials".to_owned(),
+            hint: Some(
+                "give the project to another user, by `chown -R 1000 .`, and have what it builds with where that user can \
+                 read it; or do not run as root"
+                    .to_owned(),
+            ),
+        }),
+    }
+}
+
+fn builder(build: &Build, environment: &BTreeMap<String, String>) -> User {
+    apart::builder(&build.folder, environment.get("PATH").map_or("", String::as_str))
+}
+
 static BUILDING: Mutex<()> = Mutex::const_new(());
 
 async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<(), Error> {
@@ -189,19 +213,7 @@ async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<()
     }
     // One file for both streams keeps their lines in order and needs no memory.
     let mut output = tempfile::tempfile().map_err(file_error(&std::env::temp_dir()))?;
-    let copy = || output.try_clone().map_err(file_error(&build.folder));
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(&build.command)
-        .current_dir(&build.folder)
-        .env_clear()
-        .envs(environment)
-        .stdin(Stdio::null())
-        .stdout(copy()?)
-        .stderr(copy()?)
-        .process_group(0)
-        .kill_on_drop(true);
+    let (mut command, user, home) = prepare(build, environment, &output).map_err(file_error(&build.folder))?;
     let mut child = command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::Program {
             program: "sh",
@@ -209,21 +221,65 @@ async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<()
         },
         _ => file_error(&build.folder)(source),
     })?;
-    let group = child
-        .id()
-        .map(Group::of)
-        .transpose()
-        .map_err(file_error(&build.folder))?;
+    let group = child.id().map(|leader| Group::of(leader, environment));
+    let group = group.transpose().map_err(file_error(&build.folder))?;
     let status = child.wait().await.map_err(file_error(&build.folder))?;
-    drop(group);
+    drop((group, home));
     if status.success() {
         return Ok(());
+    }
+    let mut said = tail(&mut output).map_err(file_error(&build.folder))?;
+    if let Some(other) = user.other() {
+        let why = format!(
+            "(It ran as user {other}, who owns `{}`, and not as root: whatever it reads must be readable for that user, and \
+             what it changes must be theirs.)\n",
+            build.folder.display()
+        );
+        said.push_str(&why);
     }
     Err(Error::Command {
         command: build.command.clone(),
         status: status.to_string(),
-        output: tail(&mut output).map_err(file_error(&build.folder))?,
+        output: said,
     })
+}
+
+/// The process of a build, its user, and that user's home where one had to be made for it.
+fn prepare(
+    build: &Build,
+    environment: &BTreeMap<String, String>,
+    output: &File,
+) -> io::Result<(Command, User, Option<TempDir>)> {
+    let user = builder(build, environment);
+    tracing::info!(?user, folder = %build.folder.display(), "build");
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(&build.command)
+        .current_dir(&build.folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?)
+        .process_group(0)
+        .kill_on_drop(true);
+    let Some(other) = user.other() else {
+        command.envs(environment);
+        return Ok((command, user, None));
+    };
+    let theirs = apart::environment(environment, other);
+    let home = if theirs.contains_key("HOME") {
+        None
+    } else {
+        let home = tempfile::Builder::new().prefix("stagewright-").tempdir()?;
+        std::os::unix::fs::chown(home.path(), Some(other), Some(GROUP))?;
+        command.env("HOME", home.path());
+        Some(home)
+    };
+    // A script that opens `/dev/stderr` opens this file anew.
+    std::os::unix::fs::fchown(output, Some(other), Some(GROUP))?;
+    command.envs(theirs).uid(other).gid(GROUP);
+    Ok((command, user, home))
 }
 
 /// A process group of a build, which ends with this value and with us: what a build leaves running is no use to anybody.
@@ -233,11 +289,14 @@ async fn run(build: &Build, environment: &BTreeMap<String, String>) -> Result<()
 struct Group(std::process::Child);
 
 impl Group {
-    fn of(leader: u32) -> io::Result<Self> {
+    fn of(leader: u32, environment: &BTreeMap<String, String>) -> io::Result<Self> {
         let mut watch = std::process::Command::new("sh");
+        // The build can read this process's environment in `/proc`, where it has the same user.
         watch
             .args(["-c", "read -r _; kill -s KILL -- \"-$0\""])
             .arg(leader.to_string())
+            .env_clear()
+            .envs(environment)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

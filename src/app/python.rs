@@ -3,14 +3,13 @@
 //! A folder in the cache is made beside its place and renamed, so that it is either whole or not there.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::app::{Architecture, Error};
+use crate::app::{Architecture, Error, apart};
 
 mod chalice;
 mod folder;
@@ -89,8 +88,7 @@ pub fn sees(name: &str) -> bool {
 /// Our cache folder: root's own is closed to the user that apps are imported as.
 pub fn cache(environment: &BTreeMap<String, String>) -> PathBuf {
     let variable = |name: &str| environment.get(name).map(PathBuf::from);
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    let shared = is_root.then(|| PathBuf::from("/var/cache"));
+    let shared = apart::is_root().then(|| PathBuf::from("/var/cache"));
     let home = || variable("HOME").map(|home| home.join(".cache"));
     let folder = variable("XDG_CACHE_HOME").or(shared).or_else(home);
     folder.unwrap_or_else(std::env::temp_dir).join("stagewright")

@@ -92,6 +92,7 @@ impl<'a> Scene<'a> {
         let builds = session.visible(package::sees);
         let mut artifacts = BTreeMap::new();
         for (name, source) in &app.sources {
+            session.warn(package::exposed(source, &builds).as_slice());
             let artifact = package::package(name, source, zips.path(), &builds)
                 .await
                 .map_err(|error| project.named(error))?;

@@ -18,3 +18,4 @@ mod packaging;
 mod plan;
 mod stand_in;
 mod state;
+mod untrusted;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::isolated::{self, Ended, Isolated};
-use super::other_user::User;
+use crate::app::apart::User;
 use crate::app::{Error, Finding, Severity};
 
 const SCRIPT: &str = include_str!("discover.py");
@@ -325,7 +325,7 @@ mod tests {
     fn where_others_cannot_read_python_the_user_is_warned() {
         let warning = exposed(&User::Root("/root".into())).unwrap();
         assert!(warning.to_string().starts_with("/root: other users cannot read it"));
-        assert_eq!((exposed(&User::Own), exposed(&User::Other)), (None, None));
+        assert_eq!((exposed(&User::Own), exposed(&User::Other(1))), (None, None));
     }
 
     #[test]

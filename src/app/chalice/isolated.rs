@@ -1,7 +1,7 @@
 //! A Python process that runs a project's code: alone, with a clean environment, and not for ever.
 //!
-//! It is another user's where we are root and everybody can read the interpreter, the packages and the project. It is
-//! our own user's otherwise, and could then read our environment in `/proc`: [`Ended::user`] says which.
+//! It is another user's where we are root and that user can read the interpreter, the packages and the project. It is
+//! our own user's otherwise: [`Ended::user`] says which.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::task::JoinSet;
 
-use super::other_user::{self, NOBODY, User};
 use crate::app::Error;
+use crate::app::apart::{self, GROUP, User};
 
 /// How long a script may run before it is stopped from outside; its own limit is a little shorter.
 const PATIENCE: Duration = Duration::from_secs(65);
@@ -44,7 +44,7 @@ pub struct Isolated<'a> {
     pub path: &'a str,
     /// Region that AWS clients of the code are made for.
     pub region: &'a str,
-    /// What the script reads besides the interpreter's own files.
+    /// What the script reads besides the interpreter's own files; whom the first of them belongs to may read it as well.
     pub reads: &'a [&'a Path],
 }
 
@@ -158,12 +158,12 @@ fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<(tokio::pr
     let standard = isolated.python.canonicalize()?;
     let mut reads = vec![prefix, &standard];
     reads.extend(isolated.reads);
-    let user = other_user::possible(&reads);
-    if user == User::Other {
+    let user = apart::importer(isolated.reads.first().copied(), &reads);
+    if let Some(other) = user.other() {
         for path in ["", "hang", "home", "tmp"].map(place) {
-            std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY))?;
+            std::os::unix::fs::chown(path, Some(other), Some(GROUP))?;
         }
-        command.uid(NOBODY).gid(NOBODY);
+        command.uid(other).gid(GROUP);
     }
     Ok((command, user))
 }
@@ -189,7 +189,9 @@ impl Drop for Group {
         let Some(group) = self.0 else { return };
         let mut kill = std::process::Command::new("sh");
         kill.args(["-c", "kill -s KILL -- \"-$0\""]).arg(group.to_string());
+        // What left the group may still be there to read this process's environment.
         let ended = kill
+            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

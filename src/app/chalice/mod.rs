@@ -19,7 +19,6 @@ mod config;
 mod discover;
 mod isolated;
 mod json;
-mod other_user;
 mod policy;
 mod routes;
 mod schema;
