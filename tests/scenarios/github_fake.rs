@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::github::events::{self, Event};
 use crate::github::{
-    BOT, Failure, GitHub, OIDC_REQUEST_TOKEN, READ_ONLY_TOKEN, REPOSITORY, RUN, TOKEN, invalid_event, read, runner,
+    BOT, Failure, GitHub, OIDC_REQUEST_TOKEN, Operation, READ_ONLY_TOKEN, REPOSITORY, RUN, Reply, TOKEN, invalid_event,
+    read, runner,
 };
 use crate::http::{Answer, Request};
 
@@ -25,7 +26,7 @@ fn a_long_list_comes_in_pages_that_lead_to_each_other() {
     let mut texts = texts(&first);
     let mut link = first.header("link").to_owned();
     while let Some(next) = next_of(&link) {
-        let page = send(&github, "GET", &next, &Value::Null);
+        let page = send("GET", &next, &Value::Null);
         texts.extend(self::texts(&page));
         page.header("link").clone_into(&mut link);
     }
@@ -48,15 +49,15 @@ fn a_comment_is_written_changed_and_removed() {
         github.api_url(),
         written["id"]
     );
-    assert_eq!(send(&github, "PATCH", &one, &json!({"body": "second"})).status, 200);
-    assert_eq!(send(&github, "GET", &one, &Value::Null).json()["body"], "second");
+    assert_eq!(send("PATCH", &one, &json!({"body": "second"})).status, 200);
+    assert_eq!(send("GET", &one, &Value::Null).json()["body"], "second");
     let [comment] = &github.comments(7)[..] else {
         panic!("one comment")
     };
     assert_eq!((comment.author.as_str(), comment.body.as_str()), (BOT, "second"));
     assert!(comment.changed_s > comment.written_s);
 
-    assert_eq!(send(&github, "DELETE", &one, &Value::Null).status, 204);
+    assert_eq!(send("DELETE", &one, &Value::Null).status, 204);
     assert_eq!(github.comments(7), []);
 }
 
@@ -105,6 +106,20 @@ fn what_githubs_document_does_not_describe_is_a_violation() {
     ] {
         assert!(violations.contains(expected), "no {expected:?} in\n{violations}");
     }
+}
+
+#[test]
+fn an_answer_that_githubs_document_does_not_describe_is_a_violation() {
+    let operation = Operation::find("GET", "/repos/octo/app/issues/comments/1").expect("it is described");
+    let faults = |reply: &Reply| operation.faults_of_reply(reply).join("\n");
+    let github = github_with_pull_request();
+    let comment = post(&github, "issues/7/comments", &json!({"body": "hello"})).json();
+    assert_eq!(faults(&Reply::new(200, &comment)), "");
+    let mut misshapen = comment;
+    misshapen["id"] = json!("many");
+    assert!(faults(&Reply::new(200, &misshapen)).contains("`/id`"));
+    assert!(faults(&Reply::new(201, &misshapen)).contains("201 is not described"));
+    assert!(faults(&Reply::new(404, &json!("gone"))).contains("is not of type \"object\""));
 }
 
 #[test]
@@ -255,7 +270,7 @@ fn files_branches_and_runs_are_shown_as_they_are() {
     );
     let raw = authorized(Request::new("GET", &url), TOKEN).header("Accept", "application/vnd.github.raw+json");
     assert_eq!(raw.send().text(), "app: one\n");
-    let file = send(&github, "GET", &url, &Value::Null).json();
+    let file = send("GET", &url, &Value::Null).json();
     assert_eq!(
         (&file["encoding"], &file["content"]),
         (&json!("base64"), &json!("YXBwOiBvbmUK\n"))
@@ -286,12 +301,7 @@ fn files_branches_and_runs_are_shown_as_they_are() {
     );
     let first = get(&github, &format!("actions/runs/{RUN}/attempts/1")).json();
     assert_eq!(first["status"], "in_progress");
-    let limits = send(
-        &github,
-        "GET",
-        &format!("{}/rate_limit", github.api_url()),
-        &Value::Null,
-    );
+    let limits = send("GET", &format!("{}/rate_limit", github.api_url()), &Value::Null);
     assert_eq!(limits.json()["rate"]["limit"], 1000);
 }
 
@@ -299,8 +309,30 @@ fn files_branches_and_runs_are_shown_as_they_are() {
 fn a_token_learns_whose_it_is() {
     let github = GitHub::start();
     let asked = json!({"query": "query { viewer { login } }"});
-    let answered = send(&github, "POST", &format!("{}/graphql", github.url()), &asked);
+    let answered = send("POST", &github.graphql_url(), &asked);
     assert_eq!(answered.json()["data"]["viewer"]["login"], BOT);
+}
+
+#[test]
+fn an_enterprise_server_has_its_api_below_a_folder() {
+    let github = GitHub::enterprise_server();
+    github.open_pull_request(7, HEAD, "main");
+    github.write_comment_as("stranger", 7, "one");
+    github.write_comment_as("stranger", 7, "two");
+    let page = get(&github, "issues/7/comments?per_page=1");
+    let next = next_of(page.header("link")).expect("another page");
+    assert_eq!(texts(&send("GET", &next, &Value::Null)), ["two"]);
+    let asked = json!({"query": "{ viewer { login } }"});
+    assert_eq!(send("POST", &github.graphql_url(), &asked).status, 200);
+    assert_eq!(github.violations(), Vec::<String>::new());
+
+    let outside = format!("{}/repos/{REPOSITORY}/pulls/7", github.url());
+    assert_eq!(send("GET", &outside, &Value::Null).status, 404);
+    assert_eq!(
+        send("POST", &format!("{}/graphql", github.api_url()), &asked).status,
+        404
+    );
+    assert_eq!(github.violations().len(), 2);
 }
 
 #[test]
@@ -429,6 +461,30 @@ fn the_runner_sets_the_ref_as_the_real_one_does() {
 }
 
 #[test]
+fn the_workflow_of_a_fork_may_only_read() {
+    let github = GitHub::start();
+    let token = |event: &Event| {
+        let runner = github.runner(event);
+        let environment = runner.environment();
+        let token = environment.iter().find(|(name, _)| *name == "INPUT_GITHUB-TOKEN");
+        token.map(|(_, value)| (*value).to_owned())
+    };
+    let opened = || events::pull_request(7);
+    assert_eq!(token(&opened()).as_deref(), Some(TOKEN));
+    assert_eq!(
+        token(&opened().of_fork("stranger/app")).as_deref(),
+        Some(READ_ONLY_TOKEN)
+    );
+    let deleted = opened().of_deleted_fork("stranger/app");
+    assert_eq!(token(&deleted).as_deref(), Some(READ_ONLY_TOKEN));
+    assert_eq!(token(&opened().by_dependabot()).as_deref(), Some(READ_ONLY_TOKEN));
+    assert_eq!(
+        token(&opened().of_fork("stranger/app").target()).as_deref(),
+        Some(TOKEN)
+    );
+}
+
+#[test]
 fn the_runner_reads_outputs_by_its_own_rules() {
     let outputs = runner::parsed("url=https://a/?b=<<c\ntext<<END\none\n\ntwo=2\nEND\nempty=\n").expect("outputs");
     let outputs: Vec<_> = outputs
@@ -463,7 +519,7 @@ fn authorized<'a>(request: Request<'a>, token: &str) -> Request<'a> {
         .header("User-Agent", "tests")
 }
 
-fn send(_: &GitHub, method: &str, url: &str, body: &Value) -> Answer {
+fn send(method: &str, url: &str, body: &Value) -> Answer {
     let text = if body.is_null() {
         String::new()
     } else {
@@ -482,15 +538,15 @@ fn here(github: &GitHub, path: &str) -> String {
 }
 
 fn get(github: &GitHub, path: &str) -> Answer {
-    send(github, "GET", &here(github, path), &Value::Null)
+    send("GET", &here(github, path), &Value::Null)
 }
 
 fn post(github: &GitHub, path: &str, body: &Value) -> Answer {
-    send(github, "POST", &here(github, path), body)
+    send("POST", &here(github, path), body)
 }
 
 fn remove(github: &GitHub, path: &str) -> Answer {
-    send(github, "DELETE", &here(github, path), &Value::Null)
+    send("DELETE", &here(github, path), &Value::Null)
 }
 
 fn texts(page: &Answer) -> Vec<String> {

@@ -269,6 +269,13 @@ impl Event {
         }
     }
 
+    /// Whether GitHub gives its workflow a token that may only read, no secrets and no OIDC.
+    pub fn may_only_read(&self) -> bool {
+        let from = &self.payload["pull_request"]["head"]["repo"]["full_name"];
+        let is_ours = from == REPOSITORY && self.payload["sender"]["login"] != "dependabot[bot]";
+        self.name == "pull_request" && !is_ours
+    }
+
     /// The variables that the runner sets from it, and no others do.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let pull_request = &self.payload["pull_request"];

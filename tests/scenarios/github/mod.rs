@@ -17,13 +17,13 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::json;
 
 use self::answers::{Question, answer, forbidden, not_found, problem};
-use self::contract::Operation;
 use self::events::Event;
 use self::runner::Runner;
-use self::server::{Asked, Reply, Server};
+use self::server::{Asked, Server};
 use self::state::{Comparison, Condition, DEFAULT_BRANCH, PullRequest, State};
 
-pub use self::contract::{invalid_event, read};
+pub use self::contract::{Operation, invalid_event, read};
+pub use self::server::Reply;
 pub use self::state::{Comment, Deployment};
 
 /// The repository.
@@ -87,21 +87,60 @@ impl Failure {
 pub struct GitHub {
     state: Arc<Mutex<State>>,
     server: Server,
+    place: Place,
+}
+
+/// Where a GitHub has its API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At a host of its own, as github.com has it.
+    OwnHost,
+    /// Below `/api`, as GitHub Enterprise Server has it.
+    EnterpriseServer,
+}
+
+impl Place {
+    /// What comes before every path of the REST API.
+    fn rest(self) -> &'static str {
+        match self {
+            Self::OwnHost => "",
+            Self::EnterpriseServer => "/api/v3",
+        }
+    }
+
+    /// The path of GraphQL.
+    fn graphql(self) -> &'static str {
+        match self {
+            Self::OwnHost => "/graphql",
+            Self::EnterpriseServer => "/api/graphql",
+        }
+    }
 }
 
 impl GitHub {
     /// A GitHub whose repository has a default branch and nothing else, with the first attempt of a run in progress.
     pub fn start() -> Self {
+        Self::at(Place::OwnHost)
+    }
+
+    /// The same as a GitHub Enterprise Server, whose API is not at the root of its host.
+    pub fn enterprise_server() -> Self {
+        Self::at(Place::EnterpriseServer)
+    }
+
+    fn at(place: Place) -> Self {
         let mut started = None;
         let server = Server::start(|address| {
             let url = format!("http://{address}");
-            let state = Arc::new(Mutex::new(State::new(&url, &url)));
+            let api_url = format!("{url}{}", place.rest());
+            let state = Arc::new(Mutex::new(State::new(&url, &api_url)));
             started = Some(Arc::clone(&state));
-            Arc::new(move |asked: &Asked| exchange(&state, asked))
+            Arc::new(move |asked: Asked| exchange(&state, &at_own_host(asked, place)))
         });
         let github = Self {
             state: started.expect("the server has started"),
             server,
+            place,
         };
         github.set_run(RUN, 1, "in_progress");
         github
@@ -114,7 +153,12 @@ impl GitHub {
 
     /// Where its API is: `GITHUB_API_URL`.
     pub fn api_url(&self) -> String {
-        self.url()
+        format!("{}{}", self.url(), self.place.rest())
+    }
+
+    /// Where its GraphQL is: `GITHUB_GRAPHQL_URL`.
+    pub fn graphql_url(&self) -> String {
+        format!("{}{}", self.url(), self.place.graphql())
     }
 
     /// Opens a pull request from a branch `change-<number>` of the repository itself.
@@ -245,7 +289,7 @@ impl GitHub {
             ("GITHUB_ACTIONS", "true".to_owned()),
             ("GITHUB_ACTOR", "contributor".to_owned()),
             ("GITHUB_API_URL", self.api_url()),
-            ("GITHUB_GRAPHQL_URL", format!("{url}/graphql")),
+            ("GITHUB_GRAPHQL_URL", self.graphql_url()),
             ("GITHUB_JOB", "deploy".to_owned()),
             ("GITHUB_REPOSITORY", REPOSITORY.to_owned()),
             ("GITHUB_REPOSITORY_ID", "1296269".to_owned()),
@@ -270,9 +314,13 @@ impl GitHub {
         ]
     }
 
-    /// A step of a workflow that an event started.
+    /// A step of a workflow that an event started. From a fork or by Dependabot, its token may only read.
     pub fn runner(&self, event: &Event) -> Runner {
-        Runner::new(self.environment(), event)
+        let mut runner = Runner::new(self.environment(), event);
+        if event.may_only_read() {
+            runner.input("github-token", READ_ONLY_TOKEN);
+        }
+        runner
     }
 
     fn with(&self, number: u64, change: impl FnOnce(&mut PullRequest)) {
@@ -296,6 +344,20 @@ impl Drop for GitHub {
             );
         }
     }
+}
+
+/// A request as if it had come to a GitHub with a host of its own; what is at the wrong place stands nowhere.
+fn at_own_host(mut asked: Asked, place: Place) -> Asked {
+    if asked.path == OIDC_PATH {
+        return asked;
+    }
+    let rest = asked.path.strip_prefix(place.rest()).map(str::to_owned);
+    asked.path = match rest {
+        _ if asked.path == place.graphql() => "/graphql".to_owned(),
+        Some(path) if path != "/graphql" => path,
+        Some(_) | None => format!("/outside of the API{}", asked.path),
+    };
+    asked
 }
 
 /// Does what is asked, or what was ordered instead; nothing breaks the connection.

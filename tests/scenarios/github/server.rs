@@ -107,7 +107,7 @@ fn header(name: &str, value: &str) -> (String, String) {
 }
 
 /// Answers a request; nothing breaks the connection instead.
-pub type Answering = dyn Fn(&Asked) -> Option<Reply> + Send + Sync;
+pub type Answering = dyn Fn(Asked) -> Option<Reply> + Send + Sync;
 
 /// A server on a free port of this machine, until it is dropped.
 #[derive(Debug)]
@@ -159,8 +159,8 @@ fn serve(stream: &TcpStream, answering: &Answering) {
     let mut input = BufReader::new(stream);
     let mut output = stream;
     while let Some(asked) = receive(&mut input, output) {
-        let Some(reply) = answering(&asked) else { return };
         let is_last = asked.header("connection").eq_ignore_ascii_case("close");
+        let Some(reply) = answering(asked) else { return };
         if output.write_all(&framed(&reply, is_last)).is_err() || is_last {
             return;
         }
