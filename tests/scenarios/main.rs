@@ -6,6 +6,7 @@
 
 mod apps;
 mod emulator;
+mod github;
 mod http;
 mod world;
 
@@ -14,6 +15,7 @@ mod check_and_new;
 mod deploy;
 mod destroy;
 mod errors;
+mod github_fake;
 mod packaging;
 mod plan;
 mod stand_in;
