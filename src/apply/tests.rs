@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::app::{Architecture, Artifact, Settings, Tracing};
-use crate::names::{StageName, Timestamp};
+use crate::names::{AppName, StageName, Timestamp};
 use crate::plan::{Desired, diff};
 use crate::resource::Resource;
 use crate::resource::deployment::{self, Deployment};
@@ -205,6 +205,10 @@ impl Store for Memory {
     }
 
     async fn stages(&self) -> Result<Vec<StageName>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn apps(&self) -> Result<Vec<AppName>, Fault> {
         Ok(Vec::new())
     }
 

@@ -141,7 +141,15 @@ fn who() -> String {
 /// The commit that is checked out in a folder, with `-dirty` where the work tree differs; `None` outside a repository.
 fn commit(folder: &Path) -> Option<String> {
     let described = Command::new("git")
+        // What a repository's own config names must not be run with our environment.
+        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"])
+        .env_clear()
+        .envs(
+            ["PATH", "HOME"]
+                .into_iter()
+                .filter_map(|name| Some((name, variable(name)?))),
+        )
         .current_dir(folder)
         .stdin(Stdio::null())
         .stderr(Stdio::null())

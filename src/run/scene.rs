@@ -72,6 +72,8 @@ impl<'a> Scene<'a> {
             stage,
             ..
         } = self;
+        // Before any code of the project has run, which could change what git answers.
+        let commit = session.host.commit(&project.folder);
         let uv = session.uv();
         let region = self.cloud.region();
         let request = Request {
@@ -108,7 +110,7 @@ impl<'a> Scene<'a> {
             app,
             pins,
             artifacts,
-            commit: session.host.commit(&project.folder),
+            commit,
             _zips: zips,
         })
     }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::store::{Condition, Store, Stored, Version};
 use crate::app::Artifact;
 use crate::fault::{Fault, FaultKind};
-use crate::names::StageName;
+use crate::names::{AppName, StageName};
 use crate::resource::CodeLocation;
 
 /// A folder with one file a stage.
@@ -99,6 +99,11 @@ impl Store for Directory {
         let mut stages: Vec<StageName> = listed.filter_map(stage).collect();
         stages.sort();
         Ok(stages)
+    }
+
+    /// A folder is that of one project.
+    async fn apps(&self) -> Result<Vec<AppName>, Fault> {
+        Ok(Vec::new())
     }
 
     async fn keep(&self, _: &Artifact, _: &str) -> Result<Option<CodeLocation>, Fault> {

@@ -160,6 +160,22 @@ impl Store for Bucket {
         Ok(stages)
     }
 
+    async fn apps(&self) -> Result<Vec<AppName>, Fault> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).delimiter("/");
+        let mut apps = Vec::new();
+        let mut pages = request.prefix(&self.prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault::of("s3:ListBucket", self.url(&self.prefix), &error))?;
+            let names = page
+                .common_prefixes()
+                .iter()
+                .filter_map(|found| found.prefix()?.strip_prefix(&self.prefix)?.strip_suffix('/'));
+            apps.extend(names.filter_map(|name| name.parse::<AppName>().ok()));
+        }
+        apps.sort();
+        Ok(apps)
+    }
+
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault> {
         const OPERATION: &str = "s3:PutObject";
         if self.region.as_deref() != Some(region) {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::app::Artifact;
 use crate::fault::Fault;
-use crate::names::StageName;
+use crate::names::{AppName, StageName};
 use crate::resource::CodeLocation;
 
 /// A version of an object, as the store names it. It changes with every write.
@@ -52,6 +52,9 @@ pub trait Store: Send + Sync {
 
     /// The stages that have an object, sorted.
     async fn stages(&self) -> Result<Vec<StageName>, Fault>;
+
+    /// The apps whose states lie at the same place, sorted; none where a place has only one app.
+    async fn apps(&self) -> Result<Vec<AppName>, Fault>;
 
     /// Keeps a zip by its content, once, where Lambda can take it from; `None` where the store is no bucket of `region`.
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault>;

@@ -1,5 +1,8 @@
 //! What a person is told: as text and as JSON.
 
+pub mod comment;
+pub mod summary;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
