@@ -26,6 +26,7 @@ pub mod check;
 pub mod deploy;
 pub mod destroy;
 mod holding;
+pub mod init;
 pub mod plan;
 mod scene;
 

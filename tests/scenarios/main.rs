@@ -14,6 +14,7 @@ mod check_and_new;
 mod deploy;
 mod destroy;
 mod errors;
+mod init;
 mod packaging;
 mod plan;
 mod stand_in;
