@@ -89,3 +89,76 @@ impl Needs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::app::{Api, Function, Settings, Tracing, Vpc};
+
+    fn settings() -> Settings {
+        serde_json::from_value(json!({
+            "runtime": "python3.13", "architecture": "x86_64", "handler": "app.app", "memory_mib": 128, "timeout_s": 30,
+        }))
+        .unwrap()
+    }
+
+    fn app(role: FunctionRole) -> App {
+        let function = Function {
+            name: "api".to_owned(),
+            suffix: "api".to_owned(),
+            source: "code".to_owned(),
+            role,
+            settings: settings(),
+            tags: std::collections::BTreeMap::new(),
+            reserved_concurrency: None,
+        };
+        App {
+            name: "shop".parse().unwrap(),
+            roles: Vec::new(),
+            functions: vec![function],
+            api: None,
+            sources: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn needs(stages: &[App]) -> Needs {
+        Needs::of(&"shop".parse().unwrap(), stages)
+    }
+
+    #[test]
+    fn a_function_with_a_given_role_needs_that_role_and_none_of_ours() {
+        let needs = needs(&[app(FunctionRole::Given("arn:given".to_owned()))]);
+        assert_eq!(needs.function_roles, BTreeSet::from(["arn:given".to_owned()]));
+        assert_eq!(needs.parts, BTreeSet::new());
+    }
+
+    #[test]
+    fn what_any_stage_has_is_needed() {
+        let plain = app(FunctionRole::Managed("default-role".to_owned()));
+        let mut rich = plain.clone();
+        let function = &mut rich.functions[0];
+        function.reserved_concurrency = Some(0);
+        function.settings.layers = vec!["arn:layer:1".to_owned()];
+        function.settings.vpc = Some(Vpc {
+            subnet_ids: vec!["subnet-1".to_owned()],
+            security_group_ids: Vec::new(),
+        });
+        rich.api = Some(Api {
+            title: "shop".to_owned(),
+            stage_name: "api".to_owned(),
+            endpoint: Endpoint::Private { vpc_endpoints: None },
+            policy: None,
+            minimum_compression_size: None,
+            tracing: Tracing::PassThrough,
+            binary_types: Vec::new(),
+            routes: Vec::new(),
+            authorizers: Vec::new(),
+        });
+        let all = [Part::Role, Part::Api, Part::ApiPolicy, Part::Network, Part::Concurrency];
+        let needs = needs(&[plain, rich]);
+        assert_eq!(needs.parts, BTreeSet::from(all));
+        assert_eq!(needs.layers, BTreeSet::from(["arn:layer:1".to_owned()]));
+    }
+}
