@@ -141,6 +141,8 @@ pub enum Command {
         #[arg(long, value_name = "TEMPLATE", default_value = "chalice")]
         template: Template,
     },
+    /// Make the branches of a repository on GitHub stages: its workflow, stagewright.yaml, and the policies to give out
+    Init(Init),
     /// Print the JSON Schema of stagewright.yaml, for editors
     Schema,
 }
@@ -151,7 +153,7 @@ impl Command {
         match self {
             Self::Deploy { stage, .. } | Self::Plan { stage, .. } | Self::Url { stage } => Some(&stage.name),
             Self::Destroy { stage, .. } => Some(stage),
-            Self::Stages | Self::Check | Self::New { .. } | Self::Schema => None,
+            Self::Stages | Self::Check | Self::New { .. } | Self::Init(_) | Self::Schema => None,
         }
     }
 }
@@ -162,6 +164,35 @@ pub struct Stage {
     /// The stage
     #[arg(long = "stage", value_name = "STAGE", default_value = "dev")]
     pub name: StageName,
+}
+
+/// What a repository is set up with; what is left out is asked.
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// The repository on GitHub [default: that of the remote `origin`]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repository: Option<String>,
+    /// ARN of the role with which stages are deployed [default: the variable STAGEWRIGHT_ROLE of the repository]
+    #[arg(long, value_name = "ARN")]
+    pub role: Option<String>,
+    /// Region of the stages [default: that of the environment]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The branch that is stage `prod` [default: the repository's default branch]
+    #[arg(long, value_name = "BRANCH")]
+    pub production_branch: Option<String>,
+    /// The branch that is stage `beta`; `-` for none [default: `develop`, where there is one]
+    #[arg(long, value_name = "BRANCH")]
+    pub beta_branch: Option<String>,
+    /// Make the bucket of the state: private, versioned and encrypted
+    #[arg(long)]
+    pub create_bucket: bool,
+    /// Ask nothing: take what was found for all that is not given
+    #[arg(long)]
+    pub yes: bool,
+    /// Write the workflow anew, even if somebody has edited it
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// What a new app is made with.

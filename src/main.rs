@@ -14,6 +14,7 @@ mod plan;
 mod report;
 mod resource;
 mod run;
+mod setup;
 mod stage;
 mod state;
 mod stop;
@@ -133,6 +134,7 @@ async fn command(cli: &Cli, host: &Rc<dyn Host>, stop: Stop) -> Result<(), Failu
         Command::Stages => run::stages(&session).await,
         Command::Check => run::check::check(&session).await,
         Command::New { name, template } => run::new(&session, name, *template),
+        Command::Init(wishes) => run::init::init(&session, wishes).await,
         Command::Schema => {
             run::schema(&session);
             Ok(())

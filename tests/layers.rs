@@ -12,7 +12,7 @@ const ORDER: &[&[&str]] = &[
     &["config", "resource"],
     &["state"],
     &["plan"],
-    &["apply"],
+    &["apply", "setup"],
     &["report"],
     &["host"],
     &["error"],
@@ -43,7 +43,7 @@ const EFFECTS: &[(&str, &[&str])] = &[
     ("Timestamp::now", &["main.rs"]),
     ("io::stdout", &["host/terminal.rs"]),
     ("io::stderr", &["host/terminal.rs", "main.rs"]),
-    ("Command::new", &["app/", "host/terminal.rs"]),
+    ("Command::new", &["app/", "host/terminal.rs", "host/checkout.rs"]),
 ];
 
 struct Source {

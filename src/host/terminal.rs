@@ -126,6 +126,22 @@ impl Host for Terminal {
     }
 }
 
+/// Asks a person, and returns what was typed. `None` where nobody is there to be asked.
+pub fn ask(question: &str) -> Option<String> {
+    if !is_attended() {
+        return None;
+    }
+    err(question);
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed).ok()?;
+    Some(typed)
+}
+
+/// Whether a person is there to be asked.
+pub fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Who is there, for other people: `ann@laptop`.
 fn who() -> String {
     let user = variable("USER")

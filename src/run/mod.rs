@@ -31,6 +31,7 @@ pub mod check;
 pub mod deploy;
 pub mod destroy;
 mod holding;
+pub mod init;
 pub mod plan;
 mod scene;
 

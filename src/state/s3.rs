@@ -6,6 +6,11 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, PublicAccessBlockConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
+};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -30,17 +35,13 @@ pub struct Bucket {
 impl Bucket {
     /// Opens a bucket. No call is made.
     pub async fn open(access: &Access, bucket: String, prefix: &str, app: AppName) -> Self {
-        let shared = aws::configuration(access).await;
-        // With an endpoint that is not AWS's there is no DNS name for each bucket.
-        let path_style = shared.endpoint_url().is_some();
-        let configuration = Builder::from(&shared).force_path_style(path_style).build();
+        let (client, region) = client(access).await;
         let prefix = match prefix.trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
-        let region = shared.region().map(ToString::to_string);
         Self {
-            client: Client::from_conf(configuration),
+            client,
             region,
             bucket,
             prefix,
@@ -206,6 +207,88 @@ impl Store for Bucket {
             key,
         }))
     }
+}
+
+/// A client, and the Region that it calls. No call is made.
+async fn client(access: &Access) -> (Client, Option<String>) {
+    let shared = aws::configuration(access).await;
+    // With an endpoint that is not AWS's there is no DNS name for each bucket.
+    let path_style = shared.endpoint_url().is_some();
+    let configuration = Builder::from(&shared).force_path_style(path_style).build();
+    (
+        Client::from_conf(configuration),
+        shared.region().map(ToString::to_string),
+    )
+}
+
+/// Makes a bucket for states: nobody else can be let in, every version is kept, and all of it is encrypted. A bucket that
+/// is ours already becomes so, too.
+///
+/// # Errors
+///
+/// A [`Fault`] with the code `BucketAlreadyExists` where the name is somebody else's: names of buckets are global.
+pub async fn create(access: &Access, bucket: &str) -> Result<Made, Fault> {
+    let (client, region) = client(access).await;
+    let made = make(&client, region.as_deref(), bucket).await?;
+    let block = PublicAccessBlockConfiguration::builder()
+        .block_public_acls(true)
+        .ignore_public_acls(true)
+        .block_public_policy(true)
+        .restrict_public_buckets(true)
+        .build();
+    let blocked = client.put_public_access_block().bucket(bucket);
+    let blocked = blocked.public_access_block_configuration(block).send().await;
+    blocked.map_err(|error| fault::of("s3:PutBucketPublicAccessBlock", bucket, &error))?;
+    let kept = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled);
+    let versioned = client.put_bucket_versioning().bucket(bucket);
+    let versioned = versioned.versioning_configuration(kept.build()).send().await;
+    versioned.map_err(|error| fault::of("s3:PutBucketVersioning", bucket, &error))?;
+    encrypt(&client, bucket).await?;
+    Ok(made)
+}
+
+/// Whether a bucket is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// It was made now.
+    Now,
+    /// It was ours before.
+    Before,
+}
+
+/// In us-east-1 S3 takes no location, and making a bucket of one's own once more is a success.
+async fn make(client: &Client, region: Option<&str>, bucket: &str) -> Result<Made, Fault> {
+    const OPERATION: &str = "s3:CreateBucket";
+    if client.head_bucket().bucket(bucket).send().await.is_ok() {
+        return Ok(Made::Before);
+    }
+    let location = region.filter(|region| *region != "us-east-1").map(|region| {
+        let constraint = BucketLocationConstraint::from(region);
+        CreateBucketConfiguration::builder()
+            .location_constraint(constraint)
+            .build()
+    });
+    let request = client.create_bucket().bucket(bucket);
+    match request.set_create_bucket_configuration(location).send().await {
+        Ok(_) => Ok(Made::Now),
+        Err(error) => match fault::of(OPERATION, bucket, &error) {
+            ours if ours.code == "BucketAlreadyOwnedByYou" => Ok(Made::Before),
+            fault => Err(fault),
+        },
+    }
+}
+
+async fn encrypt(client: &Client, bucket: &str) -> Result<(), Fault> {
+    const OPERATION: &str = "s3:PutEncryptionConfiguration";
+    let broken = |message: String| Fault::refused(OPERATION, bucket, FaultKind::Invalid, message);
+    let by_s3 = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
+    let by_s3 = by_s3.build().map_err(|error| broken(error.to_string()))?;
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_s3);
+    let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
+    let rules = rules.build().map_err(|error| broken(error.to_string()))?;
+    let sent = client.put_bucket_encryption().bucket(bucket);
+    let sent = sent.server_side_encryption_configuration(rules).send().await;
+    sent.map(drop).map_err(|error| fault::of(OPERATION, bucket, &error))
 }
 
 /// Up to 250 MB over a slow line.

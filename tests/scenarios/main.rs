@@ -16,6 +16,7 @@ mod deploy;
 mod destroy;
 mod errors;
 mod github_fake;
+mod init;
 mod packaging;
 mod plan;
 mod stand_in;

@@ -1,0 +1,151 @@
+//! Tests of the policies: every action that is needed, and none that is not.
+
+use super::super::Mapping;
+use super::super::examples::shop;
+use super::*;
+
+fn needs(parts: &[Part]) -> Needs {
+    Needs {
+        parts: parts.iter().copied().collect(),
+        ..Needs::of(&"shop".parse().unwrap(), &[])
+    }
+}
+
+fn policy(needs: &Needs) -> Value {
+    deploy_policy(&shop(), &BTreeSet::from(["eu-west-1".to_owned()]), needs)
+}
+
+fn statement(policy: &Value, name: &str) -> Option<Value> {
+    let statements = policy["Statement"].as_array().unwrap();
+    statements.iter().find(|statement| statement["Sid"] == name).cloned()
+}
+
+#[test]
+fn runs_of_mapped_branches_of_the_default_one_and_of_pull_requests_may_assume_the_role() {
+    let mut setup = shop();
+    setup.default_branch = "trunk".to_owned();
+    setup.branches.push(Mapping::new("release/**", "release-{1}"));
+    let policy = trust_policy(&setup);
+    let statement = &policy["Statement"][0];
+    assert_eq!(
+        statement["Principal"]["Federated"],
+        "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
+    );
+    assert_eq!(
+        statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:aud"],
+        "sts.amazonaws.com"
+    );
+    let subjects = &statement["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"];
+    assert_eq!(
+        *subjects,
+        json!([
+            "repo:acme/shop:ref:refs/heads/main",
+            "repo:acme/shop:ref:refs/heads/develop",
+            "repo:acme/shop:ref:refs/heads/release/*",
+            "repo:acme/shop:ref:refs/heads/trunk",
+            "repo:acme/shop:pull_request",
+            "repo:acme@*/shop@*:ref:refs/heads/main",
+            "repo:acme@*/shop@*:ref:refs/heads/develop",
+            "repo:acme@*/shop@*:ref:refs/heads/release/*",
+            "repo:acme@*/shop@*:ref:refs/heads/trunk",
+            "repo:acme@*/shop@*:pull_request",
+        ])
+    );
+}
+
+#[test]
+fn an_app_of_functions_with_given_roles_needs_neither_roles_nor_apis() {
+    let arn = "arn:aws:iam::111111111111:role/worker".to_owned();
+    let mut needs = needs(&[]);
+    needs.function_roles.insert(arn.clone());
+    let policy = policy(&needs);
+    assert_eq!(
+        statement(&policy, "RolesOfFunctions").unwrap()["Resource"],
+        json!([arn])
+    );
+    let text = policy.to_string();
+    for absent in [
+        "CreateRole",
+        "apigateway",
+        "AddPermission",
+        "ec2:",
+        "GetLayerVersion",
+        "PutFunctionConcurrency",
+    ] {
+        assert!(!text.contains(absent), "{absent}: {policy:#}");
+    }
+}
+
+#[test]
+fn what_an_app_has_brings_its_rights() {
+    for (part, name, action) in [
+        (Part::Role, "Roles", "iam:CreateRole"),
+        (Part::Api, "Functions", "lambda:AddPermission"),
+        (Part::Api, "MakeRestApis", "apigateway:POST"),
+        (Part::Network, "Networks", "ec2:DescribeSubnets"),
+        (Part::Concurrency, "Functions", "lambda:PutFunctionConcurrency"),
+    ] {
+        let has = |parts: &[Part]| {
+            let found = statement(&policy(&needs(parts)), name);
+            found.is_some_and(|found| found["Action"].as_array().unwrap().contains(&json!(action)))
+        };
+        assert!(has(&[part]), "{part:?} needs {action}");
+        assert!(!has(&[]), "{action} without {part:?}");
+    }
+    assert!(
+        policy(&needs(&[Part::Api, Part::ApiPolicy]))
+            .to_string()
+            .contains("UpdateRestApiPolicy")
+    );
+    assert!(!policy(&needs(&[Part::Api])).to_string().contains("UpdateRestApiPolicy"));
+}
+
+#[test]
+fn rights_end_at_the_names_of_the_app() {
+    let policy = policy(&needs(&[Part::Role, Part::Api]));
+    let resources = |name: &str| statement(&policy, name).unwrap()["Resource"].clone();
+    assert_eq!(
+        resources("Functions"),
+        json!(["arn:aws:lambda:eu-west-1:111111111111:function:shop-*"])
+    );
+    assert_eq!(resources("Roles"), json!(["arn:aws:iam::111111111111:role/shop-*"]));
+    assert_eq!(
+        resources("RestApis"),
+        json!(["arn:aws:apigateway:eu-west-1::/restapis/*"])
+    );
+    assert_eq!(resources("State"), json!(["arn:aws:s3:::acme-deploys/stages/shop/*"]));
+    let pass = statement(&policy, "RolesOfFunctions").unwrap();
+    assert_eq!(
+        pass["Condition"],
+        json!({"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}})
+    );
+}
+
+#[test]
+fn stages_of_several_regions_are_all_named_and_an_unknown_one_is_left_open() {
+    let regions = BTreeSet::from(["eu-west-1".to_owned(), "us-east-1".to_owned()]);
+    let both = deploy_policy(&shop(), &regions, &needs(&[]));
+    let functions = statement(&both, "Functions").unwrap();
+    assert_eq!(functions["Resource"].as_array().unwrap().len(), 2);
+    let setup = Setup {
+        role: None,
+        region: None,
+        ..shop()
+    };
+    let open = deploy_policy(&setup, &BTreeSet::new(), &needs(&[]));
+    assert_eq!(
+        statement(&open, "Functions").unwrap()["Resource"],
+        json!(["arn:aws:lambda:REGION:ACCOUNT:function:shop-*"])
+    );
+}
+
+#[test]
+fn a_deploy_role_that_is_named_like_the_apps_own_could_change_itself() {
+    let named = |role: &str| Setup {
+        role: Some(format!("arn:aws:iam::111111111111:role/{role}")),
+        ..shop()
+    };
+    assert!(reaches_itself(&named("shop-deploy"), &needs(&[Part::Role])));
+    assert!(!reaches_itself(&named("deploy-shop"), &needs(&[Part::Role])));
+    assert!(!reaches_itself(&named("shop-deploy"), &needs(&[])));
+}

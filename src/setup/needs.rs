@@ -1,0 +1,164 @@
+//! What an app needs of AWS, as far as the rights of whoever deploys it depend on it.
+
+use std::collections::BTreeSet;
+
+use crate::app::{App, AuthorizerKind, Endpoint, FunctionRole};
+use crate::names::AppName;
+
+/// What an app needs on all of its stages together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The app.
+    pub app: AppName,
+    /// Parts that need rights of their own.
+    pub parts: BTreeSet<Part>,
+    /// ARNs of roles of the user's that functions run as.
+    pub function_roles: BTreeSet<String>,
+    /// ARNs of roles of the user's with which API Gateway calls authorizers.
+    pub gateway_roles: BTreeSet<String>,
+    /// ARNs of layer versions.
+    pub layers: BTreeSet<String>,
+}
+
+/// A part of an app that needs rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// A role that we make.
+    Role,
+    /// A REST API.
+    Api,
+    /// A resource policy of the REST API.
+    ApiPolicy,
+    /// A function in a network of the user's.
+    Network,
+    /// Concurrency that is reserved.
+    Concurrency,
+}
+
+impl Needs {
+    /// The needs of an app, as it was read for each of its stages.
+    pub fn of(app: &AppName, stages: &[App]) -> Self {
+        let mut needs = Self {
+            app: app.clone(),
+            parts: BTreeSet::new(),
+            function_roles: BTreeSet::new(),
+            gateway_roles: BTreeSet::new(),
+            layers: BTreeSet::new(),
+        };
+        for stage in stages {
+            needs.add(stage);
+        }
+        needs
+    }
+
+    /// Whether the app has a part on any stage.
+    pub fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+
+    fn add(&mut self, app: &App) {
+        for function in &app.functions {
+            match &function.role {
+                FunctionRole::Managed(_) => {
+                    self.parts.insert(Part::Role);
+                }
+                FunctionRole::Given(arn) => {
+                    self.function_roles.insert(arn.clone());
+                }
+            }
+            self.layers.extend(function.settings.layers.iter().cloned());
+            self.parts.extend(function.settings.vpc.as_ref().map(|_| Part::Network));
+            self.parts
+                .extend(function.reserved_concurrency.map(|_| Part::Concurrency));
+        }
+        self.parts.extend((!app.roles.is_empty()).then_some(Part::Role));
+        let Some(api) = &app.api else { return };
+        self.parts.insert(Part::Api);
+        let is_guarded = match api.endpoint {
+            Endpoint::Private { .. } => true,
+            Endpoint::Edge | Endpoint::Regional => api.policy.is_some(),
+        };
+        self.parts.extend(is_guarded.then_some(Part::ApiPolicy));
+        for authorizer in &api.authorizers {
+            match &authorizer.kind {
+                AuthorizerKind::Custom { credentials, .. } | AuthorizerKind::Function { credentials, .. } => {
+                    self.gateway_roles.extend(credentials.clone());
+                }
+                AuthorizerKind::Iam | AuthorizerKind::Cognito { .. } => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::app::{Api, Function, Settings, Tracing, Vpc};
+
+    fn settings() -> Settings {
+        serde_json::from_value(json!({
+            "runtime": "python3.13", "architecture": "x86_64", "handler": "app.app", "memory_mib": 128, "timeout_s": 30,
+        }))
+        .unwrap()
+    }
+
+    fn app(role: FunctionRole) -> App {
+        let function = Function {
+            name: "api".to_owned(),
+            suffix: "api".to_owned(),
+            source: "code".to_owned(),
+            role,
+            settings: settings(),
+            tags: std::collections::BTreeMap::new(),
+            reserved_concurrency: None,
+        };
+        App {
+            name: "shop".parse().unwrap(),
+            roles: Vec::new(),
+            functions: vec![function],
+            api: None,
+            sources: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn needs(stages: &[App]) -> Needs {
+        Needs::of(&"shop".parse().unwrap(), stages)
+    }
+
+    #[test]
+    fn a_function_with_a_given_role_needs_that_role_and_none_of_ours() {
+        let needs = needs(&[app(FunctionRole::Given("arn:given".to_owned()))]);
+        assert_eq!(needs.function_roles, BTreeSet::from(["arn:given".to_owned()]));
+        assert_eq!(needs.parts, BTreeSet::new());
+    }
+
+    #[test]
+    fn what_any_stage_has_is_needed() {
+        let plain = app(FunctionRole::Managed("default-role".to_owned()));
+        let mut rich = plain.clone();
+        let function = &mut rich.functions[0];
+        function.reserved_concurrency = Some(0);
+        function.settings.layers = vec!["arn:layer:1".to_owned()];
+        function.settings.vpc = Some(Vpc {
+            subnet_ids: vec!["subnet-1".to_owned()],
+            security_group_ids: Vec::new(),
+        });
+        rich.api = Some(Api {
+            title: "shop".to_owned(),
+            stage_name: "api".to_owned(),
+            endpoint: Endpoint::Private { vpc_endpoints: None },
+            policy: None,
+            minimum_compression_size: None,
+            tracing: Tracing::PassThrough,
+            binary_types: Vec::new(),
+            routes: Vec::new(),
+            authorizers: Vec::new(),
+        });
+        let all = [Part::Role, Part::Api, Part::ApiPolicy, Part::Network, Part::Concurrency];
+        let needs = needs(&[plain, rich]);
+        assert_eq!(needs.parts, BTreeSet::from(all));
+        assert_eq!(needs.layers, BTreeSet::from(["arn:layer:1".to_owned()]));
+    }
+}
