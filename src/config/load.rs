@@ -49,8 +49,8 @@ pub fn load_below(folder: &Path, root: Option<&Root>) -> Result<Project, Error> 
         return Err(workspace::names_no_app(&file, apps));
     }
     let config = config(folder, &file, &mut flaws);
-    if let Some(root) = root {
-        workspace::refuse_keys_of_the_root(&file, root, &mut flaws);
+    if root.is_some() {
+        workspace::refuse_keys_of_the_root(&file, &mut flaws);
     }
     let places = Places::of(&file);
     let front_end = front_end(folder, file, config.app.as_ref(), &mut flaws);
@@ -354,11 +354,11 @@ fn stages(file: &File, flaws: &mut Flaws) -> BTreeMap<StageName, StageConfig> {
     let mut stages = BTreeMap::new();
     for (key, entry) in file.stages.iter() {
         let aws = entry.as_ref().and_then(|entry| entry.aws.as_ref());
-        let protection = match entry.as_ref().map(|entry| entry.protected) {
+        let protected = match entry.as_ref().map(|entry| entry.protected) {
             Some(true) => Protection::Protected,
             Some(false) | None => Protection::Open,
         };
-        let config = stage_config(aws, protection, flaws);
+        let config = stage_config(aws, protected, flaws);
         let stage: Option<StageName> = parsed(key, flaws);
         if let Some(preview) = stage.as_ref().filter(|stage| is_reserved(stage)) {
             flaws.error(key.place, BranchError::Reserved(preview.to_string()).to_string());
@@ -368,11 +368,11 @@ fn stages(file: &File, flaws: &mut Flaws) -> BTreeMap<StageName, StageConfig> {
     stages
 }
 
-fn stage_config(aws: Option<&AwsEntry>, protection: Protection, flaws: &mut Flaws) -> StageConfig {
+fn stage_config(aws: Option<&AwsEntry>, protected: Protection, flaws: &mut Flaws) -> StageConfig {
     StageConfig {
         region: aws.and_then(|aws| checked_region(&aws.region, flaws)),
         role: aws.and_then(|aws| checked_role(&aws.role, flaws)),
-        protection,
+        protected,
     }
 }
 

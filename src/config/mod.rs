@@ -100,7 +100,7 @@ pub struct StageConfig {
     /// ARN of the role with which it is deployed.
     pub role: Option<String>,
     /// Who may map a branch to it.
-    pub protection: Protection,
+    pub protected: Protection,
 }
 
 /// Who may map a branch to a stage. The stricter one is the greater.

@@ -1,5 +1,6 @@
 //! Several apps of one repository: a root file that names their folders, and says what they have in common.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use super::file::{ChaliceEntry, File};
@@ -10,7 +11,7 @@ use crate::app::chalice;
 use crate::app::flaws::{Flaws, Place, one};
 use crate::app::yaml::Placed;
 use crate::app::{Error, Finding, Severity};
-use crate::names::AppName;
+use crate::names::{AppName, StageName};
 use crate::stage::glob::Glob;
 
 /// The apps of a repository.
@@ -94,11 +95,20 @@ fn children(folder: &Path, glob: &Glob) -> std::io::Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let is_meant = entry.file_name().to_str().is_some_and(|name| fits(glob, name));
-        if is_meant && entry.path().is_dir() {
+        // Behind a link, the folder is elsewhere, and a deploy from there would not find this root.
+        if is_meant && entry.file_type()?.is_dir() {
             children.push(entry.path());
         }
     }
     Ok(children)
+}
+
+impl Workspace {
+    /// The stages that are configured by name, for all apps or for one of them.
+    pub fn fixed_stages(&self) -> BTreeSet<StageName> {
+        let of_apps = self.projects.iter().flat_map(|project| project.config.fixed_stages());
+        self.config.fixed_stages().into_iter().chain(of_apps).collect()
+    }
 }
 
 /// Reads the apps of a folder: those that its `apps` name, or else the one that it is itself.
@@ -254,7 +264,7 @@ impl Root {
             let merged = StageConfig {
                 region: own.region.or_else(|| common.region.clone()),
                 role: own.role.or_else(|| common.role.clone()),
-                protection: own.protection.max(common.protection),
+                protected: own.protected.max(common.protected),
             };
             config.stages.insert(stage.clone(), merged);
         }
@@ -316,14 +326,14 @@ pub fn refuse_keys_of_an_app(file: &File, flaws: &mut Flaws) {
 }
 
 /// What is said once for all apps is said in one place.
-pub fn refuse_keys_of_the_root(file: &File, root: &Root, flaws: &mut Flaws) {
+pub fn refuse_keys_of_the_root(file: &File, flaws: &mut Flaws) {
     let branches = file.branches.iter().take(1).map(|(key, _)| ("branches", key.place));
     let pull_requests = file.pull_requests.as_ref().map(|entry| ("pull_requests", entry.place));
     for (key, place) in branches.chain(pull_requests) {
         flaws.error_with(
             place,
             format!("`{key}` counts for all apps of a workspace, and this is one of them"),
-            Some(format!("say it in the root, `{}`", root.folder.join(FILE).display())),
+            Some(format!("say it in the `{FILE}` that has `apps`")),
         );
     }
 }

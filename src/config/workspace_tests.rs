@@ -8,7 +8,6 @@
 use super::super::Protection;
 use super::super::load::{load, parse_config};
 use super::*;
-use crate::names::StageName;
 
 /// A repository in a folder of its own.
 struct World {
@@ -109,11 +108,12 @@ fn an_app_has_from_the_root_what_it_does_not_say_itself() {
         let prod = config.stage(&stage("prod"));
         assert_eq!(prod.region.as_deref(), Some("ap-south-1"));
         assert_eq!(prod.role.as_deref(), Some("arn:aws:iam::111111111111:role/deployer"));
-        assert_eq!(prod.protection, Protection::Protected);
+        assert_eq!(prod.protected, Protection::Protected);
         assert_eq!(config.stage(&stage("pr-7")).region.as_deref(), Some("us-west-2"));
         let fixed: Vec<_> = config.fixed_stages().into_iter().collect();
         assert_eq!(fixed, [stage("prod"), stage("test")]);
     }
+    assert_eq!(world.workspace().fixed_stages(), [stage("prod"), stage("test")].into());
     let of_chalice = load(&world.path("services/b")).unwrap();
     assert_eq!(
         of_chalice.config.stage(&stage("prod")).region.as_deref(),
@@ -216,6 +216,14 @@ fn an_app_that_two_patterns_take_is_there_once_and_a_hidden_one_by_its_name_only
 }
 
 #[test]
+fn a_folder_behind_a_link_is_no_app_since_a_deploy_from_there_would_not_find_the_root() {
+    let world = World::of("apps: [services/*]\n");
+    world.write("lib/c/stagewright.yaml", &manifest("c", ""));
+    std::os::unix::fs::symlink("../lib/c", world.path("services/c")).unwrap();
+    assert_eq!(world.workspace().projects.len(), 2);
+}
+
+#[test]
 fn two_apps_of_one_name_are_told_with_both_folders() {
     let world = World::of(ROOT);
     world.write("services/c/stagewright.yaml", &manifest("B", ""));
@@ -274,7 +282,7 @@ fn a_folder_without_apps_is_the_workspace_of_its_one_project() {
 fn a_config_is_read_from_its_text_alone() {
     let config = parse_config(ROOT).unwrap();
     assert_eq!(config.apps, ["services/*"]);
-    assert_eq!(config.stage(&stage("prod")).protection, Protection::Protected);
+    assert_eq!(config.stage(&stage("prod")).protected, Protection::Protected);
     let config = parse_config("chalice: not/here\nstate: states\nstages: { prod: }\n").unwrap();
     assert_eq!(config.state.unwrap().url, StateUrl::Folder(PathBuf::from("states")));
     assert_eq!(parse_config(&manifest("a", "")).unwrap().app.unwrap().as_str(), "a");

@@ -28,6 +28,9 @@ pub enum Refused {
     /// The stage belongs to a pull request.
     #[error("`{0}` is the preview of a pull request, and is deployed by it alone: push a commit to it")]
     Preview(StageName),
+    /// The stage is called like a preview, and no pull request has such a number.
+    #[error("`{0}` is not the preview of any pull request: these are called `pr-` and a number, like `pr-42`")]
+    NoPreview(StageName),
     /// A branch is mapped to a stage that cannot be.
     #[error("the stage of branch `{branch}` cannot be made: {source}")]
     Branch {
@@ -284,7 +287,7 @@ fn asked_to_destroy(
         None => Removal::of_branch(stage.clone(), branch, rules),
     };
     // What is left looks like a preview's name and is none: `pr-007`.
-    let removal = removal.ok_or(Refused::Preview(stage))?;
+    let removal = removal.ok_or(Refused::NoPreview(stage))?;
     Ok(Decision::Destroy { removal, reason })
 }
 

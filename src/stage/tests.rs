@@ -173,7 +173,11 @@ fn a_name_that_looks_like_a_preview_and_is_none_is_not_removed() {
             stage: Some(name.to_owned()),
             command: Some("destroy".to_owned()),
         };
-        assert!(told(&trigger, &config).starts_with("refused: "), "{name}");
+        let told = told(&trigger, &config);
+        assert!(
+            told.contains("is not the preview of any pull request"),
+            "{name}: {told}"
+        );
     }
 }
 
