@@ -5,6 +5,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::previews::PullRequestsEntry;
 use crate::app::manifest::{ApiEntry, CorsEntry, FunctionEntry, StageEntry};
 use crate::app::yaml::{Placed, Table};
 
@@ -20,6 +21,10 @@ pub struct File {
     /// Stages by branch; in a branch, `*` takes anything but a slash and `**` anything, and `{1}` in the stage is the first of these.
     #[serde(default)]
     pub branches: Table<Placed<String>>,
+    /// Which pull requests get a preview. Left out, or `true`: all of them. `false`: none.
+    pub pull_requests: Option<Placed<PullRequestsEntry>>,
+    /// Folders of the apps of a repository that has several, where `*` takes one level: `services/*`.
+    pub apps: Option<Placed<Vec<Placed<String>>>>,
     /// What is different on a stage, by the stage's name.
     #[serde(default)]
     pub stages: Table<Option<StageEntry>>,

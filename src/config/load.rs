@@ -1,20 +1,21 @@
 //! Reads `stagewright.yaml` of a folder, and finds out who reads its app.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::file::{ChaliceEntry, File, StateEntry, StateFields};
 use super::state_url::StateUrl;
-use super::types;
-use super::{Config, FILE, FrontEnd, Project, StageConfig, StateConfig};
+use super::workspace::{self, Root};
+use super::{Config, FILE, FrontEnd, Project, Protection, StageConfig, StateConfig};
+use super::{previews, types};
 use crate::app::chalice;
 use crate::app::flaws::{Flaws, Place, one};
 use crate::app::limits::{check_region, check_role_arn};
-use crate::app::manifest::{Manifest, StageEntry};
+use crate::app::manifest::{AwsEntry, Manifest, StageEntry};
 use crate::app::yaml::{self, Placed, Table, Tree};
 use crate::app::{Error, Finding, Severity};
 use crate::names::{AppName, StageName};
-use crate::stage::branches::{Branch, BranchError, Branches};
+use crate::stage::branches::{Branch, BranchError, Branches, is_reserved};
 
 /// Whether a folder has a config of a project, be it sound or not.
 pub fn is_project(folder: &Path) -> bool {
@@ -28,17 +29,29 @@ pub fn is_project(folder: &Path) -> bool {
 ///
 /// [`Error::Findings`] with everything that is wrong, [`Error::File`] for a file that cannot be read.
 pub fn load(folder: &Path) -> Result<Project, Error> {
+    load_below(folder, workspace::root_of(folder)?.as_ref())
+}
+
+/// Reads the project of a folder whose root, if it has one, is known.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn load_below(folder: &Path, root: Option<&Root>) -> Result<Project, Error> {
     let path = folder.join(FILE);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return without_file(folder),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return inheriting(without_file(folder)?, root),
         Err(source) => return Err(Error::File { path, source }),
     };
-    let (file, tree): (File, Tree) = yaml::parse(Path::new(FILE), &bytes)?;
-    let mut flaws = Flaws::of(Path::new(FILE));
-    refuse_references(&tree, &mut flaws);
-    types::check(&tree, &mut flaws);
+    let (file, tree, mut flaws) = parsed_file(&bytes)?;
+    if let Some(apps) = &file.apps {
+        return Err(workspace::names_no_app(&file, apps));
+    }
     let config = config(folder, &file, &mut flaws);
+    if root.is_some() {
+        workspace::refuse_keys_of_the_root(&file, &mut flaws);
+    }
     let places = Places::of(&file);
     let front_end = front_end(folder, file, config.app.as_ref(), &mut flaws);
     match &front_end {
@@ -57,12 +70,58 @@ pub fn load(folder: &Path) -> Result<Project, Error> {
         refuse_state_in_code(folder, front_end, (&state.url, places.state), &mut flaws);
     }
     flaws.into_warnings()?;
-    let front_end = front_end.ok_or_else(|| nothing_to_deploy(FILE))?;
-    Ok(Project {
+    let project = Project {
         folder: folder.to_owned(),
         config,
-        front_end,
-    })
+        front_end: front_end.ok_or_else(|| nothing_to_deploy(FILE))?,
+    };
+    inheriting(project, root)
+}
+
+/// The project with what its root says for it.
+fn inheriting(mut project: Project, root: Option<&Root>) -> Result<Project, Error> {
+    let Some(root) = root else {
+        return Ok(project);
+    };
+    let mut config = std::mem::take(&mut project.config);
+    let has_own_state = config.state.is_some();
+    root.bequeath(&mut config, || project.app_name())?;
+    project.config = config;
+    if let Some(state) = project.config.state.as_ref().filter(|_| !has_own_state) {
+        let mut flaws = Flaws::of(Path::new(FILE));
+        refuse_state_in_code(&project.folder, &project.front_end, (&state.url, None), &mut flaws);
+        flaws.into_warnings()?;
+    }
+    Ok(project)
+}
+
+/// Reads what a `stagewright.yaml` says about any project, from its text alone: its folder is elsewhere. Who reads the
+/// app, and whether there is one, is not looked at; a folder for state stays relative.
+///
+/// # Errors
+///
+/// [`Error::Findings`] with everything that is wrong.
+pub fn parse_config(text: &str) -> Result<Config, Error> {
+    let (file, _, mut flaws) = parsed_file(text.as_bytes())?;
+    let config = config(Path::new(""), &file, &mut flaws);
+    if file.apps.is_some() {
+        workspace::refuse_keys_of_an_app(&file, &mut flaws);
+    }
+    flaws.into_warnings()?;
+    Ok(config)
+}
+
+/// Reads the keys of the file, and finds what is wrong with any of them wherever it stands.
+///
+/// # Errors
+///
+/// [`Error::Findings`] with the first thing that is no such file.
+pub fn parsed_file(bytes: &[u8]) -> Result<(File, Tree, Flaws), Error> {
+    let (file, tree): (File, Tree) = yaml::parse(Path::new(FILE), bytes)?;
+    let mut flaws = Flaws::of(Path::new(FILE));
+    refuse_references(&tree, &mut flaws);
+    types::check(&tree, &mut flaws);
+    Ok((file, tree, flaws))
 }
 
 /// Where keys stand whose values are looked at once it is known who reads the app.
@@ -205,12 +264,19 @@ fn refuse_references(tree: &Tree, flaws: &mut Flaws) {
     });
 }
 
-fn config(folder: &Path, file: &File, flaws: &mut Flaws) -> Config {
+/// What the file says about any project; a folder for state is taken from `folder`.
+pub fn config(folder: &Path, file: &File, flaws: &mut Flaws) -> Config {
+    let pull_requests = file.pull_requests.as_ref().map(|entry| &entry.value);
+    let stages = stages(file, flaws);
+    let apps = file.apps.iter().flat_map(|apps| &apps.value);
     Config {
         app: file.app.as_ref().and_then(|app| parsed(app, flaws)),
         state: file.state.as_ref().and_then(|state| state_config(folder, state, flaws)),
-        branches: branches(&file.branches, flaws),
-        stages: stages(file, flaws),
+        branches: branches(&file.branches, &stages, flaws),
+        pull_requests: previews::policy(pull_requests, flaws),
+        previews: stage_config(previews::aws(pull_requests), Protection::Open, flaws),
+        stages,
+        apps: apps.map(|app| app.value.clone()).collect(),
     }
 }
 
@@ -268,32 +334,46 @@ fn checked(text: Option<&Placed<String>>, check: fn(&str) -> Result<(), String>,
     Some(text.value.clone())
 }
 
-fn branches(table: &Table<Placed<String>>, flaws: &mut Flaws) -> Branches {
+fn branches(table: &Table<Placed<String>>, stages: &BTreeMap<StageName, StageConfig>, flaws: &mut Flaws) -> Branches {
     let mut branches = Vec::new();
     for (pattern, stage) in table.iter() {
         match Branch::new(&pattern.value, &stage.value) {
-            Ok(branch) => branches.push(branch),
+            Ok(branch) => branches.push((pattern.place, branch)),
             Err(e) => flaws.error(pattern.place, e.to_string()),
         }
     }
-    Branches::new(branches)
+    let all = Branches::new(branches.iter().map(|(_, branch)| branch.clone()).collect());
+    let fixed: BTreeSet<StageName> = stages.keys().cloned().chain(all.stages()).collect();
+    for (place, branch) in branches {
+        flaws.check(place, branch.spares(&fixed).map_err(|e| e.to_string()));
+    }
+    all
 }
 
 fn stages(file: &File, flaws: &mut Flaws) -> BTreeMap<StageName, StageConfig> {
     let mut stages = BTreeMap::new();
     for (key, entry) in file.stages.iter() {
         let aws = entry.as_ref().and_then(|entry| entry.aws.as_ref());
-        let config = StageConfig {
-            region: aws.and_then(|aws| checked_region(&aws.region, flaws)),
-            role: aws.and_then(|aws| checked_role(&aws.role, flaws)),
+        let protected = match entry.as_ref().map(|entry| entry.protected) {
+            Some(true) => Protection::Protected,
+            Some(false) | None => Protection::Open,
         };
+        let config = stage_config(aws, protected, flaws);
         let stage: Option<StageName> = parsed(key, flaws);
-        if let Some(preview) = stage.as_ref().filter(|stage| stage.is_of_a_preview()) {
+        if let Some(preview) = stage.as_ref().filter(|stage| is_reserved(stage)) {
             flaws.error(key.place, BranchError::Reserved(preview.to_string()).to_string());
         }
         stages.extend(stage.map(|stage| (stage, config)));
     }
     stages
+}
+
+fn stage_config(aws: Option<&AwsEntry>, protected: Protection, flaws: &mut Flaws) -> StageConfig {
+    StageConfig {
+        region: aws.and_then(|aws| checked_region(&aws.region, flaws)),
+        role: aws.and_then(|aws| checked_role(&aws.role, flaws)),
+        protected,
+    }
 }
 
 /// Who reads the app; `None` where there is none, or where it was told already what is wrong.

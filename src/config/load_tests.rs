@@ -406,3 +406,73 @@ fn what_an_editor_refuses_by_the_schema_is_refused() {
         FUNCTIONS.replace("code: src", "code: src, environment: { A1: 7, B1: true, C1: x }")
     ));
 }
+
+#[test]
+fn the_policy_of_pull_requests_is_read() {
+    use std::time::Duration;
+
+    use crate::stage::policy::{CommentMode, Drafts, Previews, PullRequests};
+
+    let policy = |text: &str| read(&format!("{APP}{FUNCTIONS}{text}")).config.pull_requests;
+    assert_eq!(policy(""), PullRequests::default());
+    assert_eq!(policy("pull_requests: true\n"), PullRequests::default());
+    assert_eq!(policy("pull_requests: false\n").previews, Previews::Off);
+    let all = policy(
+        r"
+pull_requests:
+  base: [main, release/*]
+  drafts: false
+  label: preview
+  comment: on-change
+  expire_after: 14d
+  keep_label: stay
+  limit: 20
+",
+    );
+    let bases: Vec<_> = all.base.as_ref().unwrap().iter().map(|base| base.as_str()).collect();
+    assert_eq!(bases, ["main", "release/*"]);
+    assert_eq!((all.drafts, all.comment), (Drafts::Skipped, CommentMode::OnChange));
+    assert_eq!(all.expire_after, Some(Duration::from_hours(14 * 24)));
+    assert_eq!(
+        (all.label.as_deref(), all.keep_label.as_str()),
+        (Some("preview"), "stay")
+    );
+    assert_eq!(all.limit.unwrap().get(), 20);
+    assert_eq!(policy("pull_requests: { comment: off }\n").comment, CommentMode::Off);
+}
+
+#[test]
+fn what_is_wrong_with_pull_requests_is_told_with_its_place() {
+    let with = |keys: &str| flaw(&format!("{APP}{FUNCTIONS}pull_requests: {keys}\n"));
+    assert_eq!(
+        with("{ draft: false }"),
+        "4:18: unknown key `draft` in `pull_requests` (did you mean `drafts`?)"
+    );
+    assert_eq!(
+        with("{ comment: sometimes }"),
+        "4:27: `pull_requests.comment` cannot be `sometimes`, only `always`, `on-change`, `off`"
+    );
+    assert!(with("{ expire_after: soon }").starts_with("4:32: `soon` is not a time of hours, days or weeks"));
+    assert!(with("{ limit: 0 }").starts_with("4:25: a `limit` of 0 previews is none"));
+    assert!(with("{ base: [] }").contains("`base` is empty"));
+    assert!(with("{ base: [\"a b\"] }").contains("Git takes no such name"));
+    assert!(with("{ label: \"\" }").contains("`label` has 0 characters"));
+    assert!(with("{ drafts: \"false\" }").contains("must be `true` or `false`"));
+    assert!(with("{ aws: { region: moon } }").starts_with("4:33: "));
+    assert!(with("sometimes").contains("`true`, `false` or a mapping"));
+}
+
+#[test]
+fn a_glob_whose_stage_is_configured_by_name_is_refused() {
+    let with = |keys: &str| flaw(&format!("{APP}{FUNCTIONS}{keys}\n"));
+    for keys in [
+        "branches: { develop: beta, \"hotfix/*\": beta }",
+        "branches: { \"hotfix/*\": beta }\nstages: { beta: { protected: true } }",
+    ] {
+        let told = with(keys);
+        assert!(told.contains("the glob `hotfix/*` makes the stage `beta`"), "{told}");
+    }
+    assert!(with("stages: { PR-7: {} }").contains("kept for the preview"));
+    let shared = format!("{APP}{FUNCTIONS}branches: {{ main: prod, master: prod }}\n");
+    assert_eq!(read(&shared).config.fixed_stages().len(), 1);
+}

@@ -1,20 +1,23 @@
 //! `stagewright.yaml`: which project this is, where its state lies, which branch is which stage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use self::state_url::StateUrl;
 use crate::app::manifest::Manifest;
 use crate::names::{AppName, StageName};
-use crate::stage::branches::Branches;
+use crate::stage::branches::{Branches, is_reserved};
+use crate::stage::policy::PullRequests;
 
 pub mod file;
 pub mod load;
 #[cfg(test)]
 mod manifest_tests;
+mod previews;
 pub mod read;
 pub mod state_url;
 mod types;
+pub mod workspace;
 
 /// Name of the file that says how a project is deployed.
 pub const FILE: &str = "stagewright.yaml";
@@ -51,8 +54,31 @@ pub struct Config {
     pub state: Option<StateConfig>,
     /// Which branch is which stage.
     pub branches: Branches,
+    /// Which pull requests get a preview.
+    pub pull_requests: PullRequests,
+    /// The account and Region of previews.
+    pub previews: StageConfig,
     /// The stages that are configured, by name.
     pub stages: BTreeMap<StageName, StageConfig>,
+    /// Patterns of the folders of apps, where there are several; none where the file is that of one app.
+    pub apps: Vec<String>,
+}
+
+impl Config {
+    /// What is configured of a stage: of a preview, what `pull_requests` says.
+    pub fn stage(&self, stage: &StageName) -> StageConfig {
+        match is_reserved(stage) {
+            true => self.previews.clone(),
+            false => self.stages.get(stage).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The stages that are configured by name, under `stages` or as that of a branch: no trigger removes them.
+    pub fn fixed_stages(&self) -> BTreeSet<StageName> {
+        let mut stages: BTreeSet<StageName> = self.stages.keys().cloned().collect();
+        stages.extend(self.branches.stages());
+        stages
+    }
 }
 
 /// Where the state lies, and how it is reached.
@@ -73,4 +99,16 @@ pub struct StageConfig {
     pub region: Option<String>,
     /// ARN of the role with which it is deployed.
     pub role: Option<String>,
+    /// Who may map a branch to it.
+    pub protected: Protection,
+}
+
+/// Who may map a branch to a stage. The stricter one is the greater.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protection {
+    /// The config of the branch that is deployed.
+    #[default]
+    Open,
+    /// The config of the default branch alone.
+    Protected,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub mod checkout;
+pub mod github;
 pub mod terminal;
 
 /// A colour, by what it means.

@@ -3,10 +3,18 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::names::StageName;
 
 pub mod branches;
+pub mod claim;
+pub mod decide;
+pub mod glob;
+pub mod policy;
+mod removal;
+#[cfg(test)]
+mod tests;
 
 /// What started the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +44,7 @@ pub enum Trigger {
     },
     /// Something that leads to nothing.
     Other {
-        /// What it was, as a clause: `a tag was pushed`.
+        /// What it was, and why nothing follows, as a clause: `the tag `v1` was pushed, and tags are not deployed`.
         what: String,
     },
 }
@@ -131,6 +139,19 @@ pub enum Decision {
         /// Why.
         reason: String,
     },
+}
+
+impl Decision {
+    /// What is decided, about which stage, and why: for programs.
+    pub fn json(&self) -> Value {
+        let (decision, stage, reason) = match self {
+            Self::Deploy { stage, reason, .. } => ("deploy", Some(stage), reason),
+            Self::Destroy { removal, reason } => ("destroy", Some(removal.stage()), reason),
+            Self::Sweep { reason } => ("sweep", None, reason),
+            Self::Skip { reason } => ("skip", None, reason),
+        };
+        json!({"decision": decision, "stage": stage, "reason": reason})
+    }
 }
 
 /// What a stage was made for. As text, as Git would name it: `refs/heads/main`, `refs/pull/42`.

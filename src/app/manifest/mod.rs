@@ -91,6 +91,9 @@ pub struct FunctionEntry {
 pub struct StageEntry {
     /// The account and Region of the stage.
     pub aws: Option<AwsEntry>,
+    /// Whether the stage is deployed only by what the default branch's file maps to it.
+    #[serde(default)]
+    pub protected: bool,
     /// Environment variables of all functions, over their own.
     #[serde(default)]
     #[schemars(with = "Table<ScalarText>")]

@@ -1,0 +1,3 @@
+//! GitHub Actions as the host of a run.
+
+pub mod event;
