@@ -1,6 +1,8 @@
 //! The doors to AWS: one set of clients for a Region and a role.
 
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
@@ -13,6 +15,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::hold::CALL_TIMEOUT;
+use crate::variable::Secret;
 
 pub mod fault;
 pub mod wait;
@@ -28,6 +31,10 @@ pub struct Access {
 
 /// How the user is told why it takes long.
 pub type Tell = Rc<dyn Fn(&str)>;
+
+/// Gets a token that says who we are, signed by where we run, for AWS to exchange for credentials. Each call gets a new one; why
+/// there is none is told as a sentence, without the token.
+pub type WebIdentity = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>> + Send + Sync>;
 
 /// Clients of the services that a stage lives in.
 #[derive(Clone)]
