@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub mod github;
 pub mod terminal;
 
 /// A colour, by what it means.
