@@ -37,7 +37,10 @@ const VENDORS: &[(&str, &[&str])] = &[
 
 /// Effects, and the only places that may have them.
 const EFFECTS: &[(&str, &[&str])] = &[
-    ("tokio::time::sleep", &["aws/wait.rs", "state/lease.rs"]),
+    (
+        "tokio::time::sleep",
+        &["aws/wait.rs", "state/lease.rs", "host/github/api.rs"],
+    ),
     ("std::env::var", &["host/"]),
     ("env::vars_os", &["host/"]),
     ("Timestamp::now", &["main.rs"]),

@@ -34,11 +34,12 @@ pub struct Access {
     pub identity: Option<WebIdentity>,
 }
 
-/// Fetches a token that says who we are, whenever credentials are needed anew.
-pub type WebIdentity = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>> + Send + Sync>;
-
 /// How the user is told why it takes long.
 pub type Tell = Rc<dyn Fn(&str)>;
+
+/// Gets a token that says who we are, signed by where we run, for AWS to exchange for credentials. Each call gets a new one; why
+/// there is none is told as a sentence, without the token.
+pub type WebIdentity = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>> + Send + Sync>;
 
 /// Clients of the services that a stage lives in.
 #[derive(Clone)]

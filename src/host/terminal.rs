@@ -50,6 +50,15 @@ impl Terminal {
         }
     }
 
+    /// Prints a line for whoever reads the output by machine as it goes, where [`Host::progress`] prints, never painted.
+    pub fn command(&self, line: &str) {
+        let line = format!("{line}\n");
+        match self.form {
+            Form::Text => out(&line),
+            Form::Json => err(&line),
+        }
+    }
+
     fn painted(&self, ink: Ink, text: &str) -> String {
         let code = match (self.paint, ink) {
             (Paint::Plain, _) => return text.to_owned(),
