@@ -123,7 +123,11 @@ async fn command(cli: &Cli, host: &Rc<dyn Host>, stop: Stop) -> Result<(), Failu
                 resolution: resolution(*upgrade),
                 behalf: None,
             };
-            run::tell(&session, run::deploy::deploy(&session, order).await)
+            let told = match session.project() {
+                Ok(project) => run::deploy::deploy(&session, &project, order).await,
+                Err(failure) => Err(failure),
+            };
+            run::tell(&session, told)
         }
         Command::Plan { stage, upgrade } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
         Command::Destroy { stage, yes } => {

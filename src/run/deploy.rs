@@ -12,6 +12,7 @@ use super::{Session, Told, check};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, CutShort, Tools};
+use crate::config::Project;
 use crate::error::Failure;
 use crate::names::StageName;
 use crate::plan::{Action, Plan};
@@ -36,15 +37,14 @@ pub struct Order<'a, 'b> {
 /// # Errors
 ///
 /// The app cannot be read or packaged, or the stage is held or lost, before anything was begun.
-pub async fn deploy(session: &Session<'_>, order: Order<'_, '_>) -> Result<Told, Failure> {
-    let project = session.project()?;
+pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '_>) -> Result<Told, Failure> {
     let app = project.app_name()?;
     let stage = order.stage;
-    refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
-    let store = session.store(Some(&project), &app).await?;
+    refuse(check::base_names(project, &app, &stages(project, stage)))?;
+    let store = session.store_of(project, &app).await?;
     let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
     let first = seen.state.clone();
-    let scene = Scene::open(session, &project, store.as_ref(), &first).await?;
+    let scene = Scene::open(session, project, store.as_ref(), &first).await?;
     let ready = scene.ready(&first, order.resolution).await?;
     let ready = (&ready, order.behalf);
     loop {

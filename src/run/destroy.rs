@@ -7,8 +7,9 @@ use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
     untouched,
 };
-use super::{Region, Session, Told, recorded};
+use super::{Recorded, Region, Session, Told, recorded};
 use crate::apply::{self, CutShort, Tools};
+use crate::config::StageConfig;
 use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::{AppName, StageName};
@@ -19,34 +20,55 @@ use crate::state::store::Store;
 use crate::state::{Progress, State};
 
 /// Who says that a stage is to be removed.
-#[derive(Clone, Copy)]
-pub enum Consent<'a, 'b> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
     /// A person, by a flag.
     Given,
     /// A person, who is still to be asked.
     ToBeAsked,
-    /// What started the run.
-    Trigger(&'a Behalf<'b>),
+}
+
+/// What is to be removed, and how its account is reached.
+pub struct Target<'a> {
+    /// The app.
+    pub app: &'a AppName,
+    /// The stage.
+    pub stage: &'a StageName,
+    /// Where its state is kept.
+    pub store: &'a dyn Store,
+    /// What is configured of it.
+    pub config: StageConfig,
+}
+
+/// Removes everything of a stage, which a person wishes.
+///
+/// # Errors
+///
+/// Nobody said yes; or those of [`remove`].
+pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent) -> Result<Told, Failure> {
+    let Recorded { app, store, config } = recorded(session).await?;
+    match consent {
+        Consent::Given => {}
+        Consent::ToBeAsked => confirm(session, (&app, stage), store.as_ref()).await?,
+    }
+    let target = Target {
+        app: &app,
+        stage,
+        store: store.as_ref(),
+        config: config.stage(stage),
+    };
+    remove(session, &target, None).await
 }
 
 /// Removes everything of a stage.
 ///
 /// # Errors
 ///
-/// Nobody said yes, or the stage is held or lost, before anything was begun.
-pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent<'_, '_>) -> Result<Told, Failure> {
-    let (app, store) = recorded(session).await?;
-    let behalf = match consent {
-        Consent::Given => None,
-        Consent::ToBeAsked => {
-            confirm(session, (&app, stage), store.as_ref()).await?;
-            None
-        }
-        Consent::Trigger(behalf) => Some(behalf),
-    };
+/// The stage is held or lost, or AWS cannot be reached, before anything was begun.
+pub async fn remove(session: &Session<'_>, target: &Target<'_>, behalf: Option<&Behalf<'_>>) -> Result<Told, Failure> {
     loop {
-        let seen = free(session, store.as_ref(), (&app, stage)).await?;
-        if let Some(told) = attempt(session, store.as_ref(), behalf, seen).await? {
+        let seen = free(session, target.store, (target.app, target.stage)).await?;
+        if let Some(told) = attempt(session, target, behalf, seen).await? {
             return Ok(told);
         }
         if session.stop.is_requested() {
@@ -79,7 +101,7 @@ async fn confirm(
 /// Destroys once. `None` where somebody else changed the stage's state meanwhile.
 async fn attempt(
     session: &Session<'_>,
-    store: &dyn Store,
+    target: &Target<'_>,
     behalf: Option<&Behalf<'_>>,
     mut seen: Seen,
 ) -> Result<Option<Told>, Failure> {
@@ -94,8 +116,9 @@ async fn attempt(
     if let Some(told) = unwanted(session, behalf, &seen.state)? {
         return Ok(Some(told));
     }
-    let project = session.project_if_any()?;
-    let cloud = session.cloud(project.as_ref(), &seen.state, Region::Recorded).await?;
+    let cloud = session
+        .cloud(target.config.clone(), &seen.state, Region::Recorded)
+        .await?;
     let place = confirmed_place(cloud.as_ref(), &seen.state).await?;
     let was_doubtful = is_doubtful(&seen.state);
     let before = seen.state.clone();
@@ -105,7 +128,7 @@ async fn attempt(
     }
     let _holding = session.stop.holding();
     let holder = holder(session, "destroy");
-    let Some(mut held) = lease::take(store, &mut seen, &holder).await? else {
+    let Some(mut held) = lease::take(target.store, &mut seen, &holder).await? else {
         return Ok(None);
     };
     let mut state = seen.state;
@@ -140,11 +163,16 @@ async fn attempt(
         code: BTreeMap::new(),
         stop: session.stop.clone(),
     };
-    remove(session, &tools, held, state).await.map(Some)
+    take_down(session, &tools, held, state).await.map(Some)
 }
 
 /// Removes everything, and records what came of it.
-async fn remove(session: &Session<'_>, tools: &Tools, mut held: Held<'_>, mut state: State) -> Result<Told, Failure> {
+async fn take_down(
+    session: &Session<'_>,
+    tools: &Tools,
+    mut held: Held<'_>,
+    mut state: State,
+) -> Result<Told, Failure> {
     let plan = diff::destruction(&state);
     let commit = state.commit();
     let applied = apply::run(&plan, tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;

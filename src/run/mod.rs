@@ -15,9 +15,9 @@ use crate::aws::{Access, Tell, WebIdentity};
 use crate::cli::{Options, Template};
 use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
-use crate::config::{Project, file, load};
+use crate::config::{Config, Project, StageConfig, StateConfig, file, load};
 use crate::error::Failure;
-use crate::host::{Host, Ink};
+use crate::host::{Annotation, Host, Ink, Level};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::plan::desired::NAME_LIMIT;
 use crate::report::{self, Outcome, Report, StageReport};
@@ -115,7 +115,11 @@ pub fn tell(session: &Session<'_>, told: Result<Told, Failure>) -> Result<(), Fa
 
 impl Session<'_> {
     /// The project, by its absolute folder: whoever imports or builds it works in another one.
-    fn project(&self) -> Result<Project, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// There is none, or its config is broken.
+    pub fn project(&self) -> Result<Project, Failure> {
         Ok(load::load(&self.folder()?)?)
     }
 
@@ -142,35 +146,46 @@ impl Session<'_> {
         }
     }
 
-    /// The store of an app: where `--state` says, or the config, or else a folder of the project.
-    async fn store(&self, project: Option<&Project>, app: &AppName) -> Result<Box<dyn Store>, Failure> {
-        let configured = project.and_then(|project| project.config.state.as_ref());
-        let place = match (&self.options.state, configured) {
-            (Some(place), _) => place
-                .parse()
-                .map_err(|error| Failure::input(format!("--state: {error}")))?,
-            (None, Some(configured)) => configured.url.clone(),
-            (None, None) => match project {
-                Some(project) => StateUrl::Folder(project.state_folder()),
-                None => state_without_config(&self.options.project_dir),
-            },
-        };
+    /// The store of an app: where `--state` says, or the config, or else in `folder`.
+    async fn store(
+        &self,
+        configured: Option<&StateConfig>,
+        folder: StateUrl,
+        app: &AppName,
+    ) -> Result<Box<dyn Store>, Failure> {
+        let place = self.place(configured)?.unwrap_or(folder);
         let own = configured.and_then(|configured| configured.role.clone());
         let access = Access {
-            region: configured.and_then(|configured| configured.region.clone()),
+            region: configured
+                .and_then(|configured| configured.region.clone())
+                .or_else(|| self.options.region.clone()),
             role: own.or_else(|| self.options.role.clone()),
             identity: self.identity.clone(),
         };
         Ok((self.open_store)(place, access, app.clone()).await)
     }
 
+    /// Where `--state` or the config say that the state is.
+    fn place(&self, configured: Option<&StateConfig>) -> Result<Option<StateUrl>, Failure> {
+        Ok(match (&self.options.state, configured) {
+            (Some(place), _) => {
+                let place = place.parse();
+                Some(place.map_err(|error| Failure::input(format!("--state: {error}")))?)
+            }
+            (None, Some(configured)) => Some(configured.url.clone()),
+            (None, None) => None,
+        })
+    }
+
+    /// The store of a project's app.
+    async fn store_of(&self, project: &Project, app: &AppName) -> Result<Box<dyn Store>, Failure> {
+        let folder = StateUrl::Folder(project.state_folder());
+        self.store(project.config.state.as_ref(), folder, app).await
+    }
+
     /// How a stage's account is reached: as the config says, else as the stage's own state does.
-    async fn cloud(&self, project: Option<&Project>, state: &State, whose: Region) -> Result<Rc<dyn Cloud>, Failure> {
+    async fn cloud(&self, configured: StageConfig, state: &State, whose: Region) -> Result<Rc<dyn Cloud>, Failure> {
         let stage = &state.stage;
-        let configured = project
-            .and_then(|project| project.config.stages.get(stage))
-            .cloned()
-            .unwrap_or_default();
         let recorded = state.place.as_ref().map(|place| place.region.clone());
         let known = configured.role.or_else(|| state.role.clone());
         let role = known.or_else(|| self.options.role.clone());
@@ -252,7 +267,11 @@ impl Session<'_> {
 
     fn warn(&self, findings: &[crate::app::Finding]) {
         for finding in findings {
-            self.host.note(Ink::Careful, &format!("warning: {finding}"));
+            self.host.annotate(&Annotation {
+                level: Level::Warning,
+                place: Some((finding.file.clone(), finding.place.map(|(line, _)| line as u64))),
+                message: finding.to_string(),
+            });
             if let Some(hint) = &finding.hint {
                 self.host.note(Ink::Careful, &format!("hint: {hint}"));
             }
@@ -266,7 +285,7 @@ impl Session<'_> {
 ///
 /// The stage is not deployed, or its state cannot be read.
 pub async fn url(session: &Session<'_>, stage: &StageName) -> Result<(), Failure> {
-    let (app, store) = recorded(session).await?;
+    let Recorded { app, store, .. } = recorded(session).await?;
     let state = lease::read(store.as_ref(), Some(&app), stage)
         .await?
         .map(|seen| seen.state);
@@ -299,7 +318,7 @@ pub async fn url(session: &Session<'_>, stage: &StageName) -> Result<(), Failure
 ///
 /// The store cannot be read.
 pub async fn stages(session: &Session<'_>) -> Result<(), Failure> {
-    let (app, store) = recorded(session).await?;
+    let Recorded { app, store, .. } = recorded(session).await?;
     let mut rows = Vec::new();
     for stage in store.stages().await.map_err(Failure::from)? {
         match lease::read(store.as_ref(), Some(&app), &stage).await {
@@ -316,8 +335,15 @@ pub async fn stages(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The app and its store, for commands that need no code: from flags where there is no config.
-async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Failure> {
+/// An app whose stages are recorded, for commands that need no code.
+struct Recorded {
+    app: AppName,
+    store: Box<dyn Store>,
+    config: Config,
+}
+
+/// The app and its store: from flags where there is no config.
+async fn recorded(session: &Session<'_>) -> Result<Recorded, Failure> {
     let project = session.project_if_any()?;
     let app = match (&session.options.app, &project) {
         (Some(app), _) => app.clone(),
@@ -327,8 +353,18 @@ async fn recorded(session: &Session<'_>) -> Result<(AppName, Box<dyn Store>), Fa
             return Err(Failure::input("there is no config here that says which app is meant").hint(hint));
         }
     };
-    let store = session.store(project.as_ref(), &app).await?;
-    Ok((app, store))
+    let store = match &project {
+        Some(project) => session.store_of(project, &app).await?,
+        None => {
+            let folder = state_without_config(&session.options.project_dir);
+            session.store(None, folder, &app).await?
+        }
+    };
+    Ok(Recorded {
+        app,
+        store,
+        config: project.map(|project| project.config).unwrap_or_default(),
+    })
 }
 
 /// Makes a small app.

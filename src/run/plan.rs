@@ -19,7 +19,7 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     let project = session.project()?;
     let app = project.app_name()?;
     refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
-    let store = session.store(Some(&project), &app).await?;
+    let store = session.store_of(&project, &app).await?;
     let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
     let new = || State::new(app.clone(), stage.clone(), lease::new_mark());
     let state = seen.map_or_else(new, |seen| seen.state);

@@ -53,7 +53,7 @@ impl<'a> Scene<'a> {
         state: &'a State,
     ) -> Result<Self, Failure> {
         let stage = &state.stage;
-        let cloud = session.cloud(Some(project), state, Region::Asked).await?;
+        let cloud = session.cloud(project.config.stage(stage), state, Region::Asked).await?;
         Ok(Self {
             session,
             project,
@@ -128,9 +128,8 @@ impl<'a> Scene<'a> {
 
     /// ARN of the role with which the stage is deployed, if one is named.
     pub fn role(&self) -> Option<String> {
-        let configured = self.project.config.stages.get(self.stage);
-        let own = configured.and_then(|stage| stage.role.clone());
-        own.or_else(|| self.session.options.role.clone())
+        let configured = self.project.config.stage(self.stage);
+        configured.role.or_else(|| self.session.options.role.clone())
     }
 
     /// What there is to do, where the stage lives in a place.
