@@ -123,6 +123,12 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// In GitHub Actions: do what the event asks for, and tell it on the pull request
+    Ci {
+        /// Print only what would be done, as JSON: no network, no change
+        #[arg(long)]
+        decide: bool,
+    },
     /// Print the URL of a stage, and nothing else
     Url {
         /// The stage
@@ -153,7 +159,7 @@ impl Command {
         match self {
             Self::Deploy { stage, .. } | Self::Plan { stage, .. } | Self::Url { stage } => Some(&stage.name),
             Self::Destroy { stage, .. } => Some(stage),
-            Self::Stages | Self::Check | Self::New { .. } | Self::Init(_) | Self::Schema => None,
+            Self::Ci { .. } | Self::Stages | Self::Check | Self::New { .. } | Self::Init(_) | Self::Schema => None,
         }
     }
 }
@@ -205,7 +211,11 @@ pub enum Template {
 }
 
 /// Reads `90s`, `10m`, `1h 30m`, or a number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+///
+/// It is none of these, or negative.
+pub fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }

@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::app::{self, Severity};
+use crate::app::{self, Finding, Severity};
 use crate::fault::{Certainty, Fault, FaultKind};
+use crate::host::{Annotation, Level, github};
 use crate::names::NameError;
+use crate::stage::claim::Collision;
+use crate::stage::decide::Refused;
 use crate::state::{self, Problem};
 
 /// How the program ends: part of its contract.
@@ -40,6 +43,8 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// What state things are in now.
     pub now: Option<String>,
+    /// What is wrong in which place, where it is several things or a file is known.
+    pub places: Box<[Annotation]>,
 }
 
 impl Failure {
@@ -51,6 +56,7 @@ impl Failure {
             details: None,
             hints: Vec::new(),
             now: None,
+            places: Box::default(),
         }
     }
 
@@ -94,6 +100,18 @@ impl Failure {
             message: self.message.chars().take(PROBLEM_CHARACTERS).collect(),
             hints: self.hints.clone(),
         }
+    }
+
+    /// The failure where it stands in files, or as a whole.
+    pub fn annotations(&self) -> Vec<Annotation> {
+        if self.places.is_empty() {
+            return vec![Annotation {
+                level: Level::Error,
+                place: None,
+                message: self.message.clone(),
+            }];
+        }
+        self.places.to_vec()
     }
 
     /// As text for people.
@@ -152,11 +170,64 @@ impl From<Fault> for Failure {
             details: None,
             hints,
             now: None,
+            places: Box::default(),
         }
     }
 }
 
+/// A finding where it stands.
+fn annotation(finding: &Finding) -> Annotation {
+    Annotation {
+        level: Level::Error,
+        place: Some((finding.file.clone(), finding.place.map(|(line, _)| line as u64))),
+        message: finding.message.clone(),
+    }
+}
+
+impl From<github::Error> for Failure {
+    fn from(error: github::Error) -> Self {
+        Self::input(error.to_string())
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::input(refused.to_string())
+    }
+}
+
+impl From<Collision> for Failure {
+    fn from(collision: Collision) -> Self {
+        Self::input(collision.to_string())
+    }
+}
+
+/// What GitHub refuses, or cannot answer.
+fn hint_of_github(fault: &Fault) -> Option<String> {
+    Some(match fault.kind {
+        FaultKind::Credentials => "give the action a token that is valid: `github-token`, by default that of the job".to_owned(),
+        FaultKind::Denied => {
+            "give the job the permission: `permissions: { contents: read, pull-requests: write, deployments: write, id-token: \
+             write, actions: read }`"
+                .to_owned()
+        }
+        FaultKind::Throttled => "GitHub asks for a pause: run it again later".to_owned(),
+        FaultKind::Timeout | FaultKind::Unreachable => "check the network and `GITHUB_API_URL`, then run it again".to_owned(),
+        FaultKind::Absent
+        | FaultKind::Conflict
+        | FaultKind::Foreign
+        | FaultKind::Condition
+        | FaultKind::Region
+        | FaultKind::Invalid
+        | FaultKind::LeaseLost
+        | FaultKind::Other => return None,
+    })
+}
+
 fn hint(fault: &Fault) -> Option<String> {
+    if fault.operation.starts_with("github:") {
+        return hint_of_github(fault);
+    }
     let is_store = fault.operation.starts_with("s3:");
     Some(match fault.kind {
         FaultKind::Credentials => "give AWS credentials that are valid: `AWS_PROFILE`, `AWS_ACCESS_KEY_ID` and \
@@ -227,6 +298,7 @@ impl From<state::Error> for Failure {
             details: None,
             hints: vec![hint.to_owned()],
             now: None,
+            places: Box::default(),
         };
         match error {
             Error::Store(fault) => fault.into(),
@@ -262,15 +334,18 @@ impl From<app::Error> for Failure {
             details,
             hints,
             now: None,
+            places: Box::default(),
         };
         match error {
             Error::Findings(findings) => {
                 let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+                let places = errors.clone().map(annotation).collect();
                 let lines: Vec<String> = errors.clone().map(ToString::to_string).collect();
                 let mut hints: Vec<String> = errors.filter_map(|finding| finding.hint.clone()).collect();
                 hints.dedup();
                 Self {
                     message: lines.join("\n       "),
+                    places,
                     ..of(None, hints)
                 }
             }

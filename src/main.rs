@@ -20,6 +20,7 @@ mod state;
 mod stop;
 mod variable;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -36,6 +37,7 @@ use crate::aws::{Access, Clients, Tell};
 use crate::cli::{Cli, Command};
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
+use crate::host::github::GitHub;
 use crate::host::terminal::{self, Form, Terminal};
 use crate::host::{Host, Ink};
 use crate::names::{AppName, Timestamp};
@@ -49,39 +51,75 @@ use crate::state::store::Store;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     log(cli.options.verbose);
     app::apart::hide();
-    let form = if cli.options.json { Form::Json } else { Form::Text };
-    let host: Rc<dyn Host> = Rc::new(Terminal::new(form, cli.options.color));
+    let variables = terminal::variables();
+    let is_for_programs = cli.options.json || matches!(cli.command, Command::Ci { decide: true });
+    let form = if is_for_programs { Form::Json } else { Form::Text };
+    let terminal = Terminal::new(form, cli.options.color);
+    let host = match host(&mut cli, terminal.clone(), &variables) {
+        Ok(host) => host,
+        Err(failure) => return fail(&cli, &terminal, &failure),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(until_stopped(&cli, &host))),
+        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(until_stopped(&cli, &host, variables))),
         Err(error) => Err(Failure::input(format!("no asynchronous runtime can be had: {error}"))),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if !host.is_answered() {
-                host.answer(&serde_json::json!({
-                    "app": cli.options.app,
-                    "stage": cli.command.stage(),
-                    "outcome": "failed",
-                    "error": failure.json(),
-                }));
-            }
-            host.note(Ink::Bad, &failure.text());
-            ExitCode::from(failure.exit as u8)
+        Err(failure) => fail(&cli, host.shown().as_ref(), &failure),
+    }
+}
+
+/// Where we run.
+#[derive(Clone)]
+enum Place {
+    Shell(Rc<Terminal>),
+    GitHub(Rc<GitHub>),
+}
+
+impl Place {
+    fn shown(&self) -> Rc<dyn Host> {
+        match self {
+            Self::Shell(shell) => shell.clone(),
+            Self::GitHub(github) => github.clone(),
         }
     }
 }
 
+/// Finds out where we run. What a workflow gave to the action stands beside the flags.
+fn host(cli: &mut Cli, shell: Terminal, variables: &BTreeMap<String, String>) -> Result<Place, Failure> {
+    match cli.command {
+        Command::Ci { decide: false } => {
+            let github = GitHub::new(variables, shell)?;
+            cli.options = run::ci::with_inputs(&cli.options, github.inputs())?;
+            Ok(Place::GitHub(Rc::new(github)))
+        }
+        _ => Ok(Place::Shell(Rc::new(shell))),
+    }
+}
+
+fn fail(cli: &Cli, host: &dyn Host, failure: &Failure) -> ExitCode {
+    if !host.is_answered() {
+        host.answer(&serde_json::json!({
+            "app": cli.options.app,
+            "stage": cli.command.stage(),
+            "outcome": "failed",
+            "error": failure.json(),
+        }));
+    }
+    host.note(Ink::Bad, &failure.text());
+    ExitCode::from(failure.exit as u8)
+}
+
 /// Runs the command, or stops it: at once where no stage is held, else when it has given the stage back. What a command has
 /// started ends with it.
-async fn until_stopped(cli: &Cli, host: &Rc<dyn Host>) -> Result<(), Failure> {
+async fn until_stopped(cli: &Cli, host: &Place, variables: BTreeMap<String, String>) -> Result<(), Failure> {
     let stop = Stop::new();
     tokio::select! {
-        ended = command(cli, host, stop.clone()) => ended,
+        ended = command(cli, host, (variables, stop.clone())) => ended,
         failure = signalled(&stop) => Err(failure),
     }
 }
@@ -104,14 +142,17 @@ async fn signalled(stop: &Stop) -> Failure {
     Failure::stopped().now("nothing was changed")
 }
 
-async fn command(cli: &Cli, host: &Rc<dyn Host>, stop: Stop) -> Result<(), Failure> {
+async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, String>, Stop)) -> Result<(), Failure> {
     let session = Session {
         options: &cli.options,
-        host: host.clone(),
+        host: host.shown(),
         now: now(),
         began: boot_time::Instant::now(),
-        identity: None,
-        environment: terminal::variables(),
+        identity: match host {
+            Place::Shell(_) => None,
+            Place::GitHub(github) => run::ci::identity(github, &variables),
+        },
+        environment: variables,
         stop,
         open_store: |place, access, app| Box::pin(open_store(place, access, app)),
         open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
@@ -134,6 +175,12 @@ async fn command(cli: &Cli, host: &Rc<dyn Host>, stop: Stop) -> Result<(), Failu
             let consent = if *yes { Consent::Given } else { Consent::ToBeAsked };
             run::tell(&session, run::destroy::destroy(&session, stage, consent).await)
         }
+        Command::Ci { .. } => match host {
+            Place::GitHub(github) => run::ci::ci(&session, github).await,
+            Place::Shell(_) => {
+                run::ci::decision(&session.environment, session.options).map(|decision| session.host.answer(&decision))
+            }
+        },
         Command::Url { stage } => run::url(&session, &stage.name).await,
         Command::Stages => run::stages(&session).await,
         Command::Check => run::check::check(&session).await,

@@ -59,6 +59,31 @@ impl Variable {
         })
     }
 
+    /// Makes a secret whose value is not known here.
+    pub fn unknown(reference: String) -> Self {
+        Self::Secret(SecretVariable {
+            reference,
+            digest: None,
+            value: None,
+        })
+    }
+
+    /// Whether nothing is known of the value, not even whether it is the same as another.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Secret(secret) => secret.digest.is_none() && secret.value.is_none(),
+        }
+    }
+
+    /// Whether the user wrote both in the same way.
+    pub fn is_as_written(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Secret(one), Self::Secret(other)) => one.reference == other.reference,
+            (Self::Plain(_) | Self::Secret(_), _) => false,
+        }
+    }
+
     /// The same variable with its digest under a stage's salt.
     #[must_use]
     pub fn salted(&self, salt: &str) -> Self {

@@ -133,6 +133,12 @@ pub fn workspace(folder: &Path) -> Result<Workspace, Error> {
     })
 }
 
+/// Whether a file beside the apps is in none of them: what people read, and what other tools are told.
+pub fn is_beside(file: &Path) -> bool {
+    let is_text = file.extension().is_some_and(|ending| ending == "md");
+    is_text || file.starts_with(".github")
+}
+
 /// The root whose app a folder is: above it, in the same repository.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::names::{Address, AppName, StageName};
 use crate::resource::Resource;
-use crate::state::{Deployed, Doubt, Intent};
+use crate::state::{Deployed, Doubt, Intent, State};
 
 pub mod desired;
 pub mod diff;
@@ -82,6 +82,40 @@ pub enum Cause {
         /// The new value in short, if there is one.
         to: Option<String>,
     },
+}
+
+impl Desired {
+    /// Takes secrets whose values are not known here as they are deployed, where they are still meant to be the same, and
+    /// names them: `function/api environment.TOKEN`.
+    pub fn keep_unknown(&mut self, state: &State) -> Vec<String> {
+        let mut unknown = Vec::new();
+        for (address, resource) in &mut self.resources {
+            let Resource::Function(function) = resource else {
+                continue;
+            };
+            let deployed = state
+                .deployed
+                .get(address)
+                .and_then(|deployed| deployed.resource.as_ref());
+            let known = match deployed {
+                Some(Resource::Function(known)) => Some(&known.settings.environment),
+                Some(_) | None => None,
+            };
+            for (name, variable) in &mut function.settings.environment {
+                if !variable.is_unknown() {
+                    continue;
+                }
+                unknown.push(format!("{address} environment.{name}"));
+                if let Some(same) = known
+                    .and_then(|known| known.get(name))
+                    .filter(|same| same.is_as_written(variable))
+                {
+                    *variable = same.clone();
+                }
+            }
+        }
+        unknown
+    }
 }
 
 impl Plan {

@@ -191,6 +191,7 @@ mod tests {
             run: Some("https://github.test/octo/app/actions/runs/1".to_owned()),
             changes: vec!["created function/api".to_owned()],
             error: None,
+            deployment: None,
             merge: None,
         });
         Row {

@@ -32,6 +32,20 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// The outcome in a word, as programs read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deployed => "deployed",
+            Self::Unchanged => "unchanged",
+            Self::Planned => "planned",
+            Self::Destroyed => "destroyed",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// What became of a stage.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {

@@ -7,12 +7,11 @@ use super::{Report, StepReport};
 
 /// The report of a stage.
 pub fn render(report: &Report, plan: Option<&str>) -> String {
-    let outcome = serde_json::to_value(report.outcome).unwrap_or_default();
     let mut text = format!(
         "### Stage `{}` of `{}`: {}\n",
         report.stage,
         report.app,
-        outcome.as_str().unwrap_or_default()
+        report.outcome.word()
     );
     // Writing to a string cannot fail.
     if let Some(url) = &report.url {
@@ -36,6 +35,11 @@ pub fn render(report: &Report, plan: Option<&str>) -> String {
         );
     }
     text
+}
+
+/// A sentence of ours with names of others in it.
+pub fn sentence(text: &str) -> String {
+    inline(text)
 }
 
 /// A failure, as it stands in a report.

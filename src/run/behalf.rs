@@ -1,5 +1,6 @@
 //! For whom a stage is changed, where it is not a person who asks: who may take it, and whether it is still wanted.
 
+use std::cell::Cell;
 use std::pin::Pin;
 
 use super::{Session, Told};
@@ -12,6 +13,8 @@ pub struct Behalf<'a> {
     pub claim: Claim,
     /// Whether the stage, as its state says, is theirs to change.
     pub may_take: &'a dyn Fn(&State) -> Result<Wanted, Failure>,
+    /// Where the host has recorded the deployment, once it has.
+    pub deployment: &'a Cell<Option<u64>>,
     /// Called with the stage in hand, before the first change: whether it is still wanted.
     pub begun: &'a dyn Fn() -> Asked<'a>,
 }
@@ -26,6 +29,11 @@ pub enum Wanted {
     Yes,
     /// It is not, for this reason.
     No(String),
+}
+
+/// Where the host has recorded the deployment.
+pub fn deployment(behalf: Option<&Behalf<'_>>) -> Option<u64> {
+    behalf.and_then(|behalf| behalf.deployment.get())
 }
 
 /// What is recorded with the stage.

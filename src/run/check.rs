@@ -44,14 +44,10 @@ async fn of_stage(
     inspected: &mut Vec<Source>,
 ) -> Result<Vec<Finding>, Failure> {
     let uv = session.uv();
-    let region = project
-        .config
-        .stages
-        .get(stage)
-        .and_then(|stage| stage.region.as_deref());
+    let configured = project.config.stage(stage);
     let request = Request {
         stage,
-        region,
+        region: configured.region.as_deref(),
         recorded: None,
         resolution: Resolution::Recorded,
         uv: &uv,

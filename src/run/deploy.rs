@@ -7,7 +7,7 @@ use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
     untouched,
 };
-use super::scene::{Ready, Scene, refuse, stages};
+use super::scene::{Ready, Scene, Secrets, refuse, stages};
 use super::{Session, Told, check};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
@@ -19,7 +19,7 @@ use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::resource::{CodeLocation, Place, Resource};
 use crate::state::lease::{self, Held, Seen};
-use crate::state::{Progress, Release, State};
+use crate::state::{Attempt, Progress, Release, State};
 
 /// What is to be deployed.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
     let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
     let first = seen.state.clone();
     let scene = Scene::open(session, project, store.as_ref(), &first).await?;
-    let ready = scene.ready(&first, order.resolution).await?;
+    let ready = scene.ready(&first, order.resolution, Secrets::Needed).await?;
     let ready = (&ready, order.behalf);
     loop {
         if let Some(told) = attempt(&scene, ready, seen).await? {
@@ -131,7 +131,7 @@ async fn wanted(
         None => Ok(Ok(Wanted::Yes)),
     };
     let refusal = match asked {
-        Ok(Ok(Wanted::Yes)) => return change(scene, ready, plan, (tools, held, state)).await,
+        Ok(Ok(Wanted::Yes)) => return change(scene, (ready, behalf), plan, (tools, held, state)).await,
         Ok(Ok(Wanted::No(reason))) => Ok(reason),
         Ok(Err(failure)) => Err(failure),
         Err(lost) => return Err(lost_to_somebody(lost)),
@@ -228,7 +228,11 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
             },
             None => release(scene, ready, &seen.state),
         });
-        seen.state.last = Some(session.attempt(Progress::Ready, ready.commit.clone()));
+        let deployment = seen.state.last.take().and_then(|last| last.deployment);
+        seen.state.last = Some(Attempt {
+            deployment,
+            ..session.attempt(Progress::Ready, ready.commit.clone())
+        });
         if !lease::note(scene.store, &seen).await? {
             return Ok(None);
         }
@@ -251,7 +255,7 @@ fn is_recorded(state: &State, ready: &Ready) -> bool {
 /// Applies the plan, and records what came of it.
 async fn change(
     scene: &Scene<'_>,
-    ready: &Ready,
+    (ready, behalf): Given<'_, '_>,
     plan: &Plan,
     (tools, mut held, mut state): (Tools, Held<'_>, State),
 ) -> Result<Told, Failure> {
@@ -268,7 +272,10 @@ async fn change(
     } else {
         Progress::Ready
     };
-    state.last = Some(session.ended(progress, (ready.commit.clone(), &steps), failure.as_ref()));
+    state.last = Some(Attempt {
+        deployment: behalf::deployment(behalf),
+        ..session.ended(progress, (ready.commit.clone(), &steps), failure.as_ref())
+    });
     if failure.is_none() {
         state.release = Some(release(scene, ready, &state));
     }

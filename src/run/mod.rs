@@ -28,6 +28,7 @@ use crate::stop::Stop;
 
 mod behalf;
 pub mod check;
+pub mod ci;
 pub mod deploy;
 pub mod destroy;
 mod holding;
@@ -236,6 +237,7 @@ impl Session<'_> {
             run: self.host.run_url(),
             changes: Vec::new(),
             error: None,
+            deployment: None,
             merge: None,
         }
     }

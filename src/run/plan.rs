@@ -1,6 +1,6 @@
 //! `plan`: what `deploy` would change, and why.
 
-use super::scene::{Scene, refuse, stages};
+use super::scene::{Scene, Secrets, refuse, stages};
 use super::{Session, check};
 use crate::app::python::Resolution;
 use crate::error::Failure;
@@ -37,7 +37,7 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
         session.host.note(Ink::Careful, note);
     }
     let scene = Scene::open(session, &project, store.as_ref(), &state).await?;
-    let ready = scene.ready(&state, resolution).await?;
+    let ready = scene.ready(&state, resolution, Secrets::Needed).await?;
     let place = match &state.place {
         Some(place) => place.clone(),
         None => scene.cloud.place().await?,

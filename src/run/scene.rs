@@ -11,7 +11,7 @@ use crate::config::read::{Read, Request};
 use crate::error::Failure;
 use crate::names::StageName;
 use crate::plan::desired::{self, Ground};
-use crate::plan::{Plan, diff};
+use crate::plan::{Desired, Plan, diff};
 use crate::resource::{Cloud, Owner, Place};
 use crate::state::State;
 use crate::state::store::Store;
@@ -28,6 +28,15 @@ pub struct Ready {
     pub commit: Option<String>,
     /// Holds the zips until the run has ended.
     _zips: tempfile::TempDir,
+}
+
+/// What is done where a secret of the app is not set here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// The app is not ready without it.
+    Needed,
+    /// It stays unknown: nothing is deployed, and nobody is warned.
+    Unknown,
 }
 
 /// Where a deploy takes place.
@@ -65,7 +74,7 @@ impl<'a> Scene<'a> {
 
     /// Reads and packages the app, with the versions of the last release unless an upgrade is asked for. Nothing outside
     /// is changed.
-    pub async fn ready(&self, state: &State, resolution: Resolution) -> Result<Ready, Failure> {
+    pub async fn ready(&self, state: &State, resolution: Resolution, secrets: Secrets) -> Result<Ready, Failure> {
         let Self {
             session,
             project,
@@ -83,9 +92,15 @@ impl<'a> Scene<'a> {
             resolution,
             uv: &uv,
         };
-        let secret = |name: &str| session.secret(name).ok_or(Severity::Error);
+        let missing = match secrets {
+            Secrets::Needed => Severity::Error,
+            Secrets::Unknown => Severity::Warning,
+        };
+        let secret = |name: &str| session.secret(name).ok_or(missing);
         let Read { app, pins, warnings } = project.read(request, &secret).await?;
-        session.warn(&warnings);
+        if secrets == Secrets::Needed {
+            session.warn(&warnings);
+        }
         refuse(check::names(project, &app, &stages(project, stage)))?;
         let zips = tempfile::tempdir().map_err(|source| app::Error::File {
             path: std::env::temp_dir(),
@@ -132,14 +147,25 @@ impl<'a> Scene<'a> {
         configured.role.or_else(|| self.session.options.role.clone())
     }
 
+    /// What there is to do, where values that are not known here stay as they are, and what these are.
+    pub fn plan_but_unknown(&self, ready: &Ready, state: &State, place: &Place) -> (Plan, Vec<String>) {
+        let mut desired = self.desired(ready, state, place);
+        let unknown = desired.keep_unknown(state);
+        (diff::diff(&desired, state), unknown)
+    }
+
     /// What there is to do, where the stage lives in a place.
     pub fn plan(&self, ready: &Ready, state: &State, place: &Place) -> Plan {
+        diff::diff(&self.desired(ready, state, place), state)
+    }
+
+    fn desired(&self, ready: &Ready, state: &State, place: &Place) -> Desired {
         let ground = Ground {
             place,
             owner: &self.owner(state),
             salt: &state.salt,
         };
-        diff::diff(&desired::desired(&ready.app, &ready.artifacts, ground), state)
+        desired::desired(&ready.app, &ready.artifacts, ground)
     }
 }
 

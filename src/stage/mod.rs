@@ -222,4 +222,12 @@ impl Removal {
     pub fn stage(&self) -> &StageName {
         &self.stage
     }
+
+    /// The pull request whose preview it is, if it is one.
+    pub fn pull_request(&self) -> Option<u64> {
+        match self.ground {
+            Ground::Preview(number) => Some(number),
+            Ground::Branch(_) => None,
+        }
+    }
 }

@@ -244,12 +244,15 @@ impl Held<'_> {
 
 /// Records in the state of a stage that nobody holds what needs no lease: nothing in AWS changes with it.
 ///
-/// Returns whether it was written; it is not where somebody else was faster.
+/// Returns whether it was written; it is not where somebody holds the stage, or was faster.
 ///
 /// # Errors
 ///
 /// The store's faults.
 pub async fn note(store: &dyn Store, seen: &Seen) -> Result<bool, Error> {
+    if seen.state.lease.is_some() {
+        return Ok(false);
+    }
     let condition = seen.version.clone().map_or(Condition::Absent, Condition::Unchanged);
     match write(store, &seen.state, &condition, None).await {
         Ok(_) => Ok(true),

@@ -83,6 +83,9 @@ pub struct Attempt {
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
+    /// Where the host recorded the deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<u64>,
     /// What merging the pull request would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge: Option<Merge>,

@@ -34,11 +34,14 @@ pub fn merged(
                 format!("environment variable `{name}` is not set or empty, and `{key}` needs it"),
                 Some(format!("set `{name}` where stagewright runs")),
             ),
-            Err(Unresolved::Missing(name, Severity::Warning)) => flaws.warn(
-                raw.place,
-                format!("environment variable `{name}` is not set here, and a deploy needs it for `{key}`"),
-                None,
-            ),
+            Err(Unresolved::Missing(name, Severity::Warning)) => {
+                flaws.warn(
+                    raw.place,
+                    format!("environment variable `{name}` is not set here, and a deploy needs it for `{key}`"),
+                    None,
+                );
+                variables.insert(key, Variable::unknown(raw.value.clone()));
+            }
             Err(Unresolved::Malformed(why)) => flaws.error(raw.place, format!("the value of `{key}` {why}")),
         }
     }

@@ -85,6 +85,48 @@ pub enum Standing {
     Closed,
 }
 
+/// Most files that GitHub lists of a comparison.
+/// See <https://docs.github.com/rest/commits/commits#compare-two-commits>.
+const LISTED_FILES: usize = 300;
+
+/// What was changed from one commit to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// How the second stands to the first.
+    pub relation: Relation,
+    /// The files that were changed; `None` where GitHub does not list them all.
+    pub files: Option<Vec<String>>,
+}
+
+/// How a commit stands to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// It is the other one, or comes after it.
+    Contains,
+    /// It comes before the other one, or beside it.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Comparison {
+    status: String,
+    #[serde(default)]
+    files: Vec<ChangedFile>,
+}
+
+#[derive(Deserialize)]
+struct ChangedFile {
+    filename: String,
+    previous_filename: Option<String>,
+}
+
+impl ChangedFile {
+    /// A file that was moved was changed where it was, too.
+    fn names(self) -> impl Iterator<Item = String> {
+        std::iter::once(self.filename).chain(self.previous_filename)
+    }
+}
+
 #[derive(Deserialize)]
 struct PullAnswer {
     number: u64,
@@ -208,6 +250,26 @@ impl Api {
                 .map(Some)
                 .map_err(|why| Fault::refused(call.operation, call.target, FaultKind::Invalid, why)),
         }
+    }
+
+    /// What was changed from one commit or branch to another, counted from where they parted.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn compare(&self, base: &str, head: &str) -> Result<Compared, Fault> {
+        let path = format!("/compare/{}...{}", encoded(base), encoded(head));
+        let call = self.look("github:CompareCommits", &path);
+        let answer = self.call(&call).await?;
+        let Comparison { status, files } = read(&call, &answer)?;
+        let is_whole = files.len() < LISTED_FILES;
+        Ok(Compared {
+            relation: match status.as_str() {
+                "ahead" | "identical" => Relation::Contains,
+                _ => Relation::Other,
+            },
+            files: is_whole.then(|| files.into_iter().flat_map(ChangedFile::names).collect()),
+        })
     }
 
     /// Whether a branch exists.

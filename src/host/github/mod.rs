@@ -176,6 +176,13 @@ impl Run {
         serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON: {error}")))
     }
 
+    fn trigger(&self) -> Result<Trigger, Error> {
+        let Self {
+            event_name, git_ref, ..
+        } = self;
+        Ok(event::trigger(event_name, &self.payload()?, git_ref)?)
+    }
+
     fn url(&self) -> String {
         let Self {
             server,
@@ -203,6 +210,16 @@ impl Run {
         let payload = self.payload().ok()?;
         payload["pull_request"]["head"]["sha"].as_str().map(ToOwned::to_owned)
     }
+}
+
+/// What started the run that the variables tell of, and what the workflow gave to the action: nothing is printed for it.
+///
+/// # Errors
+///
+/// [`Error::Missing`] outside GitHub Actions, [`Error::Payload`], [`Error::Event`].
+pub fn read(variables: &BTreeMap<String, String>) -> Result<(Trigger, Inputs), Error> {
+    let variables = Variables(variables);
+    Ok((Run::of(&variables)?.trigger()?, Inputs::of(&variables)))
 }
 
 impl GitHub {
@@ -260,10 +277,14 @@ impl GitHub {
     ///
     /// [`Error::Payload`], [`Error::Event`].
     pub fn trigger(&self) -> Result<Trigger, Error> {
-        let Run {
-            event_name, git_ref, ..
-        } = &self.run;
-        Ok(event::trigger(event_name, &self.run.payload()?, git_ref)?)
+        self.run.trigger()
+    }
+
+    /// A folder as it is seen from the repository's root; `None` where it is not in it.
+    pub fn within(&self, folder: &Path) -> Option<PathBuf> {
+        let root = self.run.workspace.as_ref()?;
+        let root = root.canonicalize().unwrap_or_else(|_| root.clone());
+        folder.strip_prefix(root).ok().map(Path::to_owned)
     }
 
     /// What gets tokens that tell AWS who the run is; `None` where the job has no `id-token: write`.

@@ -1,0 +1,118 @@
+//! What GitHub's own list of deployments says: one entry for each time that a stage was changed.
+
+use std::cell::Cell;
+
+use super::Ci;
+use crate::host::Host as _;
+use crate::host::github::deployments::{Kind, Notice, Status};
+use crate::names::{AppName, StageName};
+use crate::state::State;
+
+/// The environment that all previews are shown under: each of its own would stay for ever.
+const PREVIEWS: &str = "preview";
+
+/// The entry of one deploy of one app.
+pub struct Entry<'a> {
+    ci: &'a Ci<'a>,
+    app: AppName,
+    stage: &'a StageName,
+    commit: Option<String>,
+    /// Its id, once it was made.
+    pub id: Cell<Option<u64>>,
+    /// The entry of the release before.
+    former: Cell<Option<u64>>,
+}
+
+impl<'a> Entry<'a> {
+    /// An entry that is not made yet.
+    pub fn new(ci: &'a Ci<'a>, app: AppName, stage: &'a StageName, commit: Option<String>) -> Self {
+        Self {
+            ci,
+            app,
+            stage,
+            commit,
+            id: Cell::new(None),
+            former: Cell::new(None),
+        }
+    }
+
+    /// Remembers which entry this one comes after.
+    pub fn comes_after(&self, state: &State) {
+        self.former.set(state.last.as_ref().and_then(|last| last.deployment));
+    }
+
+    /// Says that the deploy has begun.
+    pub async fn begin(&self) {
+        let (Some(sha), None) = (self.commit.clone(), self.id.get()) else {
+            return;
+        };
+        let github = self.ci.github;
+        let notice = Notice {
+            environment: self.ci.environment(self.stage),
+            task: task(self.stage),
+            sha,
+            description: format!("{} on {}", self.app, self.stage),
+            app: self.app.clone(),
+            stage: self.stage.clone(),
+            run: github.run_url().unwrap_or_default(),
+            kind: self.ci.kind(self.stage),
+        };
+        self.id.set(self.ci.told(github.api().begin_deployment(&notice).await));
+        self.set(&Status::InProgress).await;
+    }
+
+    /// Says how the deploy ended. A success takes the place of the former one.
+    pub async fn end(&self, status: &Status) {
+        if self.id.get().is_none() {
+            self.begin().await;
+        }
+        self.set(status).await;
+        if let (Status::Success { .. }, Some(former)) = (status, self.former.get())
+            && self.former.get() != self.id.get()
+        {
+            let log = self.ci.github.run_url();
+            let api = self.ci.github.api();
+            self.ci
+                .told(api.set_status(former, &Status::Inactive, log.as_deref()).await);
+        }
+    }
+
+    async fn set(&self, status: &Status) {
+        if let Some(id) = self.id.get() {
+            let log = self.ci.github.run_url();
+            let api = self.ci.github.api();
+            self.ci.told(api.set_status(id, status, log.as_deref()).await);
+        }
+    }
+}
+
+impl Ci<'_> {
+    /// Says of all deploys of a stage that they are gone.
+    pub async fn retire(&self, app: &AppName, stage: &StageName) {
+        let api = self.github.api();
+        self.told(
+            api.retire(&self.environment(stage), &task(stage), Some(app), None)
+                .await,
+        );
+    }
+
+    fn environment(&self, stage: &StageName) -> String {
+        match self.kind(stage) {
+            Kind::Transient => PREVIEWS.to_owned(),
+            Kind::Production | Kind::Lasting => stage.to_string(),
+        }
+    }
+
+    fn kind(&self, stage: &StageName) -> Kind {
+        match stage.as_str() {
+            "prod" | "production" => Kind::Production,
+            _ if self.ground.rules().is_fixed(stage) => Kind::Lasting,
+            _ => Kind::Transient,
+        }
+    }
+}
+
+/// The deploys of one stage are told apart from those of others by it.
+fn task(stage: &StageName) -> String {
+    format!("deploy:{stage}")
+}
