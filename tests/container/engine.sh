@@ -28,13 +28,20 @@ install() {
         echo "docker.io could not be installed: the container tests will be SKIPPED" >&2
 }
 
+clean() {
+    kill "$daemon" 2>/dev/null
+    wait "$daemon" 2>/dev/null
+    # Containers without a network leave the namespace that they shared.
+    umount "$folder"/exec/netns/* 2>/dev/null
+    rm -rf "$folder"
+}
+
 serve_own() {
     folder=$(mktemp -d)
     dockerd --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/pid" \
         --host "unix://$folder/socket" --bridge=none --iptables=false --ip6tables=false >"$folder/log" 2>&1 &
     daemon=$!
-    # shellcheck disable=SC2064 # The values of now are meant.
-    trap "kill $daemon 2>/dev/null; wait $daemon 2>/dev/null; rm -rf '$folder'" EXIT
+    trap clean EXIT
     for _ in $(seq 150); do
         if docker --host "unix://$folder/socket" version >/dev/null 2>&1; then
             echo "unix://$folder/socket"
