@@ -3,10 +3,10 @@
 export RUST_TEST_THREADS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint env clean
+.PHONY: help build demo test container lint lint-actions env clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 build: ## the program, for use here
 	cargo build --locked
@@ -17,13 +17,19 @@ demo: env build ## deploys two apps as three stages to an emulated AWS, calls th
 test: env ## every test: units, layers, and scenarios against an emulated AWS
 	cargo test --locked
 
-lint: ## formatting and clippy
+container: env ## only the tests that build the image and run it as GitHub does; they need root or a container engine
+	cargo test --locked --test container --test action
+
+lint: lint-actions ## formatting, clippy, and the lints of what GitHub reads
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-env: .env/stamp ## what tests and demo need from Python's registry, in .env
+lint-actions: env ## workflows, action.yml, Dockerfiles and shell scripts
+	./tests/lint/actions.sh
 
-.env/stamp: tests/requirements.txt tests/setup.sh
+env: .env/stamp ## what tests, lints and demo need from Python's and npm's registries, in .env
+
+.env/stamp: tests/requirements.txt tests/package-lock.json tests/setup.sh
 	./tests/setup.sh
 
 clean: ## removes what the others made

