@@ -267,11 +267,12 @@ impl Session<'_> {
         })
     }
 
-    fn warn(&self, findings: &[crate::app::Finding]) {
+    fn warn(&self, folder: &Path, findings: &[crate::app::Finding]) {
         for finding in findings {
+            let file = Some(&finding.file).filter(|file| file.is_relative());
             self.host.annotate(&Annotation {
                 level: Level::Warning,
-                place: Some((finding.file.clone(), finding.place.map(|(line, _)| line as u64))),
+                place: file.map(|file| (folder.join(file), finding.place.map(|(line, _)| line as u64))),
                 message: finding.to_string(),
             });
             if let Some(hint) = &finding.hint {

@@ -99,7 +99,7 @@ impl<'a> Scene<'a> {
         let secret = |name: &str| session.secret(name).ok_or(missing);
         let Read { app, pins, warnings } = project.read(request, &secret).await?;
         if secrets == Secrets::Needed {
-            session.warn(&warnings);
+            session.warn(&project.folder, &warnings);
         }
         refuse(check::names(project, &app, &stages(project, stage)))?;
         let zips = tempfile::tempdir().map_err(|source| app::Error::File {
@@ -109,7 +109,7 @@ impl<'a> Scene<'a> {
         let builds = session.visible(package::sees);
         let mut artifacts = BTreeMap::new();
         for (name, source) in &app.sources {
-            session.warn(package::exposed(source, &builds).as_slice());
+            session.warn(&project.folder, package::exposed(source, &builds).as_slice());
             let artifact = package::package(name, source, zips.path(), &builds)
                 .await
                 .map_err(|error| project.named(error))?;

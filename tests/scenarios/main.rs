@@ -12,6 +12,7 @@ mod world;
 
 mod chalice_compat;
 mod check_and_new;
+mod ci;
 mod deploy;
 mod destroy;
 mod errors;

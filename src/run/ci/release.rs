@@ -19,6 +19,8 @@ pub struct Entry<'a> {
     commit: Option<String>,
     /// Its id, once it was made.
     pub id: Cell<Option<u64>>,
+    /// Whether it was tried to make it.
+    is_tried: Cell<bool>,
     /// The entry of the release before.
     former: Cell<Option<u64>>,
 }
@@ -32,6 +34,7 @@ impl<'a> Entry<'a> {
             stage,
             commit,
             id: Cell::new(None),
+            is_tried: Cell::new(false),
             former: Cell::new(None),
         }
     }
@@ -43,7 +46,7 @@ impl<'a> Entry<'a> {
 
     /// Says that the deploy has begun.
     pub async fn begin(&self) {
-        let (Some(sha), None) = (self.commit.clone(), self.id.get()) else {
+        let (Some(sha), false) = (self.commit.clone(), self.is_tried.replace(true)) else {
             return;
         };
         let github = self.ci.github;
@@ -63,9 +66,7 @@ impl<'a> Entry<'a> {
 
     /// Says how the deploy ended. A success takes the place of the former one.
     pub async fn end(&self, status: &Status) {
-        if self.id.get().is_none() {
-            self.begin().await;
-        }
+        self.begin().await;
         self.set(status).await;
         if let (Status::Success { .. }, Some(former)) = (status, self.former.get())
             && self.former.get() != self.id.get()
