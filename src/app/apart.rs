@@ -41,7 +41,8 @@ impl User {
 }
 
 /// Closes our environment, memory and open files in `/proc` to other processes, and keeps them from attaching to us, but
-/// for those with the capability `CAP_SYS_PTRACE`. Programs that we start are open again once they run.
+/// for those with the capability `CAP_SYS_PTRACE`; on a newer Linux, those with `CAP_PERFMON` can read as well. Root has
+/// neither in a container as Docker makes it. Programs that we start are open again once they run.
 ///
 /// We leave no core dumps any more: one would hold the same secrets.
 pub fn hide() {

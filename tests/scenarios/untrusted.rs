@@ -57,12 +57,16 @@ for environ in glob.glob("/proc/[0-9]*/environ"):
 raise RuntimeError(f"read {'some' if read else 'none'}, found {found}")
 "#;
 
+/// The capabilities that Docker leaves to root. See <https://docs.docker.com/engine/security/#linux-kernel-capabilities>.
+const DOCKER: &str = "+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,\
+                      +net_bind_service,+sys_chroot,+kill,+audit_write";
+
 /// With what rights the program runs.
 #[derive(Debug, Clone, Copy)]
 enum Rights {
     /// Those of the tests.
     Ours,
-    /// Root's as Docker gives them to a container: it may not trace processes.
+    /// Root's as Docker gives them to a container.
     Container,
     /// No more than any user has.
     Owner,
@@ -110,7 +114,7 @@ impl Curious {
         };
         match rights {
             Rights::Ours => &mut command,
-            Rights::Container => command.arg("--bounding-set=-sys_ptrace").arg(&program),
+            Rights::Container => command.arg(format!("--bounding-set=-all,{DOCKER}")).arg(&program),
             Rights::Owner => command.args([&owner, &group, "--clear-groups"]).arg(&program),
         };
         command.env("AWS_SECRET_ACCESS_KEY", SECRET);
