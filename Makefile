@@ -18,7 +18,8 @@ test: env ## every test: units, layers, and scenarios against an emulated AWS
 	cargo test --locked
 
 container: env ## only the tests that build the image and run it as GitHub does; they need root or a container engine
-	cargo test --locked --test container --test action
+	cargo test --locked --test action
+	cargo test --locked --test scenarios container::
 
 lint: lint-actions ## formatting, clippy, and the lints of what GitHub reads
 	cargo fmt --check

@@ -13,6 +13,7 @@ mod world;
 mod chalice_compat;
 mod check_and_new;
 mod ci;
+mod container;
 mod deploy;
 mod destroy;
 mod errors;

@@ -1,12 +1,6 @@
 //! The action's container: the real Dockerfile, built and run as GitHub's runner does it, and the shipped workflow, run by
 //! `act`. Where no engine can be had, these say `SKIPPED`; base images are stood in for, so that no registry is asked.
 
-#![expect(
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test ends where its world cannot be made, and its files are nobody else's"
-)]
-
 mod engine;
 mod runner;
 mod workflow;
@@ -19,21 +13,17 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use engine::{Built, Engine, both, copy, engine, in_checkout, succeed};
-use runner::{Machine, push};
+use crate::github::GitHub;
+use crate::github::events::{self, Event};
+use crate::world::World;
+
+use self::engine::{Built, Engine, both, copy, engine, in_checkout, succeed};
+use self::runner::{Machine, push};
 
 /// The image that the Dockerfile makes of the checkout, with the program under test in it.
 fn image(engine: &Engine) -> String {
     engine.lets_rust_build(Built::Program);
     engine.build_action("Dockerfile", &in_checkout("."))
-}
-
-/// Whether the program has the command that the action runs.
-fn has_ci() -> bool {
-    let help = Command::new(env!("CARGO_BIN_EXE_stagewright"))
-        .args(["ci", "--help"])
-        .output();
-    help.expect("the program runs").status.success()
 }
 
 #[test]
@@ -134,19 +124,75 @@ fn a_cancelled_job_stops_the_program_with_its_own_exit_code() {
 #[test]
 fn a_push_is_decided_in_the_container_by_files_of_the_job_alone() {
     let Some(engine) = engine() else { return };
-    if !has_ci() {
-        eprintln!("SKIPPED: the program has no command `ci`");
-        return;
-    }
     let image = image(&engine);
     let machine = Machine::new("push", &push("develop"), &[("project-dir", "services/shop")]);
     machine.write(
         "workspace/services/shop/stagewright.yaml",
-        "app: shop\nstate: s3://deploys/stages\nbranches: { main: prod, develop: beta }\n",
+        "app: shop\nstate: s3://deploys/stages\nbranches: { main: prod, develop: beta }\n\
+         functions: { api: { runtime: python3.13, handler: app.answer, code: src } }\n",
     );
     let run = machine.run(&engine, &image, &["ci", "--decide"]);
     assert!(run.status.success(), "{}", both(&run));
     let decision: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(decision["decision"], "deploy");
     assert_eq!(decision["stage"], "beta");
+}
+
+/// Runs the action's container for an event, with AWS and GitHub at hand.
+fn ci(engine: &Engine, image: &str, (world, github): (&World, &GitHub), event: &Event) -> String {
+    let mut machine = Machine::new(event.name, &event.payload, &[]);
+    for (name, value) in github.environment().into_iter().chain(event.variables()) {
+        machine.set(name, &value);
+    }
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", world.endpoint("").as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+    ] {
+        machine.set(name, value);
+    }
+    for path in ["stagewright.yaml", "src/handler.py"] {
+        machine.write(&format!("workspace/{path}"), &world.read(path));
+    }
+    let run = machine.run(engine, image, &["ci"]);
+    assert!(run.status.success(), "{}", both(&run));
+    machine.read("_runner_file_commands/output")
+}
+
+#[test]
+fn the_container_deploys_a_preview_comments_on_it_and_removes_it() {
+    let Some(engine) = engine() else { return };
+    let image = image(&engine);
+    let (world, github) = (World::new(), GitHub::start());
+    world.manifest_hello();
+    let config = format!("state: s3://deploys/stages\n{}", world.read("stagewright.yaml"));
+    world.write("stagewright.yaml", &config);
+    github.set_file("stagewright.yaml", &config);
+    let head = "ab".repeat(20);
+    github.open_pull_request(7, &head, "main");
+    let opened = events::pull_request(7).head(&head).base("main");
+
+    let outputs = ci(&engine, &image, (&world, &github), &opened);
+    assert!(outputs.contains("deployed"), "{outputs}");
+    assert!(
+        world.names_in_aws().contains("functions/greeter-pr-7-api"),
+        "{:?}",
+        world.names_in_aws()
+    );
+    assert!(github.comments(7)[0].body.contains("ready"), "{:?}", github.comments(7));
+
+    github.close(7);
+    ci(
+        &engine,
+        &image,
+        (&world, &github),
+        &events::pull_request(7).head(&head).base("main").closed().target(),
+    );
+    assert!(!world.names_in_aws().iter().any(|name| name.contains("pr-7")));
+    assert!(
+        github.comments(7)[0].body.contains("removed"),
+        "{:?}",
+        github.comments(7)
+    );
 }

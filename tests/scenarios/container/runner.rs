@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::engine::{Engine, in_checkout};
+use super::engine::{Engine, in_checkout};
 
 /// What the host keeps outside of the container, and where the container sees it.
 const MOUNTS: [(&str, &str); 5] = [
@@ -52,6 +52,11 @@ impl Machine {
         let path = self.folder.path().join(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
         fs::write(path, text).expect("a file is written");
+    }
+
+    /// The text of a file, by its path outside of the container.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.folder.path().join(path)).expect("a file is read")
     }
 
     /// Another variable, or another value of one.
@@ -96,6 +101,7 @@ fn variables(event: &str, with: &[(&str, &str)]) -> BTreeMap<String, String> {
         ("GITHUB_RUN_ATTEMPT", "1"),
         ("GITHUB_RUN_ID", "1"),
         ("GITHUB_SERVER_URL", "https://github.com"),
+        ("GITHUB_REF", "refs/heads/develop"),
         ("GITHUB_SHA", "1111111111111111111111111111111111111111"),
         ("GITHUB_STATE", "/github/file_commands/state"),
         ("GITHUB_STEP_SUMMARY", "/github/file_commands/step_summary"),
