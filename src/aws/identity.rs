@@ -10,6 +10,7 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_sts::Client;
 
 use super::{WebIdentity, fault};
+use crate::variable::Secret;
 
 /// Credentials of a role. The SDK keeps them, and asks again before they run out.
 pub struct Assumed {
@@ -29,7 +30,9 @@ impl Assumed {
     }
 
     async fn assume(&self) -> provider::Result {
-        let token = (self.identity)().await.map_err(CredentialsError::provider_error)?;
+        let token = (self.identity.token)()
+            .await
+            .map_err(CredentialsError::provider_error)?;
         let request = self
             .client
             .assume_role_with_web_identity()
@@ -43,6 +46,9 @@ impl Assumed {
         let Some(given) = answer.credentials else {
             return Err(CredentialsError::provider_error("STS gave no credentials"));
         };
+        for secret in [&given.access_key_id, &given.secret_access_key, &given.session_token] {
+            (self.identity.hide)(&Secret::new(secret.clone()));
+        }
         let expires = SystemTime::try_from(given.expiration).ok();
         Ok(Credentials::new(
             given.access_key_id,

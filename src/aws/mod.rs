@@ -37,9 +37,15 @@ pub struct Access {
 /// How the user is told why it takes long.
 pub type Tell = Rc<dyn Fn(&str)>;
 
-/// Gets a token that says who we are, signed by where we run, for AWS to exchange for credentials. Each call gets a new one; why
-/// there is none is told as a sentence, without the token.
-pub type WebIdentity = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>> + Send + Sync>;
+/// Says who we are where there are no credentials but a role to assume.
+#[derive(Clone)]
+pub struct WebIdentity {
+    /// Gets a token, signed by where we run, for AWS to exchange for credentials. Each call gets a new one; why there is
+    /// none is told as a sentence, without the token.
+    pub token: Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>> + Send + Sync>,
+    /// Has a secret never shown from now on.
+    pub hide: Arc<dyn Fn(&Secret) + Send + Sync>,
+}
 
 /// Clients of the services that a stage lives in.
 #[derive(Clone)]

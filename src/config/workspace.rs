@@ -17,8 +17,6 @@ use crate::stage::glob::Glob;
 /// The apps of a repository.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    /// The folder of the root file.
-    pub folder: PathBuf,
     /// What the root file says; in a workspace of one project, what that one says.
     pub config: Config,
     /// The apps, by their folders.
@@ -120,14 +118,12 @@ pub fn workspace(folder: &Path) -> Result<Workspace, Error> {
     let Some((root, flaws)) = Root::read(folder)? else {
         let project = load::load(folder)?;
         return Ok(Workspace {
-            folder: folder.to_owned(),
             config: project.config.clone(),
             projects: vec![project],
         });
     };
     let projects = root.projects(flaws)?;
     Ok(Workspace {
-        folder: root.folder,
         config: root.config,
         projects,
     })

@@ -1,7 +1,6 @@
 //! From a trigger to a decision, and why: pure, and the same on every host.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use super::branches::{BranchError, Branches, By, Mapped, is_reserved, is_same};
 use super::policy::PullRequests;
@@ -53,21 +52,6 @@ pub enum Refused {
         "`{0}` is mapped to no stage: give the input `stage`, or map the branch under `branches` in `stagewright.yaml`"
     )]
     Unmapped(String),
-}
-
-static NO_BRANCHES: LazyLock<Branches> = LazyLock::new(Branches::default);
-static EVERY_PULL_REQUEST: LazyLock<PullRequests> = LazyLock::new(PullRequests::default);
-static NO_STAGES: BTreeSet<StageName> = BTreeSet::new();
-
-impl Rules<'static> {
-    /// Where no config is at hand: no branch is mapped, and pull requests are handled as they are without a key for them.
-    pub fn without_config() -> Self {
-        Self {
-            branches: &NO_BRANCHES,
-            pull_requests: &EVERY_PULL_REQUEST,
-            fixed: &NO_STAGES,
-        }
-    }
 }
 
 impl Rules<'_> {

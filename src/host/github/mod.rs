@@ -293,11 +293,6 @@ impl GitHub {
         Some(request.identity(self.workflow.clone()))
     }
 
-    /// Has `***` shown for a secret from now on.
-    pub fn mask(&self, secret: &Secret) {
-        locked(&self.workflow).mask(secret);
-    }
-
     /// Begins a part of the log that is folded.
     pub fn begin_group(&self, title: &str) {
         locked(&self.workflow).begin_group(title);

@@ -38,14 +38,18 @@ impl Request {
 
     /// What asks for a new token each time: one is valid for some minutes only.
     pub(super) fn identity(self, workflow: Arc<Mutex<Workflow>>) -> WebIdentity {
-        Arc::new(move || {
-            let (request, workflow) = (self.clone(), workflow.clone());
-            Box::pin(async move {
-                let token = request.ask().await?;
-                locked(&workflow).mask(&token);
-                Ok(token)
-            })
-        })
+        let hidden = workflow.clone();
+        WebIdentity {
+            token: Arc::new(move || {
+                let (request, workflow) = (self.clone(), workflow.clone());
+                Box::pin(async move {
+                    let token = request.ask().await?;
+                    locked(&workflow).mask(&token);
+                    Ok(token)
+                })
+            }),
+            hide: Arc::new(move |secret| locked(&hidden).mask(secret)),
+        }
     }
 
     async fn ask(&self) -> Result<Secret, String> {

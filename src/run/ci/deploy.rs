@@ -47,15 +47,20 @@ impl Ci<'_> {
                 self.say(&format!("App `{app}` stays as it is: {reason}"));
                 continue;
             }
+            let title = format!("App `{app}`");
+            let is_one_of_several = self.ground.projects.len() > 1;
+            if is_one_of_several {
+                self.github.begin_group(&title);
+            }
             ended.push(self.deployed(project, &app, (stage, &source)).await);
+            if is_one_of_several {
+                self.github.end_group();
+            }
         }
         self.tell(ended)
     }
 
     async fn deployed(&self, project: &Project, app: &AppName, (stage, source): (&StageName, &Source)) -> Ended {
-        if self.ground.projects.len() > 1 {
-            self.say(&format!("App `{app}`:"));
-        }
         let commit = self.github.commit(&project.folder);
         let entry = Entry::new(self, app.clone(), stage, commit.clone());
         let told = self.attempted(project, app, &entry, (stage, source)).await;

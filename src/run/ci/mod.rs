@@ -139,7 +139,16 @@ pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
             ci.say(&format!("Sweeps: {reason}"));
             ci.sweep().await
         }
-        Decision::Skip { reason } => ci.skip(&reason),
+        Decision::Skip { reason } => {
+            if let Trigger::PullRequest(_) = &ci.trigger {
+                ci.session.host.annotate(&Annotation {
+                    level: Level::Notice,
+                    place: None,
+                    message: reason.clone(),
+                });
+            }
+            ci.skip(&reason)
+        }
     }
 }
 

@@ -7,7 +7,6 @@ mod workflow;
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::thread;
 
 use serde_json::{Value, json};
