@@ -151,15 +151,26 @@ pub fn fenced(language: &str, text: &str) -> String {
 /// Text of anybody within a line: nothing in it is Markdown, and nobody is called by it.
 pub fn inline(text: &str) -> String {
     let mut safe = String::new();
+    let mut is_code = false;
     for c in text.chars() {
         match c {
             '\n' | '\r' => safe.push(' '),
+            '`' => {
+                is_code = !is_code;
+                safe.push(c);
+            }
+            '|' => safe.push_str("\\|"),
+            _ if is_code => safe.push(c),
             '<' => safe.push_str("&lt;"),
-            // A joiner that nobody sees keeps GitHub from calling people and teams.
-            '@' => safe.push_str("@\u{200b}"),
-            '|' | '*' | '[' | ']' | '\\' => safe.extend(['\\', c]),
+            // What nobody sees keeps GitHub from calling people and from linking other issues.
+            '@' | '#' => safe.extend([c, '\u{200b}']),
+            '*' | '[' | ']' | '\\' => safe.extend(['\\', c]),
             _ => safe.push(c),
         }
+    }
+    if is_code {
+        // Nothing behind it may become code.
+        safe.push('`');
     }
     safe
 }

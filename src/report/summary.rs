@@ -37,11 +37,6 @@ pub fn render(report: &Report, plan: Option<&str>) -> String {
     text
 }
 
-/// A sentence of ours with names of others in it.
-pub fn sentence(text: &str) -> String {
-    inline(text)
-}
-
 /// A failure, as it stands in a report.
 pub fn failure(error: &serde_json::Value) -> String {
     let mut text = fenced("text", error["message"].as_str().unwrap_or_default());

@@ -9,12 +9,12 @@ use crate::state::{Claim, State};
 
 /// For whom a stage is changed.
 pub struct Behalf<'a> {
-    /// The branch or pull request.
-    pub claim: Claim,
+    /// The branch or pull request, where it is recorded with the stage.
+    pub claim: Option<Claim>,
     /// Whether the stage, as its state says, is theirs to change.
     pub may_take: &'a dyn Fn(&State) -> Result<Wanted, Failure>,
-    /// Where the host has recorded the deployment, once it has.
-    pub deployment: &'a Cell<Option<u64>>,
+    /// Where the host records the deployment, if it does.
+    pub deployment: Option<&'a Cell<Option<u64>>>,
     /// Called with the stage in hand, before the first change: whether it is still wanted.
     pub begun: &'a dyn Fn() -> Asked<'a>,
 }
@@ -33,12 +33,24 @@ pub enum Wanted {
 
 /// Where the host has recorded the deployment.
 pub fn deployment(behalf: Option<&Behalf<'_>>) -> Option<u64> {
-    behalf.and_then(|behalf| behalf.deployment.get())
+    behalf.and_then(|behalf| behalf.deployment?.get())
 }
 
 /// What is recorded with the stage.
 pub fn claim(behalf: Option<&Behalf<'_>>) -> Option<Claim> {
-    behalf.map(|behalf| behalf.claim.clone())
+    behalf.and_then(|behalf| behalf.claim.clone())
+}
+
+/// Asks whether the stage is still wanted. Nobody waits for the answer who was told to stop.
+///
+/// # Errors
+///
+/// It cannot be known, or somebody wishes to stop.
+pub async fn ask(session: &Session<'_>, behalf: &Behalf<'_>) -> Result<Wanted, Failure> {
+    tokio::select! {
+        wanted = (behalf.begun)() => wanted,
+        () = session.stop.requested() => Err(Failure::stopped()),
+    }
 }
 
 /// What is told where a stage is not theirs to change.

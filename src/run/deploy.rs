@@ -97,7 +97,11 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     seen.state.place = Some(place.clone());
     seen.state.role = scene.role();
     seen.state.claim = behalf::claim(behalf).or(seen.state.claim);
-    seen.state.last = Some(scene.session.attempt(Progress::Deploying, ready.commit.clone()));
+    let deployment = seen.state.last.take().and_then(|last| last.deployment);
+    seen.state.last = Some(Attempt {
+        deployment,
+        ..scene.session.attempt(Progress::Deploying, ready.commit.clone())
+    });
     let held = match held {
         Some(mut held) => match held.renew(&mut seen.state).await {
             Ok(()) => held,
@@ -127,7 +131,7 @@ async fn wanted(
     (tools, mut held, mut state, before): (Tools, Held<'_>, State, State),
 ) -> Result<Told, Failure> {
     let asked = match behalf {
-        Some(behalf) => held.while_working(&mut state, (behalf.begun)()).await,
+        Some(behalf) => held.while_working(&mut state, behalf::ask(scene.session, behalf)).await,
         None => Ok(Ok(Wanted::Yes)),
     };
     let refusal = match asked {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::behalf::{Behalf, Wanted, unwanted};
+use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
     untouched,
@@ -132,8 +132,8 @@ async fn attempt(
         return Ok(None);
     };
     let mut state = seen.state;
-    if let Some(Behalf { begun, .. }) = behalf {
-        match held.while_working(&mut state, begun()).await {
+    if let Some(behalf) = behalf {
+        match held.while_working(&mut state, behalf::ask(session, behalf)).await {
             Ok(Ok(Wanted::Yes)) => {}
             Ok(Ok(Wanted::No(reason))) => {
                 untouched(&mut state, before);

@@ -197,7 +197,7 @@ impl Session<'_> {
         };
         let region = match whose {
             Region::Asked => configured.region,
-            Region::Recorded => configured.region.or_else(|| recorded.clone()),
+            Region::Recorded => recorded.clone().or(configured.region),
         };
         let region = region.or_else(|| self.options.region.clone());
         let cloud = (self.open_cloud)(access(region), self.tell()).await;

@@ -223,6 +223,14 @@ impl Removal {
         &self.stage
     }
 
+    /// The branch that is gone, if one is.
+    pub fn branch(&self) -> Option<&str> {
+        match &self.ground {
+            Ground::Preview(_) => None,
+            Ground::Branch(branch) => branch.as_deref(),
+        }
+    }
+
     /// The pull request whose preview it is, if it is one.
     pub fn pull_request(&self) -> Option<u64> {
         match self.ground {

@@ -60,9 +60,22 @@ pub struct State {
 pub struct Claim {
     /// The repository: `octo/app`.
     pub repository: String,
+    /// Its number, which stays the same when it is called otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository_id: Option<u64>,
     /// The branch or pull request.
     #[serde(rename = "ref")]
     pub source: Source,
+}
+
+impl Claim {
+    /// Whether both are of one repository, be it called otherwise by now.
+    pub fn is_of_the_repository_of(&self, other: &Self) -> bool {
+        match (self.repository_id, other.repository_id) {
+            (Some(one), Some(other)) => one == other,
+            (_, _) => self.repository == other.repository,
+        }
+    }
 }
 
 /// A run that wanted to change a stage, and what became of it.

@@ -91,6 +91,7 @@ pub struct GitHub {
 #[derive(Debug, Clone)]
 struct Run {
     repository: String,
+    repository_id: Option<u64>,
     server: String,
     id: String,
     attempt: String,
@@ -154,6 +155,7 @@ impl Run {
         }
         Ok(Self {
             repository,
+            repository_id: variables.any("GITHUB_REPOSITORY_ID").and_then(|id| id.parse().ok()),
             server: variables.url("GITHUB_SERVER_URL", "https://github.com"),
             id: variables.needed("GITHUB_RUN_ID")?,
             attempt: variables.any("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
@@ -264,6 +266,17 @@ impl GitHub {
     /// The repository: `octo/app`.
     pub fn repository(&self) -> &str {
         &self.run.repository
+    }
+
+    /// Its number, which no renaming changes.
+    pub fn repository_id(&self) -> Option<u64> {
+        self.run.repository_id
+    }
+
+    /// The default branch, as the event tells it.
+    pub fn default_branch(&self) -> Option<String> {
+        let payload = self.run.payload().ok()?;
+        payload["repository"]["default_branch"].as_str().map(ToOwned::to_owned)
     }
 
     /// GitHub's API.

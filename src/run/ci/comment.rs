@@ -6,7 +6,7 @@ use crate::host::github::comment::Mode;
 use crate::names::StageName;
 use crate::report::comment::{self, Row};
 use crate::stage::policy::CommentMode;
-use crate::state::{Error, lease};
+use crate::state::State;
 
 /// Whether there is something new to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,34 +36,16 @@ impl Ci<'_> {
     }
 
     async fn rendered(&self, stage: &StageName) -> Result<String, Failure> {
-        Ok(comment::render(stage, &self.rows(stage).await?))
-    }
-
-    /// The stages of this name that belong to our repository, one for each app.
-    async fn rows(&self, stage: &StageName) -> Result<Vec<Row>, Failure> {
-        let mut rows = Vec::new();
-        for app in self.apps().await? {
-            let store = self.store(&app).await?;
-            let state = match lease::read(store.as_ref(), Some(&app), stage).await {
-                Ok(Some(seen)) => seen.state,
-                Ok(None) => continue,
-                Err(Error::Store(fault)) => return Err(fault.into()),
-                // What cannot be read is told by the run that needs it.
-                Err(unreadable) => {
-                    tracing::warn!(%app, %stage, %unreadable, "left out of the comment");
-                    continue;
-                }
-            };
-            let claim = state.claim.as_ref();
-            if claim.is_some_and(|claim| claim.repository == self.github.repository()) {
-                let url = self.session.url(&state);
-                rows.push(Row {
-                    state,
-                    url,
-                    expires: None,
-                });
-            }
-        }
-        Ok(rows)
+        let row = |state: State| Row {
+            url: self.session.url(&state),
+            expires: None,
+            state,
+        };
+        let told = self
+            .states(stage)
+            .await?
+            .into_iter()
+            .filter(|state| state.last.is_some());
+        Ok(comment::render(stage, &told.map(row).collect::<Vec<_>>()))
     }
 }

@@ -1,11 +1,11 @@
 //! A stage that is made what a commit says: of every app that has changes, one after the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Ci;
 use super::comment::News;
-use super::release::Entry;
-use super::tell::Ended;
+use super::deployments::Entry;
+use super::tell::{Ended, mark};
 use crate::app::python::Resolution;
 use crate::config::workspace;
 use crate::config::{Project, Protection};
@@ -21,87 +21,117 @@ use crate::run::behalf::{Behalf, Wanted};
 use crate::run::deploy::{Order, deploy};
 use crate::stage::claim::claims;
 use crate::stage::{Removal, Source, Trigger};
-use crate::state::{Progress, State, lease};
+use crate::state::store::Store;
+use crate::state::{Attempt, Progress, State, lease};
 
 impl Ci<'_> {
     /// Makes a stage of every app what the commit says.
-    pub async fn deploy(&self, stage: &StageName, source: Source) -> Result<(), Failure> {
+    pub async fn deploy(&self, stage: &StageName, source: Source) -> Result<Vec<Ended>, Failure> {
         if self.ground.projects.is_empty() {
             let message = "the code is not checked out, and a deploy needs it";
             return Err(Failure::input(message).hint("let `actions/checkout` run before this step"));
         }
         if let Source::PullRequest(number) = source
-            && let Wanted::No(reason) = self.is_still_open(number).await?
+            && let Wanted::No(reason) = self.wanted_still(number).await?
         {
             self.say(&format!("Removes stage `{stage}` instead: {reason}"));
             return self.destroy(&Removal::of_preview(number)).await;
         }
-        self.refuse_unprotected(stage, &source).await?;
         let mut ended = Vec::new();
         for project in &self.ground.projects {
+            if self.session.stop.is_requested() {
+                return Err(Failure::stopped());
+            }
             let app = project.app_name()?;
             if self.session.options.app.as_ref().is_some_and(|only| *only != app) {
                 continue;
             }
-            if let Some(reason) = self.is_untouched(project, &app, (stage, &source)).await? {
-                self.say(&format!("App `{app}` stays as it is: {reason}"));
-                continue;
-            }
-            let title = format!("App `{app}`");
             let is_one_of_several = self.ground.projects.len() > 1;
             if is_one_of_several {
-                self.github.begin_group(&title);
+                self.github.begin_group(&format!("App `{app}`"));
             }
-            ended.push(self.deployed(project, &app, (stage, &source)).await);
+            ended.extend(self.deployed(project, &app, (stage, &source)).await);
             if is_one_of_several {
                 self.github.end_group();
             }
         }
-        self.tell(ended)
+        if ended.is_empty() {
+            self.skip("Nothing of any app was changed.");
+        }
+        Ok(ended)
     }
 
-    async fn deployed(&self, project: &Project, app: &AppName, (stage, source): (&StageName, &Source)) -> Ended {
+    /// Deploys one app, and tells it; `None` where nothing of it was changed.
+    async fn deployed(
+        &self,
+        project: &Project,
+        app: &AppName,
+        (stage, source): (&StageName, &Source),
+    ) -> Option<Ended> {
         let commit = self.github.commit(&project.folder);
         let entry = Entry::new(self, app.clone(), stage, commit.clone());
         let told = self.attempted(project, app, &entry, (stage, source)).await;
-        if let Err(failure) = &told {
-            self.keep_failure(app, (stage, source), commit, failure).await;
-            self.mark(failure, &project.folder);
-        }
+        let told = match told {
+            Ok(None) => return None,
+            Ok(Some(told)) => Ok(told),
+            Err(failure) => {
+                self.keep_failure(app, (stage, source), commit, &failure).await;
+                Err(failure)
+            }
+        };
         let mut ended = Ended::new(told, (app, stage));
+        if let Some(failure) = &ended.failure {
+            mark(self.session, failure, &project.folder);
+        }
         self.tell_entry(&entry, &ended).await;
         if let Source::PullRequest(number) = source {
             if ended.failure.is_none() && ended.report.outcome != Outcome::Skipped {
                 ended.plan = self.merging(project, app, stage).await;
             }
-            let news = match ended.report.outcome {
-                Outcome::Unchanged => News::None,
-                Outcome::Deployed | Outcome::Planned | Outcome::Destroyed | Outcome::Skipped | Outcome::Failed => {
-                    News::Some
-                }
-            };
-            self.comment(*number, Mode::Create, news).await;
+            self.comment_on(*number, &entry, &ended).await;
         }
-        ended
+        Some(ended)
     }
 
+    async fn comment_on(&self, number: u64, entry: &Entry<'_>, ended: &Ended) {
+        let (mode, news) = match ended.report.outcome {
+            Outcome::Unchanged if entry.was_ready() => (Mode::Create, News::None),
+            Outcome::Skipped => (Mode::OnlyUpdate, News::Some),
+            Outcome::Unchanged | Outcome::Deployed | Outcome::Planned | Outcome::Destroyed | Outcome::Failed => {
+                (Mode::Create, News::Some)
+            }
+        };
+        self.comment(number, mode, news).await;
+    }
+
+    /// Deploys one app; `None` where nothing of it was changed.
     async fn attempted(
         &self,
         project: &Project,
         app: &AppName,
         entry: &Entry<'_>,
         (stage, source): (&StageName, &Source),
-    ) -> Result<Told, Failure> {
+    ) -> Result<Option<Told>, Failure> {
+        self.refuse_unprotected(project, (stage, source)).await?;
         // That the store is one that lasts is known before anything is built.
-        let _lasting = self.store(app).await?;
-        self.refuse_without_credentials(project.config.stage(stage).role.as_ref())?;
+        let store = self.store(app).await?;
+        let own = project.config.stage(stage).role;
+        let of_store = || project.config.state.as_ref().and_then(|state| state.role.clone());
+        self.refuse_without_credentials(own.or_else(of_store).as_ref())?;
+        if let Some(reason) = self
+            .untouched_since(project, store.as_ref(), (app, stage, source))
+            .await?
+        {
+            self.say(&format!("App `{app}` stays as it is: {reason}"));
+            return Ok(None);
+        }
         let behalf = Behalf {
-            claim: self.claim(source.clone()),
+            claim: Some(self.claim(source.clone())),
             may_take: &|state| {
                 entry.comes_after(state);
                 self.may_deploy(project, source, state)
             },
-            deployment: &entry.id,
+            deployment: Some(&entry.id),
             begun: &|| Box::pin(self.begun(entry, source)),
         };
         let order = Order {
@@ -109,13 +139,13 @@ impl Ci<'_> {
             resolution: Resolution::Recorded,
             behalf: Some(&behalf),
         };
-        deploy(self.session, project, order).await
+        deploy(self.session, project, order).await.map(Some)
     }
 
     /// With the stage in hand: tells that it has begun, if it is still wanted.
     async fn begun(&self, entry: &Entry<'_>, source: &Source) -> Result<Wanted, Failure> {
         if let Source::PullRequest(number) = source {
-            let wanted = self.is_still_open(*number).await?;
+            let wanted = self.wanted_still(*number).await?;
             if wanted != Wanted::Yes {
                 return Ok(wanted);
             }
@@ -128,11 +158,14 @@ impl Ci<'_> {
     }
 
     /// A run that was queued behind the one that closed the pull request must not bring its preview back.
-    async fn is_still_open(&self, number: u64) -> Result<Wanted, Failure> {
-        Ok(match self.github.api().pull_request(number).await? {
-            Some(pull) if pull.standing == Standing::Open => Wanted::Yes,
-            Some(_) | None => Wanted::No(format!("#{number} is closed by now.")),
-        })
+    async fn wanted_still(&self, number: u64) -> Result<Wanted, Failure> {
+        match self.github.api().pull_request(number).await? {
+            Some(pull) => Ok(match pull.standing {
+                Standing::Open => Wanted::Yes,
+                Standing::Closed => Wanted::No(format!("#{number} is closed by now.")),
+            }),
+            None => Err(self.unseen(number)),
+        }
     }
 
     fn may_deploy(&self, project: &Project, source: &Source, state: &State) -> Result<Wanted, Failure> {
@@ -140,15 +173,15 @@ impl Ci<'_> {
             return Ok(Wanted::Yes);
         };
         let (app, stage) = (&state.app, &state.stage);
-        if claim.repository != self.github.repository() {
+        if !self.is_ours(claim) {
             let message = format!(
                 "stage `{stage}` of app `{app}` belongs to `{}`, and this is `{}`",
                 claim.repository,
                 self.github.repository()
             );
             return Err(Failure::input(message).hint(format!(
-                "call the app otherwise, or keep its state elsewhere; if the repository was renamed, remove the stage with \
-                 `stagewright destroy --stage {stage}` first"
+                "call the app otherwise, or keep its state elsewhere; or remove the stage with `stagewright destroy --stage \
+                 {stage}` first"
             )));
         }
         let is_asked_for = matches!(self.trigger, Trigger::Manual { .. }) && self.ground.rules().is_fixed(stage);
@@ -159,18 +192,26 @@ impl Ci<'_> {
     }
 
     /// A protected stage is deployed only from where the default branch says: a branch cannot map itself to it.
-    async fn refuse_unprotected(&self, stage: &StageName, source: &Source) -> Result<(), Failure> {
+    async fn refuse_unprotected(
+        &self,
+        project: &Project,
+        (stage, source): (&StageName, &Source),
+    ) -> Result<(), Failure> {
         let Source::Branch(branch) = source else {
             return Ok(());
         };
-        let default = self.default_ground().await?.unwrap_or_default();
-        let projects = self.ground.projects.iter().map(|project| &project.config);
-        let configs = projects.chain([&self.ground.config, &default.config]);
+        // What is checked out is what the default branch says, where it is that branch.
+        let default = match self.github.default_branch().is_some_and(|default| default == *branch) {
+            true => vec![project.config.clone()],
+            false => self.default_configs(project).await?,
+        };
+        let configs = default.iter().chain([&project.config, &self.ground.config]);
         let protection = configs.map(|config| config.stage(stage).protected).max();
         if protection != Some(Protection::Protected) {
             return Ok(());
         }
-        match default.config.branches.stage_of(branch) {
+        let mapped = default.iter().find_map(|config| config.branches.stage_of(branch));
+        match mapped {
             Some(Ok(mapped)) if mapped.stage == *stage => Ok(()),
             Some(_) | None => Err(Failure::input(format!(
                 "stage `{stage}` is protected, and the default branch does not map `{branch}` to it"
@@ -182,57 +223,43 @@ impl Ci<'_> {
     }
 
     /// Why an app of several needs no deploy: nothing of it was changed since what is deployed, or since the base.
-    async fn is_untouched(
+    async fn untouched_since(
         &self,
         project: &Project,
-        app: &AppName,
-        (stage, source): (&StageName, &Source),
+        store: &dyn Store,
+        (app, stage, source): (&AppName, &StageName, &Source),
     ) -> Result<Option<String>, Failure> {
         if self.ground.projects.len() < 2 {
             return Ok(None);
         }
-        let store = self.store(app).await?;
-        let seen = lease::read(store.as_ref(), Some(app), stage).await?;
-        let settled = seen.filter(|seen| seen.state.in_doubt.is_empty());
-        let deployed = settled.and_then(|seen| seen.state.commit());
-        let (Some(head), Some(since)) = (
-            self.github.commit(&project.folder),
-            deployed.clone().or_else(|| self.base(source)),
-        ) else {
+        let seen = lease::read(store, Some(app), stage).await?;
+        let state = seen.as_ref().map(|seen| &seen.state);
+        let Some(since) = compared_with(state).unwrap_or_else(|| self.base(source)) else {
             return Ok(None);
         };
-        if deployed.as_deref() == Some(head.as_str()) {
+        let Some(head) = self.github.commit(&project.folder).filter(|head| *head != since) else {
             // The same commit again: a variable or a version may be another.
             return Ok(None);
-        }
+        };
         let Some(compared) = self.told(self.github.api().compare(&since, &head).await) else {
             return Ok(None);
         };
         // After a force-push, what is deployed has changes that are in no list.
-        let is_known = deployed.is_none() || compared.relation == Relation::Contains;
+        let is_known = compared.relation == Relation::Contains || state.is_none_or(|state| state.release.is_none());
         let Some(files) = compared.files.filter(|_| is_known) else {
             return Ok(None);
         };
-        let folder = self.github.within(&project.folder);
-        let others: Vec<_> = self
+        let folders: Vec<_> = self
             .ground
             .projects
             .iter()
-            .filter_map(|other| self.github.within(&other.folder))
+            .map(|project| self.within(&project.folder))
             .collect();
-        let is_of_others = |file: &Path| others.iter().any(|folder| file.starts_with(folder));
-        let touches = |file: &String| {
-            let file = Path::new(file);
-            let is_own = folder.as_ref().is_none_or(|folder| file.starts_with(folder));
-            is_own || (!is_of_others(file) && !workspace::is_beside(file))
-        };
-        let none = !files.iter().any(touches);
-        Ok(none.then(|| {
-            format!(
-                "none of its files was changed since `{}`.",
-                since.chars().take(9).collect::<String>()
-            )
-        }))
+        let none = !files
+            .iter()
+            .any(|file| touches(file, &self.within(&project.folder), &folders));
+        let since: String = since.chars().take(9).collect();
+        Ok(none.then(|| format!("none of its files was changed since `{since}`.")))
     }
 
     /// What a preview that is not there yet is compared with.
@@ -270,7 +297,7 @@ impl Ci<'_> {
             }
             seen.state.claim = Some(self.claim(source.clone()));
             let deployment = seen.state.last.take().and_then(|last| last.deployment);
-            seen.state.last = Some(crate::state::Attempt {
+            seen.state.last = Some(Attempt {
                 deployment,
                 ..self.session.ended(Progress::Failed, (commit, &[]), Some(failure))
             });
@@ -315,5 +342,62 @@ impl Ci<'_> {
             self.warn(&failure);
             None
         })
+    }
+}
+
+/// The commit that a deploy is compared with: that of the last release, if nothing has failed since. `Some(None)` where
+/// nothing can be said, `None` where nothing was ever deployed.
+fn compared_with(state: Option<&State>) -> Option<Option<String>> {
+    let state = state?;
+    let release = state.release.as_ref()?;
+    let is_settled = state.in_doubt.is_empty() && state.lease.is_none();
+    let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
+    Some(release.commit.clone().filter(|_| is_settled && is_ready))
+}
+
+/// Whether a changed file is one of an app in `folder`, or may be one that apps share: it lies in none of their `folders`.
+fn touches(file: &str, folder: &Path, folders: &[PathBuf]) -> bool {
+    let file = Path::new(file);
+    let is_of_some = folders.iter().any(|folder| file.starts_with(folder));
+    file.starts_with(folder) || (!is_of_some && !workspace::is_beside(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_is_touched_by_its_own_files_and_by_what_apps_share() {
+        let folders = ["services/a", "services/b"].map(PathBuf::from);
+        let touches = |file| touches(file, Path::new("services/a"), &folders);
+        assert!(touches("services/a/app.py"));
+        assert!(touches("shared/lib.py"));
+        assert!(touches("stagewright.yaml"));
+        assert!(!touches("services/b/app.py"));
+        assert!(!touches("README.md"));
+        assert!(!touches(".github/workflows/ci.yml"));
+    }
+
+    #[test]
+    fn what_failed_or_is_in_hand_is_compared_with_nothing() {
+        let mut state = State::new("a".parse().unwrap(), "prod".parse().unwrap(), String::new());
+        assert_eq!(compared_with(Some(&state)), None);
+        state.release = Some(crate::state::Release {
+            number: 1,
+            commit: Some("c1".to_owned()),
+            at: crate::names::Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+            by: String::new(),
+            artifacts: std::collections::BTreeMap::new(),
+            pins: None,
+        });
+        assert_eq!(compared_with(Some(&state)), Some(Some("c1".to_owned())));
+        state.lease = Some(crate::state::Lease {
+            mark: String::new(),
+            holder: String::new(),
+            purpose: String::new(),
+            since: crate::names::Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+            renewals: 0,
+        });
+        assert_eq!(compared_with(Some(&state)), Some(None));
     }
 }

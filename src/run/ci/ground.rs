@@ -8,7 +8,7 @@ use crate::config::{Config, Project, load};
 use crate::error::Failure;
 use crate::names::StageName;
 use crate::stage::decide::Rules;
-use crate::stage::{PullRequest, Trigger, Workflow};
+use crate::stage::{Activity, PullRequest, Trigger, Workflow};
 
 /// The config of the repository, and its apps as far as they are checked out.
 #[derive(Debug, Default)]
@@ -68,14 +68,15 @@ impl Ground {
     }
 }
 
-/// Whether what is checked out may be looked at: with the rights of the base, it could be anybody's.
+/// Whether what is checked out may be looked at. With the rights of the base, it could be anybody's; and what removes a
+/// preview is not said by the branch that goes.
 pub fn may_be_read(trigger: &Trigger) -> bool {
     match trigger {
         Trigger::PullRequest(pull_request) => {
-            let PullRequest { workflow, .. } = pull_request.as_ref();
-            match workflow {
-                Workflow::Own => true,
-                Workflow::Base => false,
+            let PullRequest { workflow, activity, .. } = pull_request.as_ref();
+            match (workflow, activity) {
+                (Workflow::Own, Activity::Deployable | Activity::Other(_)) => true,
+                (Workflow::Own, Activity::Closed) | (Workflow::Base, _) => false,
             }
         }
         Trigger::Push { .. }

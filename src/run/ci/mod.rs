@@ -1,33 +1,36 @@
 //! `ci`: what started the run leads to a decision, which is carried out and told where people look.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use self::ground::{Ground, may_be_read};
+use self::tell::Ended;
 use super::Session;
 use crate::aws::WebIdentity;
 use crate::cli::{self, Options};
+use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
-use crate::config::{FILE, StageConfig};
+use crate::config::{Config, FILE, Project, StageConfig, load};
 use crate::error::Failure;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::host::github::{GitHub, Inputs, read};
 use crate::host::{Annotation, Ink, Level};
-use crate::names::AppName;
-use crate::report::summary;
+use crate::names::{AppName, StageName};
 use crate::stage::decide::decide;
 use crate::stage::{Decision, Source, Trigger};
-use crate::state::Claim;
 use crate::state::store::Store;
+use crate::state::{Claim, State, lease};
 
 mod comment;
 mod deploy;
+mod deployments;
 mod destroy;
 pub mod ground;
 mod merge;
-mod release;
 mod tell;
 
 /// A run of the host, with all that is known about it.
@@ -40,6 +43,8 @@ pub struct Ci<'a> {
     pub ground: Ground,
     /// What started the run.
     pub trigger: Trigger,
+    stores: RefCell<BTreeMap<AppName, Rc<dyn Store>>>,
+    files: RefCell<BTreeMap<PathBuf, Option<Config>>>,
 }
 
 /// What a run would do, as JSON: from the event and the config alone.
@@ -109,24 +114,37 @@ fn has_credentials(variables: &BTreeMap<String, String>) -> bool {
     sources.iter().any(is_set)
 }
 
-/// Does what the trigger asks for.
+/// Does what the trigger asks for, and tells what became of it.
 ///
 /// # Errors
 ///
 /// The decision cannot be made or carried out.
 pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
+    match carried_out(session, github).await {
+        Ok(ended) if ended.is_empty() => Ok(()),
+        Ok(ended) => tell::tell(session, github, ended),
+        Err(failure) => {
+            tell::failed(session, github, &failure);
+            Err(failure)
+        }
+    }
+}
+
+/// Does what the trigger asks for; what became of it, one for each app, unless there was nothing to do.
+async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Vec<Ended>, Failure> {
     let trigger = github.trigger()?;
     let mut ci = Ci {
         session,
         github,
         ground: on_the_spot(&trigger, &session.options.project_dir)?.unwrap_or_default(),
         trigger,
+        stores: RefCell::default(),
+        files: RefCell::default(),
     };
     if ci.ground.projects.is_empty() && ci.needs_config() {
         ci.ground = ci.default_ground().await?.unwrap_or_default();
     }
-    let decision = decide(&ci.trigger, &ci.ground.rules())?;
-    match decision {
+    match decide(&ci.trigger, &ci.ground.rules())? {
         Decision::Deploy { stage, source, reason } => {
             ci.say(&format!("Deploys stage `{stage}`: {reason}"));
             ci.deploy(&stage, source).await
@@ -141,13 +159,10 @@ pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
         }
         Decision::Skip { reason } => {
             if let Trigger::PullRequest(_) = &ci.trigger {
-                ci.session.host.annotate(&Annotation {
-                    level: Level::Notice,
-                    place: None,
-                    message: reason.clone(),
-                });
+                ci.annotate(Level::Notice, reason.clone());
             }
-            ci.skip(&reason)
+            ci.skip(&reason);
+            Ok(Vec::new())
         }
     }
 }
@@ -163,36 +178,84 @@ impl Ci<'_> {
         }
     }
 
-    /// What the default branch says, asked of GitHub; `None` where it has no config.
+    /// What the default branch says, asked of GitHub; `None` where it has no config. Where the workflow says all that is
+    /// needed to remove a stage, it is enough.
     async fn default_ground(&self) -> Result<Option<Ground>, Failure> {
-        let folder = &self.session.options.project_dir;
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-        let within = self.github.within(&folder).unwrap_or_else(|| folder.clone());
-        // Outside the checkout, the folder is as the workflow wrote it, from the root.
-        let within = if within.is_absolute() {
-            Path::new("")
-        } else {
-            within.as_path()
+        let options = &self.session.options;
+        let text = match self
+            .github
+            .api()
+            .default_file(&path_of(&self.within(&options.project_dir)))
+            .await
+        {
+            Ok(text) => text,
+            Err(fault) if options.app.is_some() && options.state.is_some() => {
+                self.warn(&Failure::from(fault));
+                None
+            }
+            Err(fault) => return Err(fault.into()),
         };
-        let path: std::path::PathBuf = within.join(FILE).components().collect();
-        let text = self.github.api().default_file(&path.to_string_lossy()).await?;
         text.map(|text| Ground::in_text(&text)).transpose()
+    }
+
+    /// What the default branch says about an app: in its own file, and in those of the folders above, the nearest first.
+    async fn default_configs(&self, project: &Project) -> Result<Vec<Config>, Failure> {
+        let within = self.within(&project.folder);
+        let mut configs = Vec::new();
+        for folder in within.ancestors() {
+            let known = self.files.borrow().get(folder).cloned();
+            let config = match known {
+                Some(config) => config,
+                None => {
+                    let text = self.github.api().default_file(&path_of(folder)).await?;
+                    let config = text.map(|text| load::parse_config(&text)).transpose()?;
+                    self.files.borrow_mut().insert(folder.to_owned(), config.clone());
+                    config
+                }
+            };
+            configs.extend(config);
+        }
+        Ok(configs)
+    }
+
+    /// A folder as it is seen from the top of the repository. Outside of a checkout, it is as the workflow wrote it.
+    fn within(&self, folder: &Path) -> PathBuf {
+        let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let within = self.github.within(&whole).unwrap_or_else(|| folder.to_owned());
+        let is_named = |part: &Component<'_>| matches!(part, Component::Normal(_));
+        match within.is_absolute() {
+            true => PathBuf::new(),
+            false => within.components().filter(is_named).collect(),
+        }
     }
 
     /// What the stage is recorded as being made for.
     fn claim(&self, source: Source) -> Claim {
         Claim {
             repository: self.github.repository().to_owned(),
+            repository_id: self.github.repository_id(),
             source,
         }
     }
 
+    /// Whether a stage was made for our repository.
+    fn is_ours(&self, claim: &Claim) -> bool {
+        claim.is_of_the_repository_of(&self.claim(claim.source.clone()))
+    }
+
+    /// The checked out project of an app.
+    fn project_of(&self, app: &AppName) -> Option<&Project> {
+        let is_it = |project: &&Project| project.app_name().is_ok_and(|name| name == *app);
+        self.ground.projects.iter().find(is_it)
+    }
+
     /// The store of an app, wherever its config is.
-    async fn store(&self, app: &AppName) -> Result<Box<dyn Store>, Failure> {
-        let own = self.ground.projects.iter().find(|project| {
-            let name = project.app_name();
-            name.is_ok_and(|name| name == *app)
-        });
+    async fn store(&self, app: &AppName) -> Result<Rc<dyn Store>, Failure> {
+        let known = self.stores.borrow().get(app).cloned();
+        if let Some(store) = known {
+            return Ok(store);
+        }
+        let own = self.project_of(app);
         let configured = own
             .and_then(|project| project.config.state.as_ref())
             .or(self.ground.config.state.as_ref());
@@ -206,9 +269,11 @@ impl Ci<'_> {
         }
         let folder = match own {
             Some(project) => StateUrl::Folder(project.state_folder()),
-            None => crate::config::read::state_without_config(&self.session.options.project_dir),
+            None => state_without_config(&self.session.options.project_dir),
         };
-        self.session.store(configured, folder, app).await
+        let store: Rc<dyn Store> = Rc::from(self.session.store(configured, folder, app).await?);
+        self.stores.borrow_mut().insert(app.clone(), store.clone());
+        Ok(store)
     }
 
     fn is_self_hosted(&self) -> bool {
@@ -216,9 +281,8 @@ impl Ci<'_> {
         runner.is_some_and(|runner| runner == "self-hosted")
     }
 
-    /// The apps that are known: from the flag or the input alone where one is given, else from the config, else from all that
-    /// the store has.
-    async fn apps(&self) -> Result<BTreeSet<AppName>, Failure> {
+    /// The apps that a flag, an input or the config names.
+    fn named_apps(&self) -> Result<BTreeSet<AppName>, Failure> {
         if let Some(app) = &self.session.options.app {
             return Ok(BTreeSet::from([app.clone()]));
         }
@@ -226,22 +290,50 @@ impl Ci<'_> {
         for project in &self.ground.projects {
             apps.insert(project.app_name()?);
         }
-        // Any name opens the place where all apps are.
-        let any = match apps.first() {
-            Some(app) => app.clone(),
-            None => "app".parse()?,
-        };
-        apps.extend(self.store(&any).await?.apps().await?);
         Ok(apps)
     }
 
+    /// The states of a stage in all apps that are ours: the named ones, and those that the store knows to be of our
+    /// repository. Of others, nothing is taken amiss.
+    async fn states(&self, stage: &StageName) -> Result<Vec<State>, Failure> {
+        let named = self.named_apps()?;
+        // Any name opens the place where all apps are.
+        let any = match named.first() {
+            Some(app) => app.clone(),
+            None => "app".parse()?,
+        };
+        let listed = match self.store(&any).await?.apps().await {
+            Ok(listed) => listed,
+            // Whoever may read only the own app's states sees no other one.
+            Err(fault) if fault.kind == FaultKind::Denied && !named.is_empty() => Vec::new(),
+            Err(fault) => return Err(fault.into()),
+        };
+        let mut states = Vec::new();
+        for app in named.iter().chain(listed.iter().filter(|app| !named.contains(*app))) {
+            let is_named = named.contains(app);
+            let state = match lease::read(self.store(app).await?.as_ref(), Some(app), stage).await {
+                Ok(seen) => seen.map(|seen| seen.state),
+                Err(error) if is_named => return Err(error.into()),
+                Err(error) => {
+                    tracing::info!(%app, %stage, %error, "left alone: it cannot be read");
+                    None
+                }
+            };
+            let ours = state.filter(|state| match &state.claim {
+                Some(claim) => self.is_ours(claim),
+                None => is_named,
+            });
+            states.extend(ours);
+        }
+        states.sort_by(|one, other| one.app.cmp(&other.app));
+        Ok(states)
+    }
+
     /// Where a stage is, and as whom it is reached, as far as the config says.
-    fn configured(&self, app: &AppName, stage: &crate::names::StageName) -> StageConfig {
-        let own = self.ground.projects.iter().find(|project| {
-            let name = project.app_name();
-            name.is_ok_and(|name| name == *app)
-        });
-        let config = own.map_or(&self.ground.config, |project| &project.config);
+    fn configured(&self, app: &AppName, stage: &StageName) -> StageConfig {
+        let config = self
+            .project_of(app)
+            .map_or(&self.ground.config, |project| &project.config);
         config.stage(stage)
     }
 
@@ -263,25 +355,8 @@ impl Ci<'_> {
         }
     }
 
-    fn skip(&self, reason: &str) -> Result<(), Failure> {
-        self.say(&format!("Nothing to do: {reason}"));
-        self.tried(
-            self.github
-                .summary(&format!("### Nothing was deployed\n\n{}\n", summary::sentence(reason))),
-        );
-        self.tried(self.github.outputs(&[
-            ("stage", String::new()),
-            ("url", String::new()),
-            ("outcome", "skipped".to_owned()),
-            ("changed", "false".to_owned()),
-            ("release", String::new()),
-            ("commit", String::new()),
-            ("report", "[]".to_owned()),
-        ]));
-        self.session
-            .host
-            .answer(&serde_json::json!({"outcome": "skipped", "reason": reason}));
-        Ok(())
+    fn skip(&self, reason: &str) {
+        tell::skipped(self.session, self.github, reason);
     }
 
     fn say(&self, line: &str) {
@@ -293,23 +368,26 @@ impl Ci<'_> {
         what.map_err(|fault| self.warn(&Failure::from(fault))).ok()
     }
 
-    /// What the runner is told, and can do without.
-    fn tried(&self, what: Result<(), crate::host::github::Error>) {
-        if let Err(error) = what {
-            self.warn(&Failure::from(error));
-        }
-    }
-
     fn warn(&self, failure: &Failure) {
         let hints: String = failure.hints.iter().map(|hint| format!("; {hint}")).collect();
+        self.annotate(Level::Warning, format!("{}{hints}", failure.message));
+    }
+
+    fn annotate(&self, level: Level, message: String) {
         self.session.host.annotate(&Annotation {
-            level: Level::Warning,
+            level,
             place: None,
-            message: format!("{}{hints}", failure.message),
+            message,
         });
     }
 
-    async fn sweep(&self) -> Result<(), Failure> {
-        self.skip("the sweep is not there yet")
+    async fn sweep(&self) -> Result<Vec<Ended>, Failure> {
+        self.skip("the sweep is not there yet");
+        Ok(Vec::new())
     }
+}
+
+/// The config in a folder, as GitHub names it.
+fn path_of(folder: &Path) -> String {
+    folder.join(FILE).to_string_lossy().into_owned()
 }

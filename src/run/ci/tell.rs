@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::Ci;
 use crate::error::Failure;
-use crate::host::Annotation;
+use crate::host::github::GitHub;
+use crate::host::{Annotation, Ink, Level};
 use crate::names::{AppName, StageName};
+use crate::report::comment::inline;
 use crate::report::{Outcome, Report, summary};
-use crate::run::Told;
+use crate::run::{Session, Told};
 use crate::state::State;
 
 /// What became of one app.
@@ -43,39 +44,80 @@ impl Ended {
     }
 }
 
-impl Ci<'_> {
-    /// Tells what became of all apps.
-    ///
-    /// # Errors
-    ///
-    /// The first failure among them; the others are told here.
-    pub fn tell(&self, ended: Vec<Ended>) -> Result<(), Failure> {
-        let parts = ended
-            .iter()
-            .map(|ended| summary::render(&ended.report, ended.plan.as_deref()));
-        self.tried(self.github.summary(&parts.collect::<Vec<_>>().join("\n")));
-        let reports: Vec<_> = ended.iter().map(|ended| json!(ended.report)).collect();
-        self.tried(self.github.outputs(&outputs(&ended)));
-        match reports.as_slice() {
-            [only] => self.session.host.answer(only),
-            several => self.session.host.answer(&json!({"apps": several})),
-        }
-        let mut failures = ended.into_iter().filter_map(|ended| ended.failure);
-        let first = failures.next();
-        for failure in failures {
-            self.session.host.note(crate::host::Ink::Bad, &failure.text());
-            self.mark(&failure, Path::new(""));
-        }
-        first.map_or(Ok(()), Err)
+/// Tells what became of all apps.
+///
+/// # Errors
+///
+/// The first failure among them; the others are told here.
+pub fn tell(session: &Session<'_>, github: &GitHub, ended: Vec<Ended>) -> Result<(), Failure> {
+    let parts = ended
+        .iter()
+        .map(|ended| summary::render(&ended.report, ended.plan.as_deref()));
+    let reports: Vec<_> = ended.iter().map(|ended| json!(ended.report)).collect();
+    give(
+        session,
+        github,
+        (&parts.collect::<Vec<_>>().join("\n"), &outputs(&ended)),
+    );
+    match reports.as_slice() {
+        [only] => session.host.answer(only),
+        several => session.host.answer(&json!({"apps": several})),
     }
+    let mut failures = ended.into_iter().filter_map(|ended| ended.failure);
+    let first = failures.next();
+    for failure in failures {
+        session.host.note(Ink::Bad, &failure.text());
+    }
+    first.map_or(Ok(()), Err)
+}
 
-    /// Marks the places of a failure in their files. `folder` is that of the app.
-    pub fn mark(&self, failure: &Failure, folder: &Path) {
-        for annotation in failure.annotations() {
-            let place = annotation.place.map(|(file, line)| (folder.join(file), line));
-            self.session.host.annotate(&Annotation { place, ..annotation });
+/// Tells why nothing could be begun.
+pub fn failed(session: &Session<'_>, github: &GitHub, failure: &Failure) {
+    mark(session, failure, &session.options.project_dir);
+    let text = format!("### Failed\n{}", summary::failure(&failure.json()));
+    give(session, github, (&text, &nothing("failed")));
+}
+
+/// Tells why there was nothing to do.
+pub fn skipped(session: &Session<'_>, github: &GitHub, reason: &str) {
+    session.host.progress(Ink::Faint, &format!("Nothing to do: {reason}"));
+    let text = format!("### Nothing was deployed\n\n{}\n", inline(reason));
+    give(session, github, (&text, &nothing("skipped")));
+    session.host.answer(&json!({"outcome": "skipped", "reason": reason}));
+}
+
+/// Gives summary and outputs to the runner, which can do without.
+fn give(session: &Session<'_>, github: &GitHub, (text, outputs): (&str, &[(&'static str, String)])) {
+    for told in [github.summary(text), github.outputs(outputs)] {
+        if let Err(error) = told {
+            session.host.annotate(&Annotation {
+                level: Level::Warning,
+                place: None,
+                message: error.to_string(),
+            });
         }
     }
+}
+
+/// Marks the places of a failure in their files. `folder` is that of the app.
+pub fn mark(session: &Session<'_>, failure: &Failure, folder: &Path) {
+    for annotation in failure.annotations() {
+        let place = annotation.place.map(|(file, line)| (folder.join(file), line));
+        session.host.annotate(&Annotation { place, ..annotation });
+    }
+}
+
+/// Outputs of a run that was about no stage.
+fn nothing(outcome: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("stage", String::new()),
+        ("url", String::new()),
+        ("outcome", outcome.to_owned()),
+        ("changed", "false".to_owned()),
+        ("release", String::new()),
+        ("commit", String::new()),
+        ("report", "[]".to_owned()),
+    ]
 }
 
 /// Outputs of the action. Of several apps, those of the first that was changed, or else of the first.

@@ -6,7 +6,7 @@ use super::Ci;
 use crate::host::Host as _;
 use crate::host::github::deployments::{Kind, Notice, Status};
 use crate::names::{AppName, StageName};
-use crate::state::State;
+use crate::state::{Progress, State};
 
 /// The environment that all previews are shown under: each of its own would stay for ever.
 const PREVIEWS: &str = "preview";
@@ -21,8 +21,9 @@ pub struct Entry<'a> {
     pub id: Cell<Option<u64>>,
     /// Whether it was tried to make it.
     is_tried: Cell<bool>,
-    /// The entry of the release before.
-    former: Cell<Option<u64>>,
+    /// The entry of the deploy before, and how that one went.
+    former: Cell<Option<(u64, Progress)>>,
+    former_outcome: Cell<Option<Progress>>,
 }
 
 impl<'a> Entry<'a> {
@@ -36,12 +37,21 @@ impl<'a> Entry<'a> {
             id: Cell::new(None),
             is_tried: Cell::new(false),
             former: Cell::new(None),
+            former_outcome: Cell::new(None),
         }
     }
 
     /// Remembers which entry this one comes after.
     pub fn comes_after(&self, state: &State) {
-        self.former.set(state.last.as_ref().and_then(|last| last.deployment));
+        let last = state.last.as_ref();
+        self.former_outcome.set(last.map(|last| last.outcome));
+        self.former
+            .set(last.and_then(|last| Some((last.deployment?, last.outcome))));
+    }
+
+    /// Whether the deploy before went well, as far as it was recorded here.
+    pub fn was_ready(&self) -> bool {
+        self.former_outcome.get() == Some(Progress::Ready)
     }
 
     /// Says that the deploy has begun.
@@ -68,13 +78,21 @@ impl<'a> Entry<'a> {
     pub async fn end(&self, status: &Status) {
         self.begin().await;
         self.set(status).await;
-        if let (Status::Success { .. }, Some(former)) = (status, self.former.get())
-            && self.former.get() != self.id.get()
-        {
-            let log = self.ci.github.run_url();
-            let api = self.ci.github.api();
-            self.ci
-                .told(api.set_status(former, &Status::Inactive, log.as_deref()).await);
+        if !matches!(status, Status::Success { .. }) {
+            return;
+        }
+        match self.former.get() {
+            None => {}
+            Some((former, Progress::Ready)) => {
+                let log = self.ci.github.run_url();
+                let api = self.ci.github.api();
+                self.ci
+                    .told(api.set_status(former, &Status::Inactive, log.as_deref()).await);
+            }
+            // What was left behind by runs that failed or were cut off is looked for.
+            Some((_, Progress::Deploying | Progress::Failed | Progress::Removing | Progress::Removed)) => {
+                self.ci.retire(&self.app, self.stage, self.id.get()).await;
+            }
         }
     }
 
@@ -88,11 +106,11 @@ impl<'a> Entry<'a> {
 }
 
 impl Ci<'_> {
-    /// Says of all deploys of a stage that they are gone.
-    pub async fn retire(&self, app: &AppName, stage: &StageName) {
+    /// Says of all deploys of a stage but one that they are gone.
+    pub async fn retire(&self, app: &AppName, stage: &StageName, except: Option<u64>) {
         let api = self.github.api();
         self.told(
-            api.retire(&self.environment(stage), &task(stage), Some(app), None)
+            api.retire(&self.environment(stage), &task(stage), Some(app), except)
                 .await,
         );
     }
