@@ -37,12 +37,15 @@ pub struct Access {
 /// How the user is told why it takes long.
 pub type Tell = Rc<dyn Fn(&str)>;
 
+/// A token that is on its way.
+pub type Token = Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>>;
+
 /// Says who we are where there are no credentials but a role to assume.
 #[derive(Clone)]
 pub struct WebIdentity {
     /// Gets a token, signed by where we run, for AWS to exchange for credentials. Each call gets a new one; why there is
     /// none is told as a sentence, without the token.
-    pub token: Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>> + Send + Sync>,
+    pub token: Arc<dyn Fn() -> Token + Send + Sync>,
     /// Has a secret never shown from now on.
     pub hide: Arc<dyn Fn(&Secret) + Send + Sync>,
 }

@@ -268,7 +268,6 @@ fn refuse_references(tree: &Tree, flaws: &mut Flaws) {
 pub fn config(folder: &Path, file: &File, flaws: &mut Flaws) -> Config {
     let pull_requests = file.pull_requests.as_ref().map(|entry| &entry.value);
     let stages = stages(file, flaws);
-    let apps = file.apps.iter().flat_map(|apps| &apps.value);
     Config {
         app: file.app.as_ref().and_then(|app| parsed(app, flaws)),
         state: file.state.as_ref().and_then(|state| state_config(folder, state, flaws)),
@@ -276,7 +275,6 @@ pub fn config(folder: &Path, file: &File, flaws: &mut Flaws) -> Config {
         pull_requests: previews::policy(pull_requests, flaws),
         previews: stage_config(previews::aws(pull_requests), Protection::Open, flaws),
         stages,
-        apps: apps.map(|app| app.value.clone()).collect(),
     }
 }
 

@@ -60,8 +60,6 @@ pub struct Config {
     pub previews: StageConfig,
     /// The stages that are configured, by name.
     pub stages: BTreeMap<StageName, StageConfig>,
-    /// Patterns of the folders of apps, where there are several; none where the file is that of one app.
-    pub apps: Vec<String>,
 }
 
 impl Config {

@@ -89,7 +89,6 @@ fn every_folder_with_an_app_that_a_pattern_takes_is_an_app() {
         .map(|project| project.folder.clone())
         .collect();
     assert_eq!(folders, [world.path("services/a"), world.path("services/b")]);
-    assert_eq!(workspace.config.apps, ["services/*"]);
     assert_eq!(workspace.config.branches.stages().collect::<Vec<_>>(), [stage("prod")]);
 }
 
@@ -281,7 +280,6 @@ fn a_folder_without_apps_is_the_workspace_of_its_one_project() {
 #[test]
 fn a_config_is_read_from_its_text_alone() {
     let config = parse_config(ROOT).unwrap();
-    assert_eq!(config.apps, ["services/*"]);
     assert_eq!(config.stage(&stage("prod")).protected, Protection::Protected);
     let config = parse_config("chalice: not/here\nstate: states\nstages: { prod: }\n").unwrap();
     assert_eq!(config.state.unwrap().url, StateUrl::Folder(PathBuf::from("states")));

@@ -30,7 +30,9 @@ pub fn guide(setup: &Setup, role: &DeployRole) -> String {
    `environment: NAME` has the subject `repo:{repository}:environment:NAME` instead: add that if you set one. The
    subjects with `@*` are those of repositories made, renamed or moved since July 2026, which have numbers there. Whoever may
    push a branch may open a pull request, and runs with this role then: a second one for previews is named by
-   `pull_requests.aws.role` in stagewright.yaml, and trusts the subjects that end in `:pull_request` in this one's place.
+   `pull_requests.aws.role` in stagewright.yaml. It trusts the subjects that end in `:pull_request`, and those of the default
+   branch as well, from which previews are removed. Then name by `state: {{ url, role }}` a role for the state that all of them may
+   assume, since runs of pull requests read it too.
 
 {trust}
 

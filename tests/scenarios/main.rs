@@ -21,6 +21,7 @@ mod github_fake;
 mod init;
 mod packaging;
 mod plan;
+mod prism;
 mod stand_in;
 mod state;
 mod untrusted;

