@@ -21,4 +21,5 @@ mod packaging;
 mod plan;
 mod stand_in;
 mod state;
+mod sweep;
 mod untrusted;
