@@ -245,7 +245,7 @@ fn what_bears_our_mark_and_belongs_to_no_stage_is_listed_and_goes_only_on_reques
     let listed = repository.sweep(&[]).succeeded();
     listed.saying(&[
         "function `hello-dev`",
-        "role `hello-dev`",
+        "role `hello-dev-api_handler`",
         "REST API `hello`",
         "--orphans",
     ]);
@@ -254,7 +254,7 @@ fn what_bears_our_mark_and_belongs_to_no_stage_is_listed_and_goes_only_on_reques
     repository.sweep(&["--orphans"]).succeeded().saying(&["removed"]);
     assert_eq!(
         world.names_in_aws().into_iter().collect::<Vec<_>>(),
-        ["apis/hello", "functions/hello-prod", "roles/hello-prod"]
+        ["apis/hello", "functions/hello-prod", "roles/hello-prod-api_handler"]
     );
     repository.sweep(&[]).succeeded().saying(&["Nothing to sweep."]);
 }
