@@ -225,7 +225,7 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    async fn discard(&self, _: &Leftover) -> Result<(), Fault> {
+    async fn discard(&self, _: &[Leftover]) -> Result<(), Fault> {
         Ok(())
     }
 }

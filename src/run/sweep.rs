@@ -30,6 +30,9 @@ mod orphans;
 mod removal;
 mod survey;
 
+/// How much is discarded before it is looked whether somebody wishes to stop.
+const TIDIED_AT_ONCE: usize = 500;
+
 /// What a sweep may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wishes {
@@ -393,19 +396,21 @@ impl Sweeping<'_> {
             Ok(due) => due,
             Err(failure) => return self.note(format!("the store is not tidied: {}", failure.message)),
         };
-        for leftover in due {
+        for batch in due.chunks(TIDIED_AT_ONCE) {
             if self.session.stop.is_requested() {
                 return;
             }
             let discarded = match self.wishes.extent {
                 Extent::Show => Ok(()),
-                Extent::Remove => estate.store.discard(&leftover).await,
+                Extent::Remove => estate.store.discard(batch).await,
             };
-            match (discarded, leftover) {
-                (Ok(()), Leftover::Artifact { .. }) => self.report.artifacts += 1,
-                (Ok(()), Leftover::Version { .. }) => self.report.versions += 1,
-                (Err(fault), _) => return self.note(format!("the store is not tidied to its end: {fault}")),
+            if let Err(fault) = discarded {
+                return self.note(format!("the store is not tidied to its end: {fault}"));
             }
+            let is_zip = |leftover: &&Leftover| matches!(leftover, Leftover::Artifact { .. });
+            let zips = batch.iter().filter(is_zip).count();
+            self.report.artifacts += zips;
+            self.report.versions += batch.len() - zips;
         }
     }
 

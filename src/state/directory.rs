@@ -115,7 +115,7 @@ impl Store for Directory {
         Ok(Vec::new())
     }
 
-    async fn discard(&self, _: &Leftover) -> Result<(), Fault> {
+    async fn discard(&self, _: &[Leftover]) -> Result<(), Fault> {
         Ok(())
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, PublicAccessBlockConfiguration,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
+    self, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier,
+    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
 };
 use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
@@ -74,6 +75,33 @@ impl Bucket {
             Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
             Err(fault) => Err(fault),
         }
+    }
+
+    fn identifier(&self, leftover: &Leftover) -> Result<ObjectIdentifier, BuildError> {
+        let object = ObjectIdentifier::builder();
+        match leftover {
+            Leftover::Artifact { sha256, .. } => object.key(self.artifact(sha256)),
+            Leftover::Version {
+                object: key, version, ..
+            } => object.key(key).version_id(version),
+        }
+        .build()
+    }
+
+    /// One of many objects that could not be removed. IAM asks for another action where a version is named.
+    fn refused(&self, refusal: &types::Error) -> Fault {
+        let operation = match refusal.version_id() {
+            None | Some("") => "s3:DeleteObject",
+            Some(_) => "s3:DeleteObjectVersion",
+        };
+        let code = refusal.code().unwrap_or_default();
+        let kind = match code {
+            "AccessDenied" => FaultKind::Denied,
+            "SlowDown" => FaultKind::Throttled,
+            _ => FaultKind::Other,
+        };
+        let message = format!("{} ({code})", refusal.message().unwrap_or_default());
+        Fault::refused(operation, self.url(refusal.key().unwrap_or_default()), kind, message)
     }
 
     async fn artifacts(&self) -> Result<Vec<Leftover>, Fault> {
@@ -346,20 +374,30 @@ impl Store for Bucket {
         Ok(leftovers)
     }
 
-    async fn discard(&self, leftover: &Leftover) -> Result<(), Fault> {
-        let (operation, key, version) = match leftover {
-            Leftover::Artifact { sha256, .. } => ("s3:DeleteObject", self.artifact(sha256), None),
-            Leftover::Version { object, version, .. } => ("s3:DeleteObjectVersion", object.clone(), Some(version)),
-        };
-        let request = self.client.delete_object().bucket(&self.bucket).key(&key);
-        let sent = request.set_version_id(version.cloned()).send().await;
-        match sent.map_err(|error| fault::of(operation, self.url(&key), &error)) {
-            Ok(_) => Ok(()),
-            Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
-            Err(fault) => Err(fault),
+    async fn discard(&self, leftovers: &[Leftover]) -> Result<(), Fault> {
+        const OPERATION: &str = "s3:DeleteObject";
+        let broken = |message: String| Fault::refused(OPERATION, self.url(&self.folder()), FaultKind::Invalid, message);
+        for batch in leftovers.chunks(AT_ONCE) {
+            let objects: Result<Vec<_>, _> = batch.iter().map(|leftover| self.identifier(leftover)).collect();
+            let objects = objects.map_err(|error| broken(error.to_string()))?;
+            let listed = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+            let request = self.client.delete_objects().bucket(&self.bucket);
+            let sent = request
+                .delete(listed.map_err(|error| broken(error.to_string()))?)
+                .send()
+                .await;
+            let answer = sent.map_err(|error| fault::of(OPERATION, self.url(&self.folder()), &error))?;
+            if let Some(refusal) = answer.errors().first() {
+                return Err(self.refused(refusal));
+            }
         }
+        Ok(())
     }
 }
+
+/// The most objects that S3 removes with one call.
+/// See <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
+const AT_ONCE: usize = 1000;
 
 /// A client, and the Region that it calls. No call is made.
 async fn client(access: &Access) -> (Client, Option<String>) {

@@ -148,9 +148,7 @@ async fn a_zip_that_was_removed_is_kept_as_a_version_until_that_goes_too() {
     for expected in [&["artifact"][..], &["version"], &["version"], &[]] {
         let leftovers = store.leftovers().await.unwrap();
         assert_eq!(kinds(&leftovers), expected);
-        for leftover in &leftovers {
-            store.discard(leftover).await.unwrap();
-        }
+        store.discard(&leftovers).await.unwrap();
     }
 }
 

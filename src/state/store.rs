@@ -84,8 +84,8 @@ pub trait Store: Send + Sync {
     /// is never among them, nor are the versions of one that somebody has removed: they are all that is left of it.
     async fn leftovers(&self) -> Result<Vec<Leftover>, Fault>;
 
-    /// Keeps something no more. What is gone already is a success.
-    async fn discard(&self, leftover: &Leftover) -> Result<(), Fault>;
+    /// Keeps these no more. What is gone already is a success; where one cannot be removed, others may be gone.
+    async fn discard(&self, leftovers: &[Leftover]) -> Result<(), Fault>;
 }
 
 #[cfg(test)]
@@ -126,9 +126,8 @@ pub mod contract {
         assert_eq!(store.leftovers().await.unwrap(), []);
         let unchanged = Condition::Unchanged(first);
         store.write(&dev, b"two".to_vec(), &unchanged).await.unwrap();
-        for leftover in store.leftovers().await.unwrap() {
-            store.discard(&leftover).await.unwrap();
-        }
+        let leftovers = store.leftovers().await.unwrap();
+        store.discard(&leftovers).await.unwrap();
         assert_eq!(store.leftovers().await.unwrap(), []);
         assert_eq!(store.read(&dev).await.unwrap().unwrap().body, b"two");
     }

@@ -230,6 +230,14 @@ fn needed(call: &Call) -> Vec<(String, String)> {
             let bucket = format!("arn:aws:s3:::{}", target.trim_end_matches('/'));
             vec![needs(action.to_owned(), &bucket)]
         }
+        // What is removed stands in the body: here it is zips.
+        ("s3", "DeleteObjects") => {
+            let zips = format!(
+                "arn:aws:s3:::{}/stages/greeter/artifacts/",
+                target.trim_end_matches('/')
+            );
+            vec![needs("s3:DeleteObject".to_owned(), &zips)]
+        }
         ("lambda", "ListFunctions") | ("iam", "ListRoles") => {
             vec![needs(format!("{}:{operation}", call.service), "*")]
         }
