@@ -153,7 +153,7 @@ pub async fn sweep(
 pub async fn command(session: &Session<'_>, wishes: Wishes) -> Result<(), Failure> {
     let known = known(session)?;
     let github = github(session);
-    let swept = sweep(session, &known.ground(session)?, github.as_ref(), wishes).await?;
+    let swept = sweep(session, &known.ground()?, github.as_ref(), wishes).await?;
     session.host.answer(&json!(swept.report));
     session.host.say(&swept.report.text());
     swept.failure.map_or(Ok(()), Err)
@@ -168,7 +168,7 @@ enum Known {
 }
 
 impl Known {
-    fn ground(&self, session: &Session<'_>) -> Result<Ground<'_>, Failure> {
+    fn ground(&self) -> Result<Ground<'_>, Failure> {
         let workspace = match self {
             Self::Folder(workspace) => workspace,
             Self::Named(app, folder, config) => {
@@ -191,7 +191,6 @@ impl Known {
                 folder: StateUrl::Folder(project.state_folder()),
             });
         }
-        tracing::debug!(apps = apps.len(), folder = ?session.options.project_dir, "apps of the folder");
         Ok(Ground {
             config: &workspace.config,
             apps,

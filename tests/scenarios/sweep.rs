@@ -1,6 +1,6 @@
 //! Sweeping: what nobody needs any more goes, and nothing else does.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -57,6 +57,10 @@ impl Repository {
     }
 
     fn sweep(&self, arguments: &[&str]) -> Run {
+        Run::from(self.sweeping(arguments).output().expect("the program runs"))
+    }
+
+    fn sweeping(&self, arguments: &[&str]) -> Command {
         let mut command = self.world.program();
         let url = self.github.api_url();
         command.envs([
@@ -65,7 +69,7 @@ impl Repository {
             ("GITHUB_TOKEN", TOKEN),
         ]);
         command.arg("sweep").args(arguments);
-        Run::from(command.output().expect("the program runs"))
+        command
     }
 
     /// The functions that stand.
@@ -93,6 +97,44 @@ fn the_preview_of_a_closed_pull_request_goes_and_that_of_an_open_one_stays() {
         (&json!("pr-7"), &json!("removed"))
     );
     repository.sweep(&[]).succeeded().saying(&["Nothing to sweep."]);
+}
+
+#[test]
+fn a_pull_request_that_is_reopened_meanwhile_keeps_its_preview() {
+    let repository = Repository::new();
+    repository.preview(7);
+    repository.github.close(7);
+    repository
+        .world
+        .order_faults(&json!([{"operation": "GetCallerIdentity", "answer": "hold"}]));
+    let mut sweeping = repository.sweeping(&[]);
+    let sweeping = sweeping.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let sweeping = sweeping.expect("it starts");
+    repository.world.await_held();
+    repository.github.reopen(7);
+    repository.world.release();
+
+    let swept = Run::from(sweeping.wait_with_output().expect("it ends")).succeeded();
+    swept.saying(&["left: #7 is open again"]);
+    assert_eq!(repository.functions(), ["hello-pr-7"]);
+    let state = repository.world.state("hello", "pr-7");
+    assert_eq!(state["stagewright"]["lease"], Value::Null, "{state:#}");
+}
+
+#[test]
+fn an_app_that_left_the_repository_is_swept_as_well() {
+    let repository = Repository::new();
+    repository.preview(7);
+    repository.github.close(7);
+    let config = repository.world.read(".chalice/config.json");
+    let renamed = config.replace("\"hello\"", "\"other\"");
+    repository.world.write(".chalice/config.json", &renamed);
+
+    let none: [&str; 0] = [];
+    repository.sweep(&["--app", "other"]).succeeded();
+    assert_eq!(repository.functions(), ["hello-pr-7"], "only one app was asked for");
+    repository.sweep(&[]).succeeded().saying(&["hello", "removed"]);
+    assert_eq!(repository.functions(), none);
 }
 
 #[test]
