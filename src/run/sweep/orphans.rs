@@ -224,3 +224,59 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
         Err(fault) => Became::broken(fault.into()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::names::Address;
+    use crate::resource::role::{self, Role};
+    use crate::state::{Doubt, Intent};
+
+    fn orphan(name: &str) -> Marked {
+        let outputs = role::Outputs {
+            arn: format!("arn:aws:iam::1:role/{name}"),
+            name: name.to_owned(),
+        };
+        Marked {
+            owner: Owner {
+                store: "s3://b/p".to_owned(),
+                app: "shop".parse().unwrap(),
+                stage: "pr-7".parse().unwrap(),
+            },
+            name: name.to_owned(),
+            outputs: Outputs::Role(outputs),
+        }
+    }
+
+    fn state() -> State {
+        State::new("shop".parse().unwrap(), "pr-7".parse().unwrap(), String::new())
+    }
+
+    #[test]
+    fn what_was_begun_and_not_ended_belongs_to_its_stage() {
+        let mut state = state();
+        let role = Role {
+            name: "shop-pr-7".to_owned(),
+            policy: json!({}),
+            tags: BTreeMap::new(),
+        };
+        let doubt = Doubt {
+            intent: Intent::Create,
+            resource: Some(Resource::Role(role)),
+        };
+        state.in_doubt.insert(Address::new("role", "default-role"), doubt);
+        assert!(has(&state, &orphan("shop-pr-7")));
+        assert!(!has(&state, &orphan("shop-pr-7-old")));
+    }
+
+    #[test]
+    fn what_is_deployed_belongs_to_its_stage() {
+        let mut state = state();
+        let Marked { outputs, .. } = orphan("shop-pr-7");
+        state.record(Address::new("role", "default-role"), None, outputs);
+        assert!(has(&state, &orphan("shop-pr-7")));
+        assert!(!has(&state, &orphan("shop-pr-7-old")));
+    }
+}
