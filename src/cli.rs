@@ -137,6 +137,16 @@ pub enum Command {
     },
     /// List the stages of the app: URL, commit, when, by whom, and who holds them
     Stages,
+    /// Remove what nobody needs any more: previews of closed pull requests, stages of branches that are gone, zips that no
+    /// stage refers to. GitHub is asked by GITHUB_TOKEN and GITHUB_REPOSITORY
+    Sweep {
+        /// Show what would be removed, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Remove, too, what bears our mark in AWS and belongs to no stage; without it that is listed
+        #[arg(long)]
+        orphans: bool,
+    },
     /// Find what is wrong with config and app, for every stage, without touching AWS
     Check,
     /// Make a small app that deploys as it stands
@@ -159,7 +169,13 @@ impl Command {
         match self {
             Self::Deploy { stage, .. } | Self::Plan { stage, .. } | Self::Url { stage } => Some(&stage.name),
             Self::Destroy { stage, .. } => Some(stage),
-            Self::Ci { .. } | Self::Stages | Self::Check | Self::New { .. } | Self::Init(_) | Self::Schema => None,
+            Self::Ci { .. }
+            | Self::Stages
+            | Self::Sweep { .. }
+            | Self::Check
+            | Self::New { .. }
+            | Self::Init(_)
+            | Self::Schema => None,
         }
     }
 }

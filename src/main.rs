@@ -45,6 +45,7 @@ use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
 use crate::run::deploy::Order;
 use crate::run::destroy::Consent;
+use crate::run::sweep::{Extent, Orphans, Wishes};
 use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
 use crate::state::store::Store;
@@ -183,6 +184,13 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
         },
         Command::Url { stage } => run::url(&session, &stage.name).await,
         Command::Stages => run::stages(&session).await,
+        Command::Sweep { dry_run, orphans } => {
+            let wishes = Wishes {
+                extent: if *dry_run { Extent::Show } else { Extent::Remove },
+                orphans: if *orphans { Orphans::Remove } else { Orphans::List },
+            };
+            run::sweep::command(&session, wishes).await
+        }
         Command::Check => run::check::check(&session).await,
         Command::New { name, template } => run::new(&session, name, *template),
         Command::Init(wishes) => run::init::init(&session, wishes).await,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -173,6 +174,18 @@ impl Timestamp {
     pub fn new(moment: jiff::Timestamp) -> Self {
         Self(jiff::Timestamp::from_second(moment.as_second()).unwrap_or(moment))
     }
+
+    /// How long before this moment another one was; no time where it was not before it. For ages of hours and days, since
+    /// the two may be of two machines' clocks.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::try_from(self.0.duration_since(earlier.0)).unwrap_or_default()
+    }
+
+    /// The moment that is so much later; the last one that there is where it would be behind that.
+    #[must_use]
+    pub fn after(self, pause: Duration) -> Self {
+        self.0.checked_add(pause).map_or(Self(jiff::Timestamp::MAX), Self::new)
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -198,6 +211,14 @@ mod tests {
         assert!(slashed.to_string().contains("the character `/`"), "{slashed}");
         assert!("ü".parse::<StageName>().is_err());
         assert!("a".repeat(64).parse::<StageName>().is_err());
+    }
+
+    #[test]
+    fn an_age_is_never_negative() {
+        let early = Timestamp::new(jiff::Timestamp::from_second(1_000).unwrap());
+        let late = early.after(Duration::from_hours(1));
+        assert_eq!(late.since(early), Duration::from_hours(1));
+        assert_eq!(early.since(late), Duration::ZERO);
     }
 
     #[test]

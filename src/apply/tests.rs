@@ -13,12 +13,13 @@ use crate::plan::{Desired, diff};
 use crate::resource::Resource;
 use crate::resource::deployment::{self, Deployment};
 use crate::resource::function::{self, Function, RoleReference};
+use crate::resource::marked::{Marked, Search};
 use crate::resource::permission::{self, Permission};
 use crate::resource::rest_api::{self, RestApi};
 use crate::resource::role::{self, Role};
 use crate::state::lease::{self, Holder};
 use crate::state::recover;
-use crate::state::store::{Condition, Store, Stored, Version};
+use crate::state::store::{Condition, Leftover, Store, Stored, Version};
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,6 +163,10 @@ impl Cloud for Sky {
         let stands = self.standing.borrow().contains_key(&Self::key(&outputs));
         Ok(stands.then_some(outputs))
     }
+
+    async fn marked(&self, _: &Search<'_>) -> Result<Vec<Marked>, Fault> {
+        Ok(Vec::new())
+    }
 }
 
 /// A store in memory.
@@ -214,6 +219,14 @@ impl Store for Memory {
 
     async fn keep(&self, _: &Artifact, _: &str) -> Result<Option<CodeLocation>, Fault> {
         Ok(None)
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn discard(&self, _: &[Leftover]) -> Result<(), Fault> {
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod comment;
 pub mod summary;
+pub mod sweep;
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::marked::{Marked, Search};
 use super::{Change, Cloud, Context, Outputs, Place, Resource};
 use super::{deployment, function, permission, rest_api, role};
 use crate::aws::{Clients, fault};
@@ -131,6 +132,14 @@ impl Cloud for Aws {
                 .await?
                 .map(Outputs::Deployment),
         })
+    }
+
+    async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
+        let clients = &self.clients;
+        let mut found = rest_api::aws::marked(clients, search).await?;
+        found.extend(function::aws::marked(clients, search).await?);
+        found.extend(role::aws::marked(clients, search).await?);
+        Ok(found)
     }
 }
 

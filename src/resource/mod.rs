@@ -17,12 +17,14 @@ use crate::names::{Address, AppName, StageName};
 pub mod aws;
 pub mod deployment;
 pub mod function;
+pub mod marked;
 pub mod permission;
 pub mod rest_api;
 pub mod role;
 
 use deployment::Deployment;
 use function::Function;
+use marked::{Marked, Search};
 use permission::Permission;
 use rest_api::RestApi;
 use role::Role;
@@ -142,6 +144,27 @@ impl Owner {
     pub fn mark(&self) -> String {
         format!("stagewright: {} of {} in {}", self.stage, self.app, self.store)
     }
+
+    /// Whose a thing is that bears these tags; `None` where it is not ours at all.
+    pub fn of_tags(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let tag = |name: &str| tags.get(&format!("stagewright:{name}")).cloned();
+        Some(Self {
+            store: tag("store")?,
+            app: tag("app")?.try_into().ok()?,
+            stage: tag("stage")?.try_into().ok()?,
+        })
+    }
+
+    /// Whose a thing is that bears this mark; `None` where it is not ours at all.
+    pub fn of_mark(mark: &str) -> Option<Self> {
+        let (stage, rest) = mark.strip_prefix("stagewright: ")?.split_once(" of ")?;
+        let (app, store) = rest.split_once(" in ")?;
+        Some(Self {
+            store: store.to_owned(),
+            app: app.parse().ok()?,
+            stage: stage.parse().ok()?,
+        })
+    }
 }
 
 /// Whether the tags that stand on a resource are those that we would write, as far as they say whose it is.
@@ -223,11 +246,28 @@ pub trait Cloud {
         known: Option<&Outputs>,
         context: &Context,
     ) -> Result<Option<Outputs>, Fault>;
+
+    /// Every role, function and REST API here that bears the mark of an app and is not known already: what depends on
+    /// others before these. Changes nothing.
+    async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault>;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_says_whose_a_thing_is() {
+        let owner = Owner {
+            store: "s3://in of/p".to_owned(),
+            app: "shop".parse().unwrap(),
+            stage: "pr-7".parse().unwrap(),
+        };
+        assert_eq!(Owner::of_tags(&owner.tags()), Some(owner.clone()));
+        assert_eq!(Owner::of_mark(&owner.mark()), Some(owner));
+        assert_eq!(Owner::of_mark("an API of somebody else"), None);
+        assert_eq!(Owner::of_tags(&BTreeMap::new()), None);
+    }
 
     #[test]
     fn what_bears_other_tags_is_not_ours() {

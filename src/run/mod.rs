@@ -35,6 +35,7 @@ mod holding;
 pub mod init;
 pub mod plan;
 mod scene;
+pub mod sweep;
 
 /// Something that is opened without a call, but not at once.
 pub type Opened<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -351,10 +352,7 @@ async fn recorded(session: &Session<'_>) -> Result<Recorded, Failure> {
     let app = match (&session.options.app, &project) {
         (Some(app), _) => app.clone(),
         (None, Some(project)) => project.app_name()?,
-        (None, None) => {
-            let hint = "name the app with `--app NAME`, and with `--state URL` where its state lies";
-            return Err(Failure::input("there is no config here that says which app is meant").hint(hint));
-        }
+        (None, None) => return Err(no_app_is_known()),
     };
     let store = match &project {
         Some(project) => session.store_of(project, &app).await?,
@@ -368,6 +366,11 @@ async fn recorded(session: &Session<'_>) -> Result<Recorded, Failure> {
         store,
         config: project.map(|project| project.config).unwrap_or_default(),
     })
+}
+
+fn no_app_is_known() -> Failure {
+    let hint = "name the app with `--app NAME`, and with `--state URL` where its state lies";
+    Failure::input("there is no config here that says which app is meant").hint(hint)
 }
 
 /// Makes a small app.

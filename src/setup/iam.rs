@@ -73,6 +73,7 @@ pub fn deploy_policy(setup: &Setup, regions: &BTreeSet<String>, needs: &Needs) -
     statements.extend(functions(&land));
     statements.extend(roles(&land));
     statements.extend(apis(&land));
+    statements.extend(lists(&land));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -122,15 +123,45 @@ fn state(setup: &Setup, land: &Land<'_>) -> Vec<Value> {
     let (bucket, prefix) = setup.bucket();
     let bucket = format!("arn:{}:s3:::{bucket}", land.partition);
     let folder = format!("{prefix}{}/", land.needs.app);
-    let listed = json!({"StringLikeIfExists": {"s3:prefix": [format!("{folder}*")]}});
+    // The sweep looks for apps at the prefix itself.
+    let listed = json!({"StringLikeIfExists": {"s3:prefix": [prefix, format!("{folder}*")]}});
     vec![
         allow(
             "State",
             &["s3:GetObject", "s3:PutObject"],
             &[format!("{bucket}/{folder}*")],
         ),
-        allow_if("ListState", &["s3:ListBucket"], &[bucket], listed),
+        allow_if(
+            "ListState",
+            &["s3:ListBucket", "s3:ListBucketVersions"],
+            std::slice::from_ref(&bucket),
+            listed,
+        ),
+        // A current state is removed by nobody.
+        allow(
+            "TidyState",
+            &["s3:DeleteObject"],
+            &[format!("{bucket}/{folder}artifacts/*")],
+        ),
+        allow(
+            "TidyVersions",
+            &["s3:DeleteObjectVersion"],
+            &[format!("{bucket}/{folder}*")],
+        ),
     ]
+}
+
+/// What the sweep looks through for things that belong to no stage, of every kind, since the app may have been another one
+/// once. A list takes no narrower resource.
+fn lists(land: &Land<'_>) -> Vec<Value> {
+    let mut statements = vec![
+        allow("Lists", &["iam:ListRoles", "lambda:ListFunctions"], &["*".to_owned()]),
+        allow("MarksOfRoles", &["iam:ListRoleTags"], &[land.roles()]),
+    ];
+    if !land.needs.has(Part::Api) {
+        statements.push(allow("ListRestApis", &["apigateway:GET"], &land.rest_apis("")));
+    }
+    statements
 }
 
 fn functions(land: &Land<'_>) -> Vec<Value> {
@@ -142,6 +173,7 @@ fn functions(land: &Land<'_>) -> Vec<Value> {
         "lambda:DeleteFunctionConcurrency",
         "lambda:GetFunction",
         "lambda:GetFunctionConfiguration",
+        "lambda:ListTags",
         "lambda:TagResource",
         "lambda:UntagResource",
         "lambda:UpdateFunctionCode",

@@ -66,7 +66,7 @@ fn an_app_of_functions_with_given_roles_needs_neither_roles_nor_apis() {
     let text = policy.to_string();
     for absent in [
         "CreateRole",
-        "apigateway",
+        "apigateway:POST",
         "AddPermission",
         "ec2:",
         "GetLayerVersion",
@@ -148,4 +148,25 @@ fn a_deploy_role_that_is_named_like_the_apps_own_could_change_itself() {
     assert!(reaches_itself(&named("shop-deploy"), &needs(&[Part::Role])));
     assert!(!reaches_itself(&named("deploy-shop"), &needs(&[Part::Role])));
     assert!(!reaches_itself(&named("shop-deploy"), &needs(&[])));
+}
+
+#[test]
+fn the_sweep_may_look_for_what_any_app_leaves_and_remove_no_current_state() {
+    let policy = policy(&needs(&[]));
+    for (name, action) in [
+        ("Lists", "lambda:ListFunctions"),
+        ("Lists", "iam:ListRoles"),
+        ("MarksOfRoles", "iam:ListRoleTags"),
+        ("ListRestApis", "apigateway:GET"),
+        ("Functions", "lambda:ListTags"),
+    ] {
+        let found = statement(&policy, name).unwrap();
+        assert!(found["Action"].as_array().unwrap().contains(&json!(action)), "{action}");
+    }
+    let zips = statement(&policy, "TidyState").unwrap();
+    assert_eq!(zips["Action"], json!(["s3:DeleteObject"]));
+    assert_eq!(
+        zips["Resource"],
+        json!(["arn:aws:s3:::acme-deploys/stages/shop/artifacts/*"])
+    );
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
-use super::store::{Condition, Store, Stored, Version};
+use super::store::{Condition, Leftover, Store, Stored, Version};
 use crate::app::Artifact;
 use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName};
@@ -109,6 +109,15 @@ impl Store for Directory {
     async fn keep(&self, _: &Artifact, _: &str) -> Result<Option<CodeLocation>, Fault> {
         Ok(None)
     }
+
+    /// A folder keeps neither zips nor versions.
+    async fn leftovers(&self) -> Result<Vec<Leftover>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn discard(&self, _: &[Leftover]) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Others read states, too, as far as the user's mask allows.
@@ -154,6 +163,7 @@ mod tests {
     async fn a_folder_keeps_the_promises_of_a_store() {
         contract::what_was_written_is_read(&folder().1).await;
         contract::a_stale_write_is_refused(&folder().1).await;
+        contract::a_state_that_stands_is_no_leftover(&folder().1).await;
     }
 
     #[test]

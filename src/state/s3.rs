@@ -1,24 +1,27 @@
 //! The store that is a bucket: one object a stage, changed by S3's conditional writes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, PublicAccessBlockConfiguration,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
+    self, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier,
+    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
 };
+use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::store::{Condition, Store, Stored, Version};
+use super::store::{Condition, Leftover, Store, Stored, Version};
 use crate::app::Artifact;
 use crate::aws::{self, Access, fault};
 use crate::fault::{Fault, FaultKind};
-use crate::names::{AppName, StageName};
+use crate::names::{AppName, StageName, Timestamp};
 use crate::resource::CodeLocation;
 
 /// A bucket, with the states of one app at `prefix/APP/STAGE.json`.
@@ -57,6 +60,10 @@ impl Bucket {
         format!("{}{stage}.json", self.folder())
     }
 
+    fn artifact(&self, sha256: &str) -> String {
+        format!("{}artifacts/{sha256}.zip", self.folder())
+    }
+
     fn url(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket)
     }
@@ -69,6 +76,152 @@ impl Bucket {
             Err(fault) => Err(fault),
         }
     }
+
+    fn identifier(&self, leftover: &Leftover) -> Result<ObjectIdentifier, BuildError> {
+        let object = ObjectIdentifier::builder();
+        match leftover {
+            Leftover::Artifact { sha256, .. } => object.key(self.artifact(sha256)),
+            Leftover::Version {
+                object: key, version, ..
+            } => object.key(key).version_id(version),
+        }
+        .build()
+    }
+
+    /// One of many objects that could not be removed. IAM asks for another action where a version is named.
+    fn refused(&self, refusal: &types::Error) -> Fault {
+        let operation = match refusal.version_id() {
+            None | Some("") => "s3:DeleteObject",
+            Some(_) => "s3:DeleteObjectVersion",
+        };
+        let code = refusal.code().unwrap_or_default();
+        let kind = match code {
+            "AccessDenied" => FaultKind::Denied,
+            "SlowDown" => FaultKind::Throttled,
+            _ => FaultKind::Other,
+        };
+        let message = format!("{} ({code})", refusal.message().unwrap_or_default());
+        Fault::refused(operation, self.url(refusal.key().unwrap_or_default()), kind, message)
+    }
+
+    async fn artifacts(&self) -> Result<Vec<Leftover>, Fault> {
+        let folder = format!("{}artifacts/", self.folder());
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder);
+        let mut artifacts = Vec::new();
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault::of("s3:ListBucket", self.url(&folder), &error))?;
+            artifacts.extend(page.contents().iter().filter_map(|object| {
+                let sha256 = object.key()?.strip_prefix(&folder)?.strip_suffix(".zip")?.to_owned();
+                let since = moment(object.last_modified())?;
+                Some(Leftover::Artifact { sha256, since })
+            }));
+        }
+        Ok(artifacts)
+    }
+
+    /// The history of every object of the app, current versions among them; only these where the bucket keeps no others.
+    async fn history(&self) -> Result<Vec<Past>, Fault> {
+        const OPERATION: &str = "s3:ListBucketVersions";
+        let folder = self.folder();
+        let mut history = Vec::new();
+        let mut after: (Option<String>, Option<String>) = (None, None);
+        loop {
+            let request = self.client.list_object_versions().bucket(&self.bucket).prefix(&folder);
+            let request = request
+                .set_key_marker(after.0.take())
+                .set_version_id_marker(after.1.take());
+            let page = request.send().await;
+            let page = page.map_err(|error| fault::of(OPERATION, self.url(&folder), &error))?;
+            history.extend(page.versions().iter().filter_map(|version| {
+                let of = (version.key(), version.version_id(), version.last_modified());
+                Past::new(of, version.is_latest(), Content::Body)
+            }));
+            history.extend(page.delete_markers().iter().filter_map(|marker| {
+                let of = (marker.key(), marker.version_id(), marker.last_modified());
+                Past::new(of, marker.is_latest(), Content::Removal)
+            }));
+            after = (page.next_key_marker, page.next_version_id_marker);
+            if page.is_truncated != Some(true) || after.0.is_none() {
+                return Ok(history);
+            }
+        }
+    }
+
+    /// Whether an object is one of those whose former versions are collected: a state, or a zip.
+    fn part(&self, key: &str) -> Option<Part> {
+        let rest = key.strip_prefix(&self.folder())?;
+        match rest.split_once('/') {
+            None => rest.ends_with(".json").then_some(Part::State),
+            Some(("artifacts", zip)) => zip.ends_with(".zip").then_some(Part::Artifact),
+            Some(_) => None,
+        }
+    }
+}
+
+/// What an object of the app is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    State,
+    Artifact,
+}
+
+/// One entry in the history of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Past {
+    key: String,
+    version: String,
+    at: Timestamp,
+    is_current: bool,
+    content: Content,
+}
+
+/// What an entry in the history of an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// The object as it was written.
+    Body,
+    /// The object was removed.
+    Removal,
+}
+
+impl Past {
+    /// What S3 says of an entry; `None` where it does not say enough.
+    fn new(
+        (key, version, at): (Option<&str>, Option<&str>, Option<&DateTime>),
+        is_current: Option<bool>,
+        content: Content,
+    ) -> Option<Self> {
+        Some(Self {
+            key: key?.to_owned(),
+            version: version?.to_owned(),
+            at: moment(at)?,
+            is_current: is_current?,
+            content,
+        })
+    }
+}
+
+/// What of an object's history is not served any more: a version is former since the next one was written. Of an object
+/// that was removed, a zip's history goes and at last the removal itself, while a state's is all that is left of it.
+fn former(part: Part, mut history: Vec<Past>) -> Vec<Leftover> {
+    history.sort_by_key(|past| (!past.is_current, std::cmp::Reverse(past.at)));
+    let leftover = |past: &Past, since| Leftover::Version {
+        object: past.key.clone(),
+        version: past.version.clone(),
+        since,
+    };
+    match history.as_slice() {
+        [current, ..] if !current.is_current => Vec::new(),
+        [removal, ..] if removal.content == Content::Removal && part == Part::State => Vec::new(),
+        [removal] if removal.content == Content::Removal => vec![leftover(removal, removal.at)],
+        all => all.windows(2).map(|pair| leftover(&pair[1], pair[0].at)).collect(),
+    }
+}
+
+fn moment(at: Option<&DateTime>) -> Option<Timestamp> {
+    let moment = jiff::Timestamp::from_second(at?.secs()).ok()?;
+    Some(Timestamp::new(moment))
 }
 
 #[async_trait(?Send)]
@@ -182,7 +335,7 @@ impl Store for Bucket {
         if self.region.as_deref() != Some(region) {
             return Ok(None);
         }
-        let key = format!("{}artifacts/{}.zip", self.folder(), artifact.sha256);
+        let key = self.artifact(&artifact.sha256);
         if !self.has(&key).await? {
             let unreadable = |message: String| Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message);
             let body = ByteStream::from_path(&artifact.path)
@@ -207,7 +360,44 @@ impl Store for Bucket {
             key,
         }))
     }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, Fault> {
+        let mut leftovers = self.artifacts().await?;
+        let mut by_key: BTreeMap<String, Vec<Past>> = BTreeMap::new();
+        for past in self.history().await? {
+            by_key.entry(past.key.clone()).or_default().push(past);
+        }
+        for (key, history) in by_key {
+            let part = self.part(&key);
+            leftovers.extend(part.into_iter().flat_map(|part| former(part, history.clone())));
+        }
+        Ok(leftovers)
+    }
+
+    async fn discard(&self, leftovers: &[Leftover]) -> Result<(), Fault> {
+        const OPERATION: &str = "s3:DeleteObject";
+        let broken = |message: String| Fault::refused(OPERATION, self.url(&self.folder()), FaultKind::Invalid, message);
+        for batch in leftovers.chunks(AT_ONCE) {
+            let objects: Result<Vec<_>, _> = batch.iter().map(|leftover| self.identifier(leftover)).collect();
+            let objects = objects.map_err(|error| broken(error.to_string()))?;
+            let listed = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+            let request = self.client.delete_objects().bucket(&self.bucket);
+            let sent = request
+                .delete(listed.map_err(|error| broken(error.to_string()))?)
+                .send()
+                .await;
+            let answer = sent.map_err(|error| fault::of(OPERATION, self.url(&self.folder()), &error))?;
+            if let Some(refusal) = answer.errors().first() {
+                return Err(self.refused(refusal));
+            }
+        }
+        Ok(())
+    }
 }
+
+/// The most objects that S3 removes with one call.
+/// See <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
+const AT_ONCE: usize = 1000;
 
 /// A client, and the Region that it calls. No call is made.
 async fn client(access: &Access) -> (Client, Option<String>) {
@@ -300,117 +490,5 @@ fn upload() -> TimeoutConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{BufRead as _, BufReader};
-    use std::process::{Child, Command, Stdio};
-
-    use super::*;
-    use crate::state::store::contract;
-
-    /// An emulated AWS that ends with the test. `make env` installs it.
-    struct Emulator {
-        process: Child,
-        endpoint: String,
-    }
-
-    impl Emulator {
-        fn start() -> Self {
-            let checkout = std::env::current_dir().unwrap();
-            let mut process = Command::new(checkout.join(".env/bin/python"))
-                .arg(checkout.join("tests/aws/start.py"))
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("`make env` was run");
-            let mut line = String::new();
-            BufReader::new(process.stdout.take().unwrap())
-                .read_line(&mut line)
-                .unwrap();
-            let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-            Self {
-                process,
-                endpoint: ready["endpoint"].as_str().unwrap().to_owned(),
-            }
-        }
-
-        /// A client of its own for each store: connections belong to the runtime that opened them.
-        fn client(&self) -> Client {
-            let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
-            let configuration = Builder::new()
-                .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
-                .region(aws_sdk_s3::config::Region::new("us-east-1"))
-                .http_client(aws::http_client())
-                .credentials_provider(credentials)
-                .endpoint_url(&self.endpoint)
-                .force_path_style(true);
-            Client::from_conf(configuration.build())
-        }
-
-        async fn bucket(&self, name: &str) -> Bucket {
-            self.client().create_bucket().bucket(name).send().await.unwrap();
-            self.store(name)
-        }
-
-        fn store(&self, name: &str) -> Bucket {
-            Bucket {
-                client: self.client(),
-                region: Some("us-east-1".to_owned()),
-                bucket: name.to_owned(),
-                prefix: "states/".to_owned(),
-                app: "shop".parse().unwrap(),
-            }
-        }
-    }
-
-    impl Drop for Emulator {
-        fn drop(&mut self) {
-            // It ends with its standard input; killing its group would leave its own child.
-            drop(self.process.stdin.take());
-            let _ended = self.process.wait();
-        }
-    }
-
-    #[test]
-    fn a_bucket_keeps_the_promises_of_a_store() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let emulator = Emulator::start();
-        runtime.block_on(async {
-            contract::what_was_written_is_read(&emulator.bucket("reads").await).await;
-            contract::a_stale_write_is_refused(&emulator.bucket("stale").await).await;
-            emulator.bucket("race").await;
-        });
-        let writers = (0..8).map(|_| Box::new(emulator.store("race")) as Box<dyn Store>);
-        contract::one_of_many_wins(writers.collect());
-    }
-
-    #[tokio::test]
-    async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
-        let emulator = Emulator::start();
-        let store = emulator.bucket("zips").await;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("code.zip");
-        std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"zip").unwrap();
-        let artifact = Artifact {
-            sha256: "ab12".to_owned(),
-            size_bytes: 3,
-            path,
-        };
-        let key = "states/shop/artifacts/ab12.zip".to_owned();
-        let kept = store.keep(&artifact, "us-east-1").await.unwrap();
-        assert_eq!(
-            kept,
-            Some(CodeLocation::Bucket {
-                bucket: "zips".to_owned(),
-                key: key.clone()
-            })
-        );
-        assert_eq!(store.keep(&artifact, "eu-west-1").await.unwrap(), None);
-        // The second time there is nothing to send: the file may be gone.
-        drop(folder);
-        assert!(store.keep(&artifact, "us-east-1").await.is_ok());
-        assert_eq!(store.stages().await.unwrap(), []);
-    }
-}
+#[path = "s3_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::app::Artifact;
 use crate::fault::Fault;
-use crate::names::{AppName, StageName};
+use crate::names::{AppName, StageName, Timestamp};
 use crate::resource::CodeLocation;
 
 /// A version of an object, as the store names it. It changes with every write.
@@ -27,6 +27,27 @@ pub enum Condition {
     Absent,
     /// The object is still of this version.
     Unchanged(Version),
+}
+
+/// Something that a store keeps of an app beside its current states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leftover {
+    /// A zip, whether or not a state refers to it.
+    Artifact {
+        /// SHA-256 of its content, in hexadecimal digits.
+        sha256: String,
+        /// When it was kept, by the store's clock.
+        since: Timestamp,
+    },
+    /// A former version of an object, which is not served any more.
+    Version {
+        /// Where the object stands, as the store names it.
+        object: String,
+        /// The version, as the store names it.
+        version: String,
+        /// When another one took its place, by the store's clock.
+        since: Timestamp,
+    },
 }
 
 /// Keeps the states of one app, one object a stage, each changed only by compare-and-set.
@@ -58,6 +79,13 @@ pub trait Store: Send + Sync {
 
     /// Keeps a zip by its content, once, where Lambda can take it from; `None` where the store is no bucket of `region`.
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault>;
+
+    /// All that is kept beside the current states: every zip, and every former version of a zip or a state. A current state
+    /// is never among them, nor are the versions of one that somebody has removed: they are all that is left of it.
+    async fn leftovers(&self) -> Result<Vec<Leftover>, Fault>;
+
+    /// Keeps these no more. What is gone already is a success; where one cannot be removed, others may be gone.
+    async fn discard(&self, leftovers: &[Leftover]) -> Result<(), Fault>;
 }
 
 #[cfg(test)]
@@ -89,6 +117,19 @@ pub mod contract {
             .unwrap();
         assert_ne!(first, second);
         assert_eq!(store.stages().await.unwrap(), [dev]);
+    }
+
+    /// What stands is no leftover, however often it was written; only what it was before may be one.
+    pub async fn a_state_that_stands_is_no_leftover(store: &dyn Store) {
+        let dev = stage("dev");
+        let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
+        assert_eq!(store.leftovers().await.unwrap(), []);
+        let unchanged = Condition::Unchanged(first);
+        store.write(&dev, b"two".to_vec(), &unchanged).await.unwrap();
+        let leftovers = store.leftovers().await.unwrap();
+        store.discard(&leftovers).await.unwrap();
+        assert_eq!(store.leftovers().await.unwrap(), []);
+        assert_eq!(store.read(&dev).await.unwrap().unwrap().body, b"two");
     }
 
     /// A write whose condition does not hold changes nothing.

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -40,6 +41,7 @@ _NAMES = {
     "PutRule": ("name", "Name", r"[.\-_A-Za-z0-9]+"),
 }
 _NAME_LENGTH = 64
+_STORED = re.compile(rb"<LastModified>([^<]+)</LastModified>")
 
 # Whether AWS would refuse a call, and how.
 Check = Callable[[Request, Call], Answer | None]
@@ -52,6 +54,7 @@ class Settings:
     latency_ms: float = 0
     role_delay_s: float = 0
     busy_s: float = 0
+    stored_s: float = 0
     quotas: bool = False
 
 
@@ -96,7 +99,9 @@ class Rules:
                 self.busy[call.target] = (now + self.settings.busy_s, "LastUpdateStatus", "InProgress")
 
     def dress(self, call: Call, answer: Answer) -> Answer:
-        """Shows a function as busy for as long as the settings say."""
+        """Shows a function as busy, and what a bucket has as old, as the settings say."""
+        if self.settings.stored_s and call.service == "s3" and call.operation.startswith("ListObject") and answer.ok:
+            return Answer(answer.status, answer.headers, _STORED.sub(self._older, answer.body))
         if not (self.settings.busy_s and call.service == "lambda" and call.operation in _CONFIGURATION and answer.ok):
             return answer
         whole = answer.json()
@@ -108,6 +113,10 @@ class Rules:
         if time.monotonic() < until:
             shown[key] = word
         return as_json(answer.status, whole)
+
+    def _older(self, found: re.Match[bytes]) -> bytes:
+        stored = datetime.fromisoformat(found[1].decode()) - timedelta(seconds=self.settings.stored_s)
+        return b"<LastModified>" + stored.strftime("%Y-%m-%dT%H:%M:%S.000Z").encode() + b"</LastModified>"
 
     def _over_quota(self, request: Request, call: Call) -> Answer | None:
         if not self.settings.quotas:

@@ -163,6 +163,8 @@ fn the_printed_policy_allows_every_call_of_a_deploy_and_a_destroy() {
     world.deploy("prod");
     world.run(&["stages"]).succeeded();
     world.run(&["destroy", "--stage", "prod", "--yes"]).succeeded();
+    world.set_aws(&json!({"stored_s": 100_000}));
+    world.run(&["sweep"]).succeeded();
     let calls = world.calls();
     let needed: Vec<(String, String)> = calls
         .iter()
@@ -187,16 +189,19 @@ fn the_printed_policy_allows_every_call_of_a_deploy_and_a_destroy() {
 }
 
 /// Actions of calls that are made only after a run was cut off, or where somebody else changed something.
-const AFTER_A_MISHAP: [&str; 9] = [
+const AFTER_A_MISHAP: [&str; 12] = [
     "apigateway:PATCH",
     "iam:DetachRolePolicy",
     "iam:GetRole",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
+    "iam:ListRoleTags",
     "lambda:DeleteFunctionConcurrency",
     "lambda:GetFunction",
     "lambda:GetPolicy",
+    "lambda:ListTags",
     "lambda:RemovePermission",
+    "s3:DeleteObjectVersion",
 ];
 
 fn actions(policy: &Value) -> BTreeSet<String> {
@@ -217,10 +222,25 @@ fn needed(call: &Call) -> Vec<(String, String)> {
     match (call.service.as_str(), operation.as_str()) {
         ("s3", "HeadObject") => vec![needs("s3:GetObject".to_owned(), &format!("arn:aws:s3:::{target}"))],
         // The proxy names a bucket with the slash that its path ends in.
-        ("s3", "ListObjectsV2") => vec![needs(
-            "s3:ListBucket".to_owned(),
-            &format!("arn:aws:s3:::{}", target.trim_end_matches('/')),
-        )],
+        ("s3", "ListObjectsV2" | "ListObjectVersions") => {
+            let action = match operation.as_str() {
+                "ListObjectsV2" => "s3:ListBucket",
+                _ => "s3:ListBucketVersions",
+            };
+            let bucket = format!("arn:aws:s3:::{}", target.trim_end_matches('/'));
+            vec![needs(action.to_owned(), &bucket)]
+        }
+        // What is removed stands in the body: here it is zips.
+        ("s3", "DeleteObjects") => {
+            let zips = format!(
+                "arn:aws:s3:::{}/stages/greeter/artifacts/",
+                target.trim_end_matches('/')
+            );
+            vec![needs("s3:DeleteObject".to_owned(), &zips)]
+        }
+        ("lambda", "ListFunctions") | ("iam", "ListRoles") => {
+            vec![needs(format!("{}:{operation}", call.service), "*")]
+        }
         ("s3", operation) => vec![needs(format!("s3:{operation}"), &format!("arn:aws:s3:::{target}"))],
         ("lambda", "CreateFunction") => vec![
             needs("lambda:CreateFunction".to_owned(), &function),

@@ -24,4 +24,5 @@ mod plan;
 mod prism;
 mod stand_in;
 mod state;
+mod sweep;
 mod untrusted;

@@ -16,7 +16,8 @@ use super::{Function, Outputs, RoleReference};
 use crate::app::{Architecture, Settings, Tracing};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
-use crate::resource::{self, CodeLocation, Context, is_ours};
+use crate::resource::marked::{Marked, Search};
+use crate::resource::{self, CodeLocation, Context, Owner, is_ours};
 
 mod ready;
 
@@ -281,6 +282,48 @@ pub async fn look(clients: &Clients, function: &Function) -> Result<Option<Outpu
     }
     let message = "a function of this name stands in AWS and does not bear our tags".to_owned();
     Err(Fault::refused(OPERATION, arn, FaultKind::Foreign, message))
+}
+
+/// Looks for functions that bear a mark. A list of functions says nothing of tags, which are asked for only where a name
+/// fits.
+pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
+    const OPERATION: &str = "lambda:ListFunctions";
+    let listed = wait::throttled(clients, (OPERATION, "*"), async || {
+        let pages = clients.lambda.list_functions().into_paginator().items().send();
+        let functions: Result<Vec<_>, _> = pages.try_collect().await;
+        functions.map_err(|error| fault::of(OPERATION, "*", &error))
+    });
+    let mut marked = Vec::new();
+    for function in listed.await? {
+        let (Some(name), Some(arn)) = (function.function_name, function.function_arn) else {
+            continue;
+        };
+        let outputs = resource::Outputs::Function(Outputs { arn: arn.clone() });
+        if !search.has(&name) || search.knows(&outputs) {
+            continue;
+        }
+        if let Some(owner) = owner(clients, &arn).await? {
+            marked.push(Marked { owner, name, outputs });
+        }
+    }
+    Ok(marked)
+}
+
+/// Whose a function is; `None` where it is not ours, or gone by now.
+async fn owner(clients: &Clients, arn: &str) -> Result<Option<Owner>, Fault> {
+    const OPERATION: &str = "lambda:ListTags";
+    let found = wait::throttled(clients, (OPERATION, arn), async || {
+        let answer = clients.lambda.list_tags().resource(arn).send().await;
+        answer.map_err(|error| fault::of(OPERATION, arn, &error))
+    });
+    match found.await {
+        Ok(answer) => {
+            let tags = answer.tags.unwrap_or_default().into_iter().collect();
+            Ok(Owner::of_tags(&tags))
+        }
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 struct Zip {

@@ -1,14 +1,15 @@
 //! The calls for REST APIs.
 
 use aws_sdk_apigateway::config::Builder;
-use aws_sdk_apigateway::types::{Op, PatchOperation, PutMode};
+use aws_sdk_apigateway::types::{self, Op, PatchOperation, PutMode};
 use aws_smithy_types::Blob;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::{Outputs, RestApi};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
-use crate::resource::Context;
+use crate::resource::marked::{Marked, Search};
+use crate::resource::{self, Context, Owner};
 
 /// Imports the document as a new REST API, or into the one that bears our mark already.
 ///
@@ -175,24 +176,39 @@ pub async fn find(clients: &Clients, known: &Outputs) -> Result<Option<Outputs>,
 
 /// Looks for the REST API that bears our mark, on all pages.
 pub async fn look(clients: &Clients, api: &RestApi) -> Result<Option<Outputs>, Fault> {
-    const OPERATION: &str = "apigateway:GetRestApis";
-    let found = wait::throttled(clients, (OPERATION, name(api)), async || {
-        let apis = clients
-            .api_gateway
-            .get_rest_apis()
-            .limit(500)
-            .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await;
-        apis.map_err(|error| fault::of(OPERATION, name(api), &error))
-    });
+    let found = all(clients, name(api)).await?;
     let ours = found
-        .await?
         .into_iter()
         .find(|found| found.description.as_deref() == Some(api.mark()));
     Ok(ours.and_then(|found| found.id).map(|id| Outputs { id }))
+}
+
+/// Looks for REST APIs that bear a mark.
+pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
+    let marked = |found: types::RestApi| {
+        let owner = Owner::of_mark(found.description.as_deref()?)?;
+        let id = found.id?;
+        Some(Marked {
+            owner,
+            name: found.name.unwrap_or_else(|| id.clone()),
+            outputs: resource::Outputs::RestApi(Outputs { id }),
+        })
+    };
+    let found = all(clients, "*").await?;
+    let marked = found.into_iter().filter_map(marked);
+    Ok(marked
+        .filter(|marked| search.apps.contains(&marked.owner.app) && !search.knows(&marked.outputs))
+        .collect())
+}
+
+async fn all(clients: &Clients, target: &str) -> Result<Vec<types::RestApi>, Fault> {
+    const OPERATION: &str = "apigateway:GetRestApis";
+    wait::throttled(clients, (OPERATION, target), async || {
+        let pages = clients.api_gateway.get_rest_apis().limit(500).into_paginator();
+        let apis: Result<Vec<_>, _> = pages.items().send().try_collect().await;
+        apis.map_err(|error| fault::of(OPERATION, target, &error))
+    })
+    .await
 }
 
 fn body(api: &RestApi) -> Blob {

@@ -7,7 +7,8 @@ use aws_sdk_iam::types::Tag;
 use super::{Outputs, Role, trust_policy};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
-use crate::resource::{Context, is_ours};
+use crate::resource::marked::{Marked, Search};
+use crate::resource::{self, Context, Owner, is_ours};
 
 /// Makes a role, or takes over the one of this name that bears our tags, and sets its policy.
 pub async fn create(clients: &Clients, role: &Role, context: &Context) -> Result<Outputs, Fault> {
@@ -171,12 +172,7 @@ pub async fn look(clients: &Clients, role: &Role) -> Result<Option<Outputs>, Fau
         }
     });
     let Some(found) = found.await? else { return Ok(None) };
-    let tags = found
-        .tags()
-        .iter()
-        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-        .collect();
-    if is_ours(&role.tags, &tags) {
+    if is_ours(&role.tags, &read(found.tags())) {
         return Ok(Some(Outputs {
             arn: found.arn,
             name: role.name.clone(),
@@ -184,6 +180,49 @@ pub async fn look(clients: &Clients, role: &Role) -> Result<Option<Outputs>, Fau
     }
     let message = "a role of this name stands in AWS and does not bear our tags".to_owned();
     Err(Fault::refused(OPERATION, found.arn, FaultKind::Foreign, message))
+}
+
+/// Looks for roles that bear a mark. A list of roles says nothing of tags, which are asked for only where a name fits.
+pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
+    const OPERATION: &str = "iam:ListRoles";
+    let listed = wait::throttled(clients, (OPERATION, "*"), async || {
+        let pages = clients.iam.list_roles().into_paginator().items().send();
+        let roles: Result<Vec<_>, _> = pages.try_collect().await;
+        roles.map_err(|error| fault::of(OPERATION, "*", &error))
+    });
+    let mut marked = Vec::new();
+    for role in listed.await? {
+        let outputs = Outputs {
+            arn: role.arn,
+            name: role.role_name.clone(),
+        };
+        let outputs = resource::Outputs::Role(outputs);
+        if !search.has(&role.role_name) || search.knows(&outputs) {
+            continue;
+        }
+        if let Some(owner) = owner(clients, &role.role_name).await? {
+            marked.push(Marked {
+                owner,
+                name: role.role_name,
+                outputs,
+            });
+        }
+    }
+    Ok(marked)
+}
+
+/// Whose a role is; `None` where it is not ours, or gone by now.
+async fn owner(clients: &Clients, name: &str) -> Result<Option<Owner>, Fault> {
+    const OPERATION: &str = "iam:ListRoleTags";
+    let found = wait::throttled(clients, (OPERATION, name), async || {
+        let answer = clients.iam.list_role_tags().role_name(name).send().await;
+        answer.map_err(|error| fault::of(OPERATION, name, &error))
+    });
+    match found.await {
+        Ok(answer) => Ok(Owner::of_tags(&read(answer.tags()))),
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 fn gone_is_done(sent: Result<(), Fault>) -> Result<(), Fault> {
@@ -196,4 +235,9 @@ fn gone_is_done(sent: Result<(), Fault>) -> Result<(), Fault> {
 fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build().ok();
     tags.iter().filter_map(tag).collect()
+}
+
+fn read(tags: &[Tag]) -> BTreeMap<String, String> {
+    let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().to_owned());
+    tags.iter().map(pair).collect()
 }

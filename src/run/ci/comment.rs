@@ -38,7 +38,11 @@ impl Ci<'_> {
     async fn rendered(&self, stage: &StageName) -> Result<String, Failure> {
         let row = |state: State| Row {
             url: self.session.url(&state),
-            expires: None,
+            expires: self
+                .expiring
+                .borrow()
+                .get(&(state.app.clone(), state.stage.clone()))
+                .copied(),
             state,
         };
         let told = self

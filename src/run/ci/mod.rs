@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::fault::{Fault, FaultKind};
 use crate::host::github::{GitHub, Inputs, read};
 use crate::host::{Annotation, Ink, Level};
-use crate::names::{AppName, StageName};
+use crate::names::{AppName, StageName, Timestamp};
 use crate::stage::decide::decide;
 use crate::stage::{Decision, Source, Trigger};
 use crate::state::store::Store;
@@ -31,6 +31,7 @@ mod deployments;
 mod destroy;
 pub mod ground;
 mod merge;
+mod sweep;
 mod tell;
 
 /// A run of the host, with all that is known about it.
@@ -45,6 +46,8 @@ pub struct Ci<'a> {
     pub trigger: Trigger,
     stores: RefCell<BTreeMap<AppName, Rc<dyn Store>>>,
     files: RefCell<BTreeMap<PathBuf, Option<Config>>>,
+    /// Previews that go soon, and after which moment.
+    expiring: RefCell<BTreeMap<(AppName, StageName), Timestamp>>,
 }
 
 /// What a run would do, as JSON: from the event and the config alone.
@@ -140,6 +143,7 @@ async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Vec<Ended
         trigger,
         stores: RefCell::default(),
         files: RefCell::default(),
+        expiring: RefCell::default(),
     };
     if ci.ground.projects.is_empty() && ci.needs_config() {
         ci.ground = ci.default_ground().await?.unwrap_or_default();
@@ -155,7 +159,7 @@ async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Vec<Ended
         }
         Decision::Sweep { reason } => {
             ci.say(&format!("Sweeps: {reason}"));
-            ci.sweep().await
+            ci.sweep().await.map(|()| Vec::new())
         }
         Decision::Skip { reason } => {
             if let Trigger::PullRequest(_) = &ci.trigger {
@@ -379,11 +383,6 @@ impl Ci<'_> {
             place: None,
             message,
         });
-    }
-
-    async fn sweep(&self) -> Result<Vec<Ended>, Failure> {
-        self.skip("the sweep is not there yet");
-        Ok(Vec::new())
     }
 }
 

@@ -87,7 +87,7 @@ pub fn skipped(session: &Session<'_>, github: &GitHub, reason: &str) {
 }
 
 /// Gives summary and outputs to the runner, which can do without.
-fn give(session: &Session<'_>, github: &GitHub, (text, outputs): (&str, &[(&'static str, String)])) {
+pub fn give(session: &Session<'_>, github: &GitHub, (text, outputs): (&str, &[(&'static str, String)])) {
     for told in [github.summary(text), github.outputs(outputs)] {
         if let Err(error) = told {
             session.host.annotate(&Annotation {
@@ -108,7 +108,7 @@ pub fn mark(session: &Session<'_>, failure: &Failure, folder: &Path) {
 }
 
 /// Outputs of a run that was about no stage.
-fn nothing(outcome: &str) -> Vec<(&'static str, String)> {
+pub fn nothing(outcome: &str) -> Vec<(&'static str, String)> {
     vec![
         ("stage", String::new()),
         ("url", String::new()),

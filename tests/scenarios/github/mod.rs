@@ -198,6 +198,11 @@ impl GitHub {
         self.with(number, |found| found.condition = Condition::Closed);
     }
 
+    /// Opens a pull request again that was closed.
+    pub fn reopen(&self, number: u64) {
+        self.with(number, |found| found.condition = Condition::Open);
+    }
+
     /// Merges a pull request.
     pub fn merge(&self, number: u64) {
         self.with(number, |found| found.condition = Condition::Merged);

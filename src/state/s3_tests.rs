@@ -1,0 +1,190 @@
+//! Tests of the store that is a bucket, against an emulated AWS.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+use crate::state::store::contract;
+
+/// An emulated AWS that ends with the test. `make env` installs it.
+struct Emulator {
+    process: Child,
+    endpoint: String,
+}
+
+impl Emulator {
+    fn start() -> Self {
+        let checkout = std::env::current_dir().unwrap();
+        let mut process = Command::new(checkout.join(".env/bin/python"))
+            .arg(checkout.join("tests/aws/start.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`make env` was run");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Self {
+            process,
+            endpoint: ready["endpoint"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// A client of its own for each store: connections belong to the runtime that opened them.
+    fn client(&self) -> Client {
+        let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
+        let configuration = Builder::new()
+            .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_s3::config::Region::new("us-east-1"))
+            .http_client(aws::http_client())
+            .credentials_provider(credentials)
+            .endpoint_url(&self.endpoint)
+            .force_path_style(true);
+        Client::from_conf(configuration.build())
+    }
+
+    async fn bucket(&self, name: &str) -> Bucket {
+        self.client().create_bucket().bucket(name).send().await.unwrap();
+        self.store(name)
+    }
+
+    async fn versioned(&self, name: &str) -> Bucket {
+        let bucket = self.bucket(name).await;
+        let kept = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled);
+        let versioned = bucket.client.put_bucket_versioning().bucket(name);
+        let versioned = versioned.versioning_configuration(kept.build()).send().await;
+        versioned.unwrap();
+        bucket
+    }
+
+    fn store(&self, name: &str) -> Bucket {
+        Bucket {
+            client: self.client(),
+            region: Some("us-east-1".to_owned()),
+            bucket: name.to_owned(),
+            prefix: "states/".to_owned(),
+            app: "shop".parse().unwrap(),
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // It ends with its standard input; killing its group would leave its own child.
+        drop(self.process.stdin.take());
+        let _ended = self.process.wait();
+    }
+}
+
+#[test]
+fn a_bucket_keeps_the_promises_of_a_store() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let emulator = Emulator::start();
+    runtime.block_on(async {
+        contract::what_was_written_is_read(&emulator.bucket("reads").await).await;
+        contract::a_stale_write_is_refused(&emulator.bucket("stale").await).await;
+        contract::a_state_that_stands_is_no_leftover(&emulator.bucket("plain").await).await;
+        contract::a_state_that_stands_is_no_leftover(&emulator.versioned("versioned").await).await;
+        emulator.bucket("race").await;
+    });
+    let writers = (0..8).map(|_| Box::new(emulator.store("race")) as Box<dyn Store>);
+    contract::one_of_many_wins(writers.collect());
+}
+
+#[tokio::test]
+async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
+    let emulator = Emulator::start();
+    let store = emulator.bucket("zips").await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("code.zip");
+    std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"zip").unwrap();
+    let artifact = Artifact {
+        sha256: "ab12".to_owned(),
+        size_bytes: 3,
+        path,
+    };
+    let key = "states/shop/artifacts/ab12.zip".to_owned();
+    let kept = store.keep(&artifact, "us-east-1").await.unwrap();
+    assert_eq!(
+        kept,
+        Some(CodeLocation::Bucket {
+            bucket: "zips".to_owned(),
+            key: key.clone()
+        })
+    );
+    assert_eq!(store.keep(&artifact, "eu-west-1").await.unwrap(), None);
+    // The second time there is nothing to send: the file may be gone.
+    drop(folder);
+    assert!(store.keep(&artifact, "us-east-1").await.is_ok());
+    assert_eq!(store.stages().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_zip_that_was_removed_is_kept_as_a_version_until_that_goes_too() {
+    let emulator = Emulator::start();
+    let store = emulator.versioned("zips").await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("code.zip");
+    std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"zip").unwrap();
+    let artifact = Artifact {
+        sha256: "ab12".to_owned(),
+        size_bytes: 3,
+        path,
+    };
+    store.keep(&artifact, "us-east-1").await.unwrap();
+    let kinds = |leftovers: &[Leftover]| {
+        let kind = |leftover: &Leftover| match leftover {
+            Leftover::Artifact { .. } => "artifact",
+            Leftover::Version { .. } => "version",
+        };
+        leftovers.iter().map(kind).collect::<Vec<_>>()
+    };
+    // The zip, then what it was, then the record that it was removed, then nothing.
+    for expected in [&["artifact"][..], &["version"], &["version"], &[]] {
+        let leftovers = store.leftovers().await.unwrap();
+        assert_eq!(kinds(&leftovers), expected);
+        store.discard(&leftovers).await.unwrap();
+    }
+}
+
+#[test]
+fn a_version_is_former_since_the_next_one_was_written() {
+    let at = |second| Timestamp::new(jiff::Timestamp::from_second(second).unwrap());
+    let past = |version: &str, second, content| Past {
+        key: "states/shop/prod.json".to_owned(),
+        version: version.to_owned(),
+        at: at(second),
+        is_current: version == "now",
+        content,
+    };
+    let history = vec![
+        past("old", 100, Content::Body),
+        past("now", 900, Content::Body),
+        past("older", 50, Content::Body),
+    ];
+    let since = |leftover: Leftover| match leftover {
+        Leftover::Version { version, since, .. } => (version, since),
+        Leftover::Artifact { sha256, since } => (sha256, since),
+    };
+    let found: Vec<_> = former(Part::State, history).into_iter().map(since).collect();
+    assert_eq!(found, [("old".to_owned(), at(900)), ("older".to_owned(), at(100))]);
+}
+
+#[test]
+fn of_a_state_that_somebody_removed_every_version_stays() {
+    let past = |second: i64, is_current, content| Past {
+        key: "states/shop/prod.json".to_owned(),
+        version: second.to_string(),
+        at: Timestamp::new(jiff::Timestamp::from_second(second).unwrap()),
+        is_current,
+        content,
+    };
+    let history = vec![past(2, true, Content::Removal), past(1, false, Content::Body)];
+    assert_eq!(former(Part::State, history.clone()), []);
+    assert_eq!(former(Part::Artifact, history).len(), 1);
+}
