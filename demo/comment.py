@@ -33,9 +33,8 @@ class Picture:
 
     def box(self, x: float, y: float, width: float, height: float, fill: str, stroke: str = "none") -> None:
         """Draws a box."""
-        self.drawn.append(
-            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="5" fill="{fill}" stroke="{stroke}"/>'
-        )
+        place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+        self.drawn.append(f'<rect {place} rx="5" fill="{fill}" stroke="{stroke}"/>')
 
     def line(self, x: float, y: float, markdown: str, *, bold: bool = False) -> None:
         """Draws a line of Markdown, whose parts follow each other however wide they turn out."""

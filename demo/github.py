@@ -1,4 +1,4 @@
-"""A GitHub for the demo: one repository with pull requests, comments and deployments, as far as `stagewright ci` asks for them.
+"""A GitHub for the demo: one repository with pull requests, comments and deployments, as far as `ci` asks for them.
 
 It is good for looking on, and proves nothing: nothing but the demo holds it to what GitHub does. What the tests use is the
 fake of `tests/scenarios/github/`, which GitHub's own OpenAPI document is held against.
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 REPOSITORY = "octo/guestbook"
@@ -32,6 +33,7 @@ class GitHub:
     pull_requests: dict[int, dict[str, Any]] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(default_factory=list)
+    ids: Iterator[int] = field(default_factory=lambda: count(1001))
 
     def open_pull_request(self, number: int, head: str, base: str) -> None:
         """Opens a pull request from a branch of the repository itself."""
@@ -96,7 +98,7 @@ class GitHub:
         number = int(rest.split("/")[0])
         if method == "GET":
             return 200, [comment for comment in self.comments if comment["issue"] == number]
-        comment = {"id": len(self.comments) + 1, "issue": number, "user": {"login": LOGIN}, "body": body["body"]}
+        comment = {"id": next(self.ids), "issue": number, "user": {"login": LOGIN}, "body": body["body"]}
         self.comments.append(comment)
         return 201, comment
 

@@ -75,7 +75,8 @@ class Repository:
 
     def git(self, *arguments: str) -> str:
         """Runs git in the checkout, and returns what it printed."""
-        command = ["git", "-c", "user.name=ann", "-c", "user.email=ann@example.com", *arguments]
+        settings = ["user.name=ann", "user.email=ann@example.com", "commit.gpgsign=false"]
+        command = ["git", *(word for setting in settings for word in ("-c", setting)), *arguments]
         ended = subprocess.run(command, cwd=self.folder, text=True, capture_output=True, env=self.cloud.environment())
         if ended.returncode:
             stop(f"git {' '.join(arguments)}: {ended.stderr}")
@@ -149,7 +150,7 @@ class Repository:
         say(f"  - {old}", "31")
         say(f"  + {new}", "32")
 
-    def comment(self) -> str:
+    def comment(self) -> dict[str, Any]:
         """Shows the one comment that there is, whole, and returns it."""
         if len(self.github.comments) != 1:
             stop(f"there are {len(self.github.comments)} comments")
@@ -161,7 +162,7 @@ class Repository:
         if kept := os.environ.get("DEMO_COMMENTS"):
             Path(kept).mkdir(exist_ok=True)
             (Path(kept) / f"{self.runs}.md").write_text(comment["body"])
-        return comment["body"]
+        return dict(comment)
 
 
 def main() -> None:
@@ -208,13 +209,15 @@ def tell(guestbook: Repository) -> None:
     say("$ git push origin warmer", "1")
     if (again := guestbook.pull_request(NUMBER, "synchronize")["url"]) != url:
         stop(f"the URL changed from {url} to {again}")
-    if guestbook.comment() == first:
-        stop("the comment says what it said before")
+    second = guestbook.comment()
+    if second["id"] != first["id"] or second["body"] == first["body"]:
+        stop("it is another comment, or says what it said before")
     call(url)
     say("\n  prod is a stage of its own, and is as it was:", "2")
     call(prod)
 
-    chapter("4", "It is merged", "The preview goes, from its record alone: nothing is checked out. `main` is pushed, so prod is new.")
+    chapter("4", "It is merged", """
+        The preview goes, from its record alone: nothing is checked out. `main` is pushed, so prod is new.""")  # fmt: skip
     say("$ gh pr merge --merge", "1")
     guestbook.git("checkout", "--quiet", "main")
     guestbook.git("merge", "--quiet", "--no-ff", "--message", f"Merge #{NUMBER}", "warmer")
@@ -224,6 +227,8 @@ def tell(guestbook: Repository) -> None:
     standing = [thing["name"] for things in guestbook.cloud.what_stands().values() for thing in things]
     if left := [name for name in standing if f"pr-{NUMBER}" in name]:
         stop(f"still there: {left}")
+    deployments = [one["statuses"][-1]["state"] for one in guestbook.github.deployments if one["environment"] == "preview"]
+    say(f"  GitHub's deployments of `preview`: {', '.join(deployments)}\n", "2")
     guestbook.push("main")
     call(prod)
     guestbook.stagewright("stages")
