@@ -11,7 +11,7 @@ help: ## this list
 build: ## the program, for use here
 	cargo build --locked
 
-demo: env build ## deploys two apps as three stages to an emulated AWS, calls them, and cleans up
+demo: env build ## a pull request's story, with an emulated AWS and a fake GitHub
 	.env/bin/python demo/story.py
 
 test: env ## every test: units, layers, and scenarios against an emulated AWS

@@ -1,5 +1,6 @@
-"""Draws what a terminal shows, as an SVG: `script -qec "python demo/story.py" /dev/null | python demo/picture.py > docs/demo.svg`.
+"""Draws what a terminal shows, as an SVG.
 
+`script -qec "python demo/story.py" /dev/null | python demo/picture.py "2. " > docs/demo.svg` draws it from chapter 2 on.
 Colours stay, long lines are cut, and only the first lines fit, since it is a picture and no manual.
 """
 
@@ -9,15 +10,17 @@ import re
 import sys
 from html import escape
 
-COLUMNS, ROWS = 112, 64
+COLUMNS, ROWS = 112, 72
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 8.4, 18, 16
 COLOURS = {"1": "#ffffff", "2": "#8b949e", "31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "36": "#79c0ff"}
 ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 
 
 def main() -> None:
-    """Reads a transcript from standard input and prints the picture."""
-    lines = sys.stdin.read().splitlines()[:ROWS]
+    """Reads a transcript from standard input and prints the picture, from the line that begins as the argument says."""
+    lines = sys.stdin.read().splitlines()
+    begins = [number for number, line in enumerate(lines) if ESCAPE.sub("", line).startswith("".join(sys.argv[1:]))]
+    lines = lines[begins[0] :][:ROWS]
     width = COLUMNS * CELL_WIDTH + 2 * MARGIN
     height = len(lines) * CELL_HEIGHT + 2 * MARGIN
     print(

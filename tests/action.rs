@@ -46,10 +46,7 @@ fn a_workflow_needs_to_give_no_input() {
 
 #[test]
 fn the_documentation_names_every_input_and_output_with_its_default() {
-    let Ok(documentation) = fs::read_to_string("docs/github.md") else {
-        eprintln!("SKIPPED: there is no docs/github.md");
-        return;
-    };
+    let documentation = text("docs/github.md");
     let action = yaml("action.yml");
     for kind in ["inputs", "outputs"] {
         for (name, about) in action[kind].as_object().unwrap() {
@@ -79,6 +76,31 @@ fn the_example_uses_inputs_and_outputs_that_the_action_has() {
     for output in used.map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next().unwrap()) {
         assert!(action["outputs"].get(output).is_some(), "{output}");
     }
+}
+
+#[test]
+fn the_workflow_to_copy_is_short_and_is_what_init_writes() {
+    let readme = text("README.md");
+    let (_, workflow) = readme.split_once("```yaml\n").unwrap();
+    let (workflow, _) = workflow.split_once("```").unwrap();
+    assert!(workflow.lines().count() < 30, "{}", workflow.lines().count());
+    let parsed: Value = serde_saphyr::from_str(workflow).unwrap();
+    let [checkout, ours] = parsed["jobs"]["stagewright"]["steps"].as_array().unwrap().as_slice() else {
+        panic!("two steps in {parsed}");
+    };
+    let written = text("src/setup/workflow.rs");
+    for step in [checkout, ours] {
+        let action = step["uses"].as_str().unwrap();
+        assert!(written.contains(&format!("\"{action}")), "`init` writes no {action}");
+    }
+    let condition = checkout["if"].as_str().unwrap();
+    assert!(written.contains(&format!("if: {condition}\n")), "{condition}");
+    let action = yaml("action.yml");
+    let unknown: Vec<_> = names(&ours["with"])
+        .difference(&names(&action["inputs"]))
+        .copied()
+        .collect();
+    assert_eq!(unknown, [""; 0]);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::variable::Secret;
+
 pub mod checkout;
 pub mod github;
 pub mod terminal;
@@ -62,6 +64,9 @@ pub trait Host {
 
     /// Shows a remark where people look for it.
     fn annotate(&self, annotation: &Annotation);
+
+    /// Has a secret never shown, whoever prints it.
+    fn hide(&self, secret: &Secret);
 
     /// Asks for a word to be typed. `None` where nobody is there to be asked.
     fn asks_for(&self, question: &str, word: &str) -> Option<bool>;

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{Annotation, Host, Ink, Level};
 use crate::cli::Color;
+use crate::variable::Secret;
 
 /// A shell, and how to talk to it.
 #[derive(Debug, Clone)]
@@ -111,6 +112,9 @@ impl Host for Terminal {
     fn note(&self, ink: Ink, text: &str) {
         err(&format!("{}\n", self.painted(ink, text)));
     }
+
+    /// A terminal shows what it is given, and is given no secret.
+    fn hide(&self, _secret: &Secret) {}
 
     fn asks_for(&self, question: &str, word: &str) -> Option<bool> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {

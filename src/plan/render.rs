@@ -4,13 +4,17 @@ use std::fmt::Write as _;
 
 use super::{Action, Plan, Step};
 
-/// The plan, a line a step with its causes below.
+/// The plan, a line a step with its causes below, and how much there is to do.
 pub fn render(plan: &Plan) -> String {
+    steps(plan) + &summary(plan)
+}
+
+/// The steps of a plan, a line each with its causes below.
+pub fn steps(plan: &Plan) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         push(&mut text, step);
     }
-    text.push_str(&summary(plan));
     text
 }
 

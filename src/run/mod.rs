@@ -25,6 +25,7 @@ use crate::resource::Cloud;
 use crate::state::store::Store;
 use crate::state::{self, Attempt, Progress, State, lease};
 use crate::stop::Stop;
+use crate::variable::Secret;
 
 mod behalf;
 pub mod check;
@@ -134,7 +135,9 @@ impl Session<'_> {
 
     /// The value of a secret. An empty one is none: so GitHub hands over what is not set.
     fn secret(&self, name: &str) -> Option<String> {
-        self.environment.get(name).filter(|value| !value.is_empty()).cloned()
+        let value = self.environment.get(name).filter(|value| !value.is_empty()).cloned()?;
+        self.host.hide(&Secret::new(value.clone()));
+        Some(value)
     }
 
     /// The project, for commands that can do without: `None` where there is none, or where flags say all that is needed. A

@@ -10,8 +10,8 @@ pub const FILE: &str = ".github/workflows/stagewright.yml";
 /// The action, as a workflow names it.
 pub const ACTION: &str = "stagewright/stagewright@v1";
 
-/// The checkout of GitHub's own: <https://github.com/actions/checkout/releases/tag/v6.0.3>.
-const CHECKOUT: &str = "actions/checkout@df4cb1c069e1874edd31b4311f1884172cec0e10 # v6.0.3";
+/// The checkout of GitHub's own: <https://github.com/actions/checkout/releases/tag/v7.0.1>.
+const CHECKOUT: &str = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
 
 /// Named variables of the repository, for what is not known yet.
 pub const ROLE_VARIABLE: &str = "STAGEWRIGHT_ROLE";

@@ -365,6 +365,10 @@ impl Host for GitHub {
         locked(&self.workflow).annotate(annotation, self.run.workspace.as_deref());
     }
 
+    fn hide(&self, secret: &Secret) {
+        locked(&self.workflow).mask(secret);
+    }
+
     fn asks_for(&self, _question: &str, _word: &str) -> Option<bool> {
         None
     }

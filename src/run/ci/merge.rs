@@ -51,7 +51,7 @@ impl Ci<'_> {
             None => scene.cloud.place().await?,
         };
         let (plan, unknown) = scene.plan_but_unknown(&ready, &state, &place);
-        let mut text = render::render(&plan);
+        let mut text = render::steps(&plan);
         for name in unknown {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "? {name}: known only where `{stage}` is deployed");
