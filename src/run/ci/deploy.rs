@@ -69,13 +69,15 @@ impl Ci<'_> {
             if ended.failure.is_none() && ended.report.outcome != Outcome::Skipped {
                 ended.plan = self.merging(project, app, stage).await;
             }
-            let news = match ended.report.outcome {
-                Outcome::Unchanged => News::None,
-                Outcome::Deployed | Outcome::Planned | Outcome::Destroyed | Outcome::Skipped | Outcome::Failed => {
-                    News::Some
+            // Of a preview that nobody wants any more, only what was told before is kept true.
+            let (mode, news) = match ended.report.outcome {
+                Outcome::Unchanged => (Mode::Create, News::None),
+                Outcome::Skipped => (Mode::OnlyUpdate, News::Some),
+                Outcome::Deployed | Outcome::Planned | Outcome::Destroyed | Outcome::Failed => {
+                    (Mode::Create, News::Some)
                 }
             };
-            self.comment(*number, Mode::Create, news).await;
+            self.comment(*number, mode, news).await;
         }
         ended
     }
