@@ -1,5 +1,6 @@
 //! `ci`: what started the run leads to a decision, which is carried out and told where people look.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -40,6 +41,8 @@ pub struct Ci<'a> {
     pub ground: Ground,
     /// What started the run.
     pub trigger: Trigger,
+    /// Whether summary and outputs say already what came of it.
+    is_told: Cell<bool>,
 }
 
 /// What a run would do, as JSON: from the event and the config alone.
@@ -115,35 +118,48 @@ fn has_credentials(variables: &BTreeMap<String, String>) -> bool {
 ///
 /// The decision cannot be made or carried out.
 pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
-    let trigger = github.trigger()?;
     let mut ci = Ci {
         session,
         github,
-        ground: on_the_spot(&trigger, &session.options.project_dir)?.unwrap_or_default(),
-        trigger,
+        ground: Ground::default(),
+        trigger: github.trigger()?,
+        is_told: Cell::new(false),
     };
-    if ci.ground.projects.is_empty() && ci.needs_config() {
-        ci.ground = ci.default_ground().await?.unwrap_or_default();
+    let done = ci.done().await;
+    if let Err(failure) = &done
+        && !ci.is_told.get()
+    {
+        ci.tell_of_none(failure);
     }
-    let decision = decide(&ci.trigger, &ci.ground.rules())?;
-    match decision {
-        Decision::Deploy { stage, source, reason } => {
-            ci.say(&format!("Deploys stage `{stage}`: {reason}"));
-            ci.deploy(&stage, source).await
-        }
-        Decision::Destroy { removal, reason } => {
-            ci.say(&format!("Removes stage `{}`: {reason}", removal.stage()));
-            ci.destroy(&removal).await
-        }
-        Decision::Sweep { reason } => {
-            ci.say(&format!("Sweeps: {reason}"));
-            ci.sweep().await
-        }
-        Decision::Skip { reason } => ci.skip(&reason),
-    }
+    done
 }
 
 impl Ci<'_> {
+    /// Finds out what is asked for, and does it.
+    async fn done(&mut self) -> Result<(), Failure> {
+        let folder = &self.session.options.project_dir;
+        self.ground = on_the_spot(&self.trigger, folder)?.unwrap_or_default();
+        if self.ground.projects.is_empty() && self.needs_config() {
+            self.ground = self.default_ground().await?.unwrap_or_default();
+        }
+        let decision = decide(&self.trigger, &self.ground.rules())?;
+        match decision {
+            Decision::Deploy { stage, source, reason } => {
+                self.say(&format!("Deploys stage `{stage}`: {reason}"));
+                self.deploy(&stage, source).await
+            }
+            Decision::Destroy { removal, reason } => {
+                self.say(&format!("Removes stage `{}`: {reason}", removal.stage()));
+                self.destroy(&removal).await
+            }
+            Decision::Sweep { reason } => {
+                self.say(&format!("Sweeps: {reason}"));
+                self.sweep().await
+            }
+            Decision::Skip { reason } => self.skip(&reason),
+        }
+    }
+
     /// Whether the config of the default branch is worth a call: an event that leads to nothing costs nothing.
     fn needs_config(&self) -> bool {
         match &self.trigger {
@@ -255,6 +271,7 @@ impl Ci<'_> {
     }
 
     fn skip(&self, reason: &str) -> Result<(), Failure> {
+        self.is_told.set(true);
         self.say(&format!("Nothing to do: {reason}"));
         self.tried(
             self.github

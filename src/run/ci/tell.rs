@@ -50,6 +50,10 @@ impl Ci<'_> {
     ///
     /// The first failure among them; the others are told here.
     pub fn tell(&self, ended: Vec<Ended>) -> Result<(), Failure> {
+        self.is_told.set(true);
+        for reason in ended.iter().filter_map(|ended| ended.report.reason.as_ref()) {
+            self.say(reason);
+        }
         let parts = ended
             .iter()
             .map(|ended| summary::render(&ended.report, ended.plan.as_deref()));
@@ -67,6 +71,21 @@ impl Ci<'_> {
             self.mark(&failure, Path::new(""));
         }
         first.map_or(Ok(()), Err)
+    }
+
+    /// Tells of a run that failed before it came to any app.
+    pub fn tell_of_none(&self, failure: &Failure) {
+        let failure = failure.clone().with_nothing_changed();
+        self.mark(&failure, &self.session.options.project_dir);
+        let text = summary::failure(&failure.json());
+        self.tried(
+            self.github
+                .summary(&format!("### Failed before anything was begun\n{text}")),
+        );
+        let mut values = outputs(&[]);
+        values.retain(|(name, _)| *name != "outcome");
+        values.push(("outcome", Outcome::Failed.word().to_owned()));
+        self.tried(self.github.outputs(&values));
     }
 
     /// Marks the places of a failure in their files. `folder` is that of the app.
