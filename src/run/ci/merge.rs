@@ -1,5 +1,7 @@
 //! What merging a pull request would do to the stage of its base branch.
 
+use std::fmt::Write as _;
+
 use super::Ci;
 use crate::app::python::Resolution;
 use crate::config::Project;
@@ -51,7 +53,8 @@ impl Ci<'_> {
         let (plan, unknown) = scene.plan_but_unknown(&ready, &state, &place);
         let mut text = render::render(&plan);
         for name in unknown {
-            text.push_str(&format!("? {name}: known only where `{stage}` is deployed\n"));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "? {name}: known only where `{stage}` is deployed");
         }
         Ok(Merge {
             stage: stage.clone(),
