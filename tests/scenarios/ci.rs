@@ -158,3 +158,21 @@ fn a_preview_that_is_removed_by_hand_while_its_pull_request_is_open_stays() {
         .saying(&["#7 is open"]);
     assert!(repository.stands("pr-7"));
 }
+
+#[test]
+fn two_pull_requests_have_a_preview_each_and_leave_each_other_alone() {
+    let repository = Repository::new();
+    repository.preview(7);
+    repository.preview(8);
+    assert_eq!(repository.deployments("preview"), ["success", "success"]);
+    assert_ne!(repository.url("pr-7"), repository.url("pr-8"));
+
+    repository.github.close(7);
+    repository.ci(&closed(7)).succeeded();
+
+    assert!(!repository.stands("pr-7"));
+    assert_eq!(repository.greeting("pr-8"), json!({"hello": "world"}));
+    assert_eq!(repository.deployments("preview"), ["inactive", "success"]);
+    repository.comment_says(7, &["`pr-7`", "🧹 removed"]);
+    repository.comment_says(8, &["`pr-8`", "✅ ready"]);
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::github::events;
-use crate::repository::{Repository, sha};
+use crate::repository::{Repository, closed, opened, sha};
 
 #[test]
 fn of_two_branches_that_make_one_stage_the_second_is_refused_with_both_names() {
@@ -119,4 +119,40 @@ fn a_branch_that_is_mapped_to_nothing_calls_nobody() {
     repository.ci(&events::push("topic", &sha("b1"))).succeeded();
     assert_eq!(repository.world.calls().len(), 0);
     assert_eq!(repository.github.calls().len(), 0);
+}
+
+#[test]
+fn a_stage_of_another_repository_is_neither_deployed_nor_removed_nor_shown() {
+    let repository = Repository::new();
+    repository.preview(7);
+    repository.ci(&events::push("release/1", &sha("a1"))).succeeded();
+    for stage in ["pr-7", "release-1"] {
+        let state = repository.world.state("hello", stage).to_string();
+        let theirs = state.replace("\"octo/app\"", "\"stranger/app\"");
+        assert_ne!(state, theirs);
+        repository.world.write_state("hello", stage, &theirs);
+    }
+    repository.world.replace("app.py", "world", "ours");
+    repository.world.forget_calls();
+
+    repository
+        .ci(&opened(7))
+        .ended_with(2)
+        .saying(&["belongs to `stranger/app`, and this is `octo/app`"]);
+    repository
+        .ci(&events::branch_deleted("release/1"))
+        .succeeded()
+        .saying(&["belongs to `stranger/app`"]);
+    repository.github.close(7);
+    repository
+        .ci(&closed(7))
+        .succeeded()
+        .saying(&["belongs to `stranger/app`"]);
+
+    assert_eq!(repository.world.mutations(), Vec::<String>::new());
+    assert!(
+        !repository.comment(7).contains("| `hello` |"),
+        "{}",
+        repository.comment(7)
+    );
 }

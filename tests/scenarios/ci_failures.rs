@@ -242,3 +242,31 @@ fn a_deploy_without_a_checkout_says_what_is_missing() {
         .saying(&["not checked out", "actions/checkout"]);
     assert_eq!(repository.world.mutations(), Vec::<String>::new());
 }
+
+#[test]
+fn a_preview_whose_run_is_interrupted_says_so_and_the_next_run_goes_on() {
+    let repository = Repository::new();
+    repository.github.open_pull_request(7, &sha("a1"), "main");
+    let hold = json!([{"operation": "ImportRestApi", "answer": "hold", "when": "after"}]);
+    repository.world.order_faults(&hold);
+    let running = repository.start(repository.runner(&opened(7)));
+    repository.world.await_held();
+    repository.comment_says(7, &["⏳ deploying", "a1a1a1a1a"]);
+    assert_eq!(repository.deployments("preview"), ["in_progress"]);
+
+    running.interrupt();
+    let (run, runner) = running.ended();
+    run.ended_with(5);
+    repository.world.order_faults(&json!([]));
+    repository.world.release();
+
+    repository.comment_says(7, &["❌ failed", "stopped by a signal"]);
+    assert_eq!(repository.deployments("preview"), ["failure"]);
+    assert_eq!(runner.outputs()["outcome"], "failed");
+    repository.ci(&opened(7)).succeeded();
+    repository.comment_says(7, &["✅ ready", &repository.url("pr-7")]);
+    assert_eq!(
+        repository.deployments("preview").last().map(String::as_str),
+        Some("success")
+    );
+}

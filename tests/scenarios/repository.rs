@@ -36,6 +36,13 @@ pub struct Running {
 }
 
 impl Running {
+    /// Sends what GitHub sends when a run is cancelled.
+    pub fn interrupt(&self) {
+        let id = self.program.id().to_string();
+        let told = Command::new("kill").args(["-INT", &id]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
     /// Waits for its end.
     pub fn ended(self) -> (Run, Runner) {
         (
