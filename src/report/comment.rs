@@ -24,6 +24,9 @@ pub struct Row {
 
 /// The comment as Markdown.
 pub fn render(stage: &StageName, rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return format!("**Preview `{stage}`**\n\nThere is none: the last run says why.\n");
+    }
     let mut text = format!(
         "**Preview `{stage}`**\n\n| app | stage | URL | commit | release | took |\n|---|---|---|---|---|---|\n"
     );

@@ -1,87 +1,10 @@
 //! The action in a repository: what each event leads to, and what is told of it on GitHub.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::github::GitHub;
-use crate::github::events::{self, Event};
-use crate::github::runner::Runner;
-use crate::world::{Run, World};
-
-const CONFIG: &str = "\
-state: s3://deploys/stages
-branches: { main: prod, develop: beta, \"release/*\": \"release-{1}\" }
-stages:
-  prod:
-    protected: true
-";
-
-/// A commit.
-fn sha(name: &str) -> String {
-    name.repeat(20)
-}
-
-/// A repository on GitHub, its checkout, and the AWS that it is deployed to.
-struct Repository {
-    world: World,
-    github: GitHub,
-}
-
-impl Repository {
-    fn new() -> Self {
-        let repository = Self {
-            world: World::new(),
-            github: GitHub::start(),
-        };
-        repository.world.chalice_hello();
-        repository.configure(CONFIG);
-        repository
-    }
-
-    /// Writes the config into the checkout and onto the default branch.
-    fn configure(&self, config: &str) {
-        self.world.write("stagewright.yaml", config);
-        self.github.set_file("stagewright.yaml", config);
-    }
-
-    fn runner(&self, event: &Event) -> Runner {
-        let mut runner = self.github.runner(event);
-        runner.set("GITHUB_WORKSPACE", &self.world.project().to_string_lossy());
-        runner
-    }
-
-    /// Runs the action for an event.
-    fn ci(&self, event: &Event) -> Run {
-        self.step(&self.runner(event), &["ci"])
-    }
-
-    fn step(&self, runner: &Runner, arguments: &[&str]) -> Run {
-        let mut command = self.world.command(env!("CARGO_BIN_EXE_stagewright").as_ref());
-        command.envs(runner.environment()).args(arguments);
-        Run::from(command.output().expect("the program runs"))
-    }
-
-    /// The only comment on a pull request.
-    fn comment(&self, number: u64) -> String {
-        let comments = self.github.comments(number);
-        assert_eq!(comments.len(), 1, "{comments:#?}");
-        comments.into_iter().map(|comment| comment.body).collect()
-    }
-
-    /// How things stand with the deployments of an environment, the oldest first.
-    fn deployments(&self, environment: &str) -> Vec<String> {
-        let deployments = self.github.deployments().into_iter();
-        let here = deployments.filter(|deployment| deployment.environment == environment);
-        here.map(|deployment| deployment.state().to_owned()).collect()
-    }
-
-    fn url(&self, stage: &str) -> String {
-        self.world.run(&["url", "--stage", stage]).succeeded().last_word()
-    }
-
-    fn greeting(&self, stage: &str) -> Value {
-        self.world.get(&self.url(stage)).json()
-    }
-}
+use crate::github::events;
+use crate::repository::{Repository, closed, sha};
 
 #[test]
 fn a_pull_request_is_opened_changed_and_merged() {
@@ -142,4 +65,114 @@ fn a_pull_request_is_opened_changed_and_merged() {
     assert_eq!(repository.greeting("prod"), json!({"hello": "changed world"}));
     assert_eq!(repository.greeting("beta"), json!({"hello": "world"}));
     assert_eq!(repository.deployments("prod"), ["success"]);
+}
+
+#[test]
+fn a_pull_request_on_enterprise_server_gets_its_preview_and_loses_it() {
+    let repository = Repository::on(GitHub::enterprise_server());
+    repository.preview(7);
+    assert_eq!(repository.greeting("pr-7"), json!({"hello": "world"}));
+    let run = format!("{}/octo/app/actions/runs/1001", repository.github.url());
+    repository.comment_says(7, &["✅ ready", &run]);
+    assert_eq!(repository.deployments("preview"), ["success"]);
+
+    repository.github.close(7);
+    repository.ci(&closed(7)).succeeded();
+    assert!(!repository.stands("pr-7"));
+    repository.comment_says(7, &["🧹 removed"]);
+}
+
+#[test]
+fn later_steps_learn_what_was_deployed() {
+    let repository = Repository::new();
+    let first = repository.runner(&events::push("develop", &sha("d1")));
+    repository.step(&first, &["ci"]).succeeded();
+    let url = repository.url("beta");
+    let expected = |outcome: &str, changed: &str, commit: String| {
+        [
+            ("stage", "beta".to_owned()),
+            ("url", url.clone()),
+            ("outcome", outcome.to_owned()),
+            ("changed", changed.to_owned()),
+            ("release", "1".to_owned()),
+            ("commit", commit),
+        ]
+    };
+    let outputs = first.outputs();
+    for (name, value) in expected("deployed", "true", sha("d1")) {
+        assert_eq!(outputs[name], value, "{name}");
+    }
+
+    let again = repository.runner(&events::push("develop", &sha("d2")));
+    repository.step(&again, &["ci"]).succeeded();
+    let outputs = again.outputs();
+    for (name, value) in expected("unchanged", "false", sha("d2")) {
+        assert_eq!(outputs[name], value, "{name}");
+    }
+
+    let elsewhere = repository.runner(&events::push("topic", &sha("d3")));
+    repository.step(&elsewhere, &["ci"]).succeeded();
+    assert_eq!(
+        (
+            elsewhere.outputs()["outcome"].as_str(),
+            elsewhere.outputs()["url"].as_str()
+        ),
+        ("skipped", "")
+    );
+    assert!(
+        elsewhere.summary().contains("`topic` is mapped to no stage"),
+        "{}",
+        elsewhere.summary()
+    );
+}
+
+#[test]
+fn a_person_deploys_production_by_hand_and_removes_only_previews() {
+    let repository = Repository::new();
+    repository.ci(&events::dispatch("prod", "deploy")).succeeded();
+    assert_eq!(repository.greeting("prod"), json!({"hello": "world"}));
+    repository
+        .ci(&events::dispatch("prod", "destroy"))
+        .ended_with(2)
+        .saying(&["`prod` is a fixed stage", "stagewright destroy --stage prod"]);
+    assert_eq!(repository.greeting("prod"), json!({"hello": "world"}));
+
+    repository.preview(7);
+    repository.github.close(7);
+    repository.ci(&events::dispatch("pr-7", "destroy")).succeeded();
+    assert!(!repository.stands("pr-7"));
+    repository.comment_says(7, &["🧹 removed"]);
+    repository
+        .ci(&events::dispatch("pr-7", "deploy"))
+        .ended_with(2)
+        .saying(&["deployed by it alone"]);
+}
+
+#[test]
+fn a_preview_that_is_removed_by_hand_while_its_pull_request_is_open_stays() {
+    let repository = Repository::new();
+    repository.preview(7);
+    repository
+        .ci(&events::dispatch("pr-7", "destroy"))
+        .succeeded()
+        .saying(&["#7 is open"]);
+    assert!(repository.stands("pr-7"));
+}
+
+#[test]
+fn two_pull_requests_have_a_preview_each_and_leave_each_other_alone() {
+    let repository = Repository::new();
+    repository.preview(7);
+    repository.preview(8);
+    assert_eq!(repository.deployments("preview"), ["success", "success"]);
+    assert_ne!(repository.url("pr-7"), repository.url("pr-8"));
+
+    repository.github.close(7);
+    repository.ci(&closed(7)).succeeded();
+
+    assert!(!repository.stands("pr-7"));
+    assert_eq!(repository.greeting("pr-8"), json!({"hello": "world"}));
+    assert_eq!(repository.deployments("preview"), ["inactive", "success"]);
+    repository.comment_says(7, &["`pr-7`", "🧹 removed"]);
+    repository.comment_says(8, &["`pr-8`", "✅ ready"]);
 }

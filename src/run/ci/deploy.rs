@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Ci;
 use super::comment::News;
 use super::deployments::Entry;
-use super::tell::{Ended, mark};
+use super::tell::{Ended, between_apps, mark};
 use crate::app::python::Resolution;
 use crate::config::workspace;
 use crate::config::{Project, Protection};
@@ -40,7 +40,7 @@ impl Ci<'_> {
         let mut ended = Vec::new();
         for project in &self.ground.projects {
             if self.session.stop.is_requested() {
-                return Err(Failure::stopped());
+                return Err(between_apps(&ended));
             }
             let app = project.app_name()?;
             if self.session.options.app.as_ref().is_some_and(|only| *only != app) {

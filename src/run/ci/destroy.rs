@@ -2,7 +2,7 @@
 
 use super::Ci;
 use super::comment::News;
-use super::tell::Ended;
+use super::tell::{Ended, between_apps, mark};
 use crate::error::Failure;
 use crate::host::github::api::Standing;
 use crate::host::github::comment::Mode;
@@ -20,7 +20,7 @@ impl Ci<'_> {
         let mut ended = Vec::new();
         for state in self.states(stage).await? {
             if self.session.stop.is_requested() {
-                return Err(Failure::stopped());
+                return Err(between_apps(&ended));
             }
             let role = self.configured(&state.app, stage).role.or_else(|| state.role.clone());
             self.refuse_without_credentials(role.as_ref())?;
@@ -69,7 +69,7 @@ impl Ci<'_> {
             Outcome::Deployed | Outcome::Planned | Outcome::Skipped => {}
         }
         if let Some(failure) = &ended.failure {
-            super::tell::mark(self.session, failure, &self.session.options.project_dir);
+            mark(self.session, failure, &self.session.options.project_dir);
         }
         Some(ended)
     }

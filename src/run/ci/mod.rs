@@ -127,6 +127,7 @@ pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
         Ok(ended) if ended.is_empty() => Ok(()),
         Ok(ended) => tell::tell(session, github, ended),
         Err(failure) => {
+            let failure = failure.with_nothing_changed();
             tell::failed(session, github, &failure);
             Err(failure)
         }

@@ -44,12 +44,25 @@ impl Ended {
     }
 }
 
+/// What a run says that was told to stop when some apps were done and others were not.
+pub fn between_apps(ended: &[Ended]) -> Failure {
+    match ended.len() {
+        0 => Failure::stopped(),
+        done => Failure::stopped().now(format!(
+            "{done} apps are done and recorded: run it again for the others"
+        )),
+    }
+}
+
 /// Tells what became of all apps.
 ///
 /// # Errors
 ///
 /// The first failure among them; the others are told here.
 pub fn tell(session: &Session<'_>, github: &GitHub, ended: Vec<Ended>) -> Result<(), Failure> {
+    for reason in ended.iter().filter_map(|ended| ended.report.reason.as_ref()) {
+        session.host.progress(Ink::Faint, reason);
+    }
     let parts = ended
         .iter()
         .map(|ended| summary::render(&ended.report, ended.plan.as_deref()));

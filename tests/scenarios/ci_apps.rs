@@ -1,0 +1,110 @@
+//! Several apps of one repository: those with changes are deployed, and one comment tells of all.
+
+use crate::github::GitHub;
+use crate::github::events;
+use crate::repository::{Repository, closed, opened, sha};
+
+const ROOT: &str = "\
+apps: [services/*]
+state: s3://deploys/stages
+branches: { main: prod }
+";
+
+/// A repository of two apps.
+fn shop() -> Repository {
+    let repository = Repository::empty(GitHub::start());
+    repository.configure(ROOT);
+    for app in ["cart", "mail"] {
+        let manifest = format!(
+            "app: {app}\nfunctions:\n  api:\n    runtime: python3.11\n    handler: handler.answer\n    code: src\nroutes:\n  \
+             GET /: api\n"
+        );
+        repository
+            .world
+            .write(&format!("services/{app}/stagewright.yaml"), &manifest);
+        let handler = format!("def answer(event, context):\n    return {{\"statusCode\": 200, \"body\": \"{app}\"}}\n");
+        repository
+            .world
+            .write(&format!("services/{app}/src/handler.py"), &handler);
+    }
+    repository
+}
+
+#[test]
+fn only_the_app_with_changes_gets_a_preview_until_something_beside_both_changes() {
+    let repository = shop();
+    let first = sha("a1");
+    repository.github.open_pull_request(7, &first, "main");
+    let changed = ["services/cart/src/handler.py"];
+    repository.github.set_comparison(["main", &first], "ahead", &changed);
+
+    repository
+        .ci(&opened(7))
+        .succeeded()
+        .saying(&["App `mail` stays as it is"]);
+
+    assert!(repository.stands("cart-pr-7"));
+    assert!(!repository.stands("mail-pr-7"));
+    repository.comment_says(7, &["| `cart` | ✅ ready |"]);
+    assert!(
+        !repository.comment(7).contains("| `mail` |"),
+        "{}",
+        repository.comment(7)
+    );
+
+    let second = sha("a2");
+    repository.github.push_to(7, &second);
+    for base in ["main", &first] {
+        repository
+            .github
+            .set_comparison([base, &second], "ahead", &["shared/lib.py"]);
+    }
+    repository.ci(&opened(7).synchronized(&second)).succeeded();
+    assert!(repository.stands("mail-pr-7"));
+    repository.comment_says(7, &["| `cart` | ✅ ready |", "| `mail` | ✅ ready |"]);
+
+    repository.github.merge(7);
+    repository.without_checkout();
+    repository.ci(&closed(7).merged()).succeeded();
+    assert!(!repository.stands("pr-7"));
+    repository.comment_says(7, &["| `cart` | 🧹 removed |", "| `mail` | 🧹 removed |"]);
+    assert_eq!(
+        repository
+            .deployments("preview")
+            .iter()
+            .filter(|state| *state != "inactive")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_push_deploys_every_app_that_is_not_there_yet() {
+    let repository = shop();
+    let runner = repository.runner(&events::push("main", &sha("e1")));
+    repository.step(&runner, &["ci"]).succeeded();
+    assert!(repository.stands("cart-prod") && repository.stands("mail-prod"));
+    assert_eq!(runner.outputs()["changed"], "true");
+    for app in ["cart", "mail"] {
+        assert!(runner.summary().contains(&format!("Stage `prod` of `{app}`: deployed")));
+    }
+}
+
+#[test]
+fn one_app_that_fails_does_not_keep_the_other_from_its_preview() {
+    let repository = shop();
+    let config = repository.world.read("services/cart/stagewright.yaml");
+    repository.world.write(
+        "services/cart/stagewright.yaml",
+        &config.replace("code: src", "code: src\n    build: exit 7"),
+    );
+    repository.github.open_pull_request(7, &sha("a1"), "main");
+    repository
+        .github
+        .set_comparison(["main", &sha("a1")], "ahead", &["shared/lib.py"]);
+
+    repository.ci(&opened(7)).ended_with(2);
+
+    assert!(repository.stands("mail-pr-7"));
+    repository.comment_says(7, &["| `cart` | ❌ failed |", "| `mail` | ✅ ready |"]);
+}
