@@ -165,8 +165,8 @@ pub fn inline(text: &str) -> String {
             '|' => safe.push_str("\\|"),
             _ if is_code => safe.push(c),
             '<' => safe.push_str("&lt;"),
-            // What nobody sees keeps GitHub from calling people and from linking other issues.
-            '@' | '#' => safe.extend([c, '\u{200b}']),
+            // What nobody sees keeps GitHub from calling people and teams.
+            '@' => safe.extend([c, '\u{200b}']),
             '*' | '[' | ']' | '\\' => safe.extend(['\\', c]),
             _ => safe.push(c),
         }

@@ -149,14 +149,12 @@ fn a_person_deploys_production_by_hand_and_removes_only_previews() {
 }
 
 #[test]
-fn a_preview_that_is_removed_by_hand_while_its_pull_request_is_open_stays() {
+fn a_preview_is_removed_by_hand_even_while_its_pull_request_is_open() {
     let repository = Repository::new();
     repository.preview(7);
-    repository
-        .ci(&events::dispatch("pr-7", "destroy"))
-        .succeeded()
-        .saying(&["#7 is open"]);
-    assert!(repository.stands("pr-7"));
+    repository.ci(&events::dispatch("pr-7", "destroy")).succeeded();
+    assert!(!repository.stands("pr-7"));
+    repository.comment_says(7, &["🧹 removed"]);
 }
 
 #[test]
