@@ -1,6 +1,7 @@
 //! Any room's error -> what the user reads: message, causes, hints, exit code. Hints are written here and nowhere else.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -350,10 +351,14 @@ impl From<app::Error> for Failure {
                 }
             }
             Error::Raised {
+                file,
+                line,
                 traceback,
                 message: raised,
-                ..
-            } => of(Some(traceback), missing_module(&raised).into_iter().collect()),
+            } => Self {
+                places: Box::new([raised_at(file, line, &raised)]),
+                ..of(Some(traceback), missing_module(&raised).into_iter().collect())
+            },
             Error::Absent { output, .. } => of(
                 Some(output),
                 vec![
@@ -392,6 +397,15 @@ impl From<app::Error> for Failure {
             ),
             Error::File { .. } => of(None, Vec::new()),
         }
+    }
+}
+
+/// What an app raised, where it did.
+fn raised_at(file: PathBuf, line: Option<usize>, raised: &str) -> Annotation {
+    Annotation {
+        level: Level::Error,
+        place: Some((file, line.map(|line| line as u64))),
+        message: raised.to_owned(),
     }
 }
 

@@ -30,12 +30,13 @@ pub struct Ready {
     _zips: tempfile::TempDir,
 }
 
-/// What is done where a secret of the app is not set here.
+/// What is done about the secrets of the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrets {
     /// The app is not ready without it.
     Needed,
-    /// It stays unknown: nothing is deployed, and nobody is warned.
+    /// It stays unknown, even if something of its name is set: that is for another stage. Nothing is deployed, and nobody is
+    /// warned.
     Unknown,
 }
 
@@ -92,11 +93,10 @@ impl<'a> Scene<'a> {
             resolution,
             uv: &uv,
         };
-        let missing = match secrets {
-            Secrets::Needed => Severity::Error,
-            Secrets::Unknown => Severity::Warning,
+        let secret = |name: &str| match secrets {
+            Secrets::Needed => session.secret(name).ok_or(Severity::Error),
+            Secrets::Unknown => Err(Severity::Warning),
         };
-        let secret = |name: &str| session.secret(name).ok_or(missing);
         let Read { app, pins, warnings } = project.read(request, &secret).await?;
         if secrets == Secrets::Needed {
             session.warn(&project.folder, &warnings);

@@ -104,7 +104,7 @@ fn a_preview_is_removed_by_the_token_of_github() {
 }
 
 #[test]
-fn a_secret_of_the_app_stands_nowhere() {
+fn a_secret_of_the_app_is_masked_and_stands_nowhere() {
     let secret = "hunter2-of-the-app";
     let repository = Repository::manifest("");
     let config = repository.world.read("stagewright.yaml");
@@ -120,6 +120,7 @@ fn a_secret_of_the_app_stands_nowhere() {
     let run = repository.step(&runner, &["ci", "-v", "-v"]).succeeded();
 
     only_masked(&run, secret);
+    assert!(masked(&run).iter().any(|masked| masked == secret), "{}", run.stdout);
     let state = repository.world.state("greeter", "pr-7").to_string();
     for text in [&state, &repository.comment(7), &runner.summary()] {
         assert!(!text.contains(secret), "{text}");

@@ -27,7 +27,7 @@ fn obeyed(run: &Run) -> Vec<String> {
 }
 
 #[test]
-fn an_app_that_cannot_be_imported_is_told_on_the_pull_request_and_beside_its_code() {
+fn an_app_that_cannot_be_imported_is_told_on_the_pull_request_and_in_its_file() {
     let repository = Repository::new();
     repository.github.open_pull_request(7, &sha("a1"), "main");
     repository
@@ -40,7 +40,7 @@ fn an_app_that_cannot_be_imported_is_told_on_the_pull_request_and_beside_its_cod
     repository.comment_says(7, &["❌ failed", "a1a1a1a1a", "chalise"]);
     assert_eq!(repository.deployments("preview"), ["failure"]);
     let marks = obeyed(&run);
-    let is_mark = |line: &String| line.starts_with("::error") && line.contains("app.py") && line.contains("chalise");
+    let is_mark = |line: &String| line.starts_with("::error file=app.py,line=1::") && line.contains("chalise");
     assert!(marks.iter().any(is_mark), "{marks:#?}");
     assert_eq!(runner.outputs()["outcome"], "failed");
     assert!(runner.summary().contains("chalise"), "{}", runner.summary());

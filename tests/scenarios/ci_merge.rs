@@ -5,6 +5,8 @@ use serde_json::json;
 use crate::github::events;
 use crate::repository::{Repository, opened, sha};
 
+const WITH_TOKEN: &str = "    code: src\n    environment: { TOKEN: \"${env:TOKEN}\" }\n";
+
 #[test]
 fn before_production_is_there_merging_creates_it() {
     let repository = Repository::new();
@@ -63,6 +65,27 @@ fn what_only_production_knows_is_shown_as_unknown() {
 
     repository.comment_says(7, &["known only where `prod` is deployed"]);
     assert!(!repository.comment(7).contains("~ update"), "{}", repository.comment(7));
+}
+
+#[test]
+fn a_secret_that_the_preview_has_is_not_held_against_that_of_production() {
+    let repository = Repository::manifest("");
+    let config = repository
+        .world
+        .read("stagewright.yaml")
+        .replace("    code: src\n", WITH_TOKEN);
+    repository.configure(&config);
+    let mut deploy = repository.runner(&events::push("main", &sha("e1")));
+    deploy.set("TOKEN", "of production");
+    repository.step(&deploy, &["ci"]).succeeded();
+
+    repository.github.open_pull_request(7, &sha("a1"), "main");
+    let mut preview = repository.runner(&opened(7));
+    preview.set("TOKEN", "of previews");
+    repository.step(&preview, &["ci"]).succeeded();
+
+    let comment = repository.comment(7);
+    assert!(!comment.contains("~ update"), "{comment}");
 }
 
 #[test]

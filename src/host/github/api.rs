@@ -153,20 +153,14 @@ struct Label {
 }
 
 #[derive(Deserialize)]
-struct Repository {
-    default_branch: String,
-}
-
-#[derive(Deserialize)]
 struct Branch {
     commit: Head,
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Content {
-    File { encoding: String, content: String },
-    Other(Value),
+struct File {
+    encoding: String,
+    content: String,
 }
 
 impl From<PullAnswer> for Pull {
@@ -221,17 +215,6 @@ impl Api {
         Ok(pulls.into_iter().map(Pull::from).collect())
     }
 
-    /// The name of the default branch.
-    ///
-    /// # Errors
-    ///
-    /// The call failed.
-    pub async fn default_branch(&self) -> Result<String, Fault> {
-        let call = self.look("github:GetRepository", "");
-        let repository: Repository = read(&call, &self.call(&call).await?)?;
-        Ok(repository.default_branch)
-    }
-
     /// The text of a file on the default branch; `None` where there is no such file.
     ///
     /// # Errors
@@ -244,12 +227,14 @@ impl Api {
             target: format!("{}:{path}", self.access.repository),
             ..call
         };
-        match self.found(&call).await? {
-            None | Some(Content::Other(_)) => Ok(None),
-            Some(Content::File { encoding, content }) => text(&encoding, &content)
-                .map(Some)
-                .map_err(|why| Fault::refused(call.operation, call.target, FaultKind::Invalid, why)),
-        }
+        let found: Option<Value> = self.found(&call).await?;
+        // A folder is a list, and a link or another repository has no content.
+        let Some(Ok(File { encoding, content })) = found.map(serde_json::from_value) else {
+            return Ok(None);
+        };
+        text(&encoding, &content)
+            .map(Some)
+            .map_err(|why| Fault::refused(call.operation, call.target, FaultKind::Invalid, why))
     }
 
     /// What was changed from one commit or branch to another, counted from where they parted.
@@ -282,11 +267,7 @@ impl Api {
     }
 
     /// The commit at the head of a branch; `None` where there is no such branch.
-    ///
-    /// # Errors
-    ///
-    /// The call failed.
-    pub async fn branch_head(&self, branch: &str) -> Result<Option<String>, Fault> {
+    async fn branch_head(&self, branch: &str) -> Result<Option<String>, Fault> {
         let call = Call {
             target: format!("{}@{branch}", self.access.repository),
             ..self.look("github:GetBranch", &format!("/branches/{}", encoded(branch)))
@@ -540,7 +521,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_token_the_input_is_named() {
-        let fault = api("http://127.0.0.1:1").default_branch().await.unwrap_err();
+        let fault = api("http://127.0.0.1:1").pull_request(1).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Credentials);
         assert!(fault.message.contains("`github-token`"), "{fault}");
     }
