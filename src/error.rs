@@ -95,6 +95,11 @@ impl Failure {
         self.exit == Exit::Deposed
     }
 
+    /// Whether another run has the stage, or had it meanwhile.
+    pub fn is_of_another_run(&self) -> bool {
+        matches!(self.exit, Exit::Held | Exit::Deposed)
+    }
+
     /// What of it is kept in the state, for people who look at the stage later.
     pub fn problem(&self) -> Problem {
         Problem {

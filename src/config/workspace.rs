@@ -270,10 +270,9 @@ impl Root {
             };
             config.stages.insert(stage.clone(), merged);
         }
-        config.state = match (config.state.take(), &root.state) {
-            (Some(own), _) => Some(own),
-            (None, None) => None,
-            (None, Some(common)) => Some(StateConfig {
+        config.state = match &root.state {
+            None => None,
+            Some(common) => Some(StateConfig {
                 url: match &common.url {
                     // A bucket keeps apps apart by their names, and a folder of stages does not.
                     StateUrl::Folder(folder) => StateUrl::Folder(folder.join(app()?.as_str())),
@@ -331,7 +330,9 @@ pub fn refuse_keys_of_an_app(file: &File, flaws: &mut Flaws) {
 pub fn refuse_keys_of_the_root(file: &File, flaws: &mut Flaws) {
     let branches = file.branches.iter().take(1).map(|(key, _)| ("branches", key.place));
     let pull_requests = file.pull_requests.as_ref().map(|entry| ("pull_requests", entry.place));
-    for (key, place) in branches.chain(pull_requests) {
+    // A preview is removed without its code: where its state is must stand where that is known.
+    let state = file.state.as_ref().map(|state| ("state", state.place));
+    for (key, place) in branches.chain(pull_requests).chain(state) {
         flaws.error_with(
             place,
             format!("`{key}` counts for all apps of a workspace, and this is one of them"),

@@ -121,12 +121,11 @@ fn an_app_has_from_the_root_what_it_does_not_say_itself() {
 }
 
 #[test]
-fn an_app_keeps_a_state_of_its_own() {
+fn an_app_of_a_workspace_has_no_state_of_its_own() {
     let world = World::of(ROOT);
     world.write("services/a/stagewright.yaml", &manifest("a", "state: s3://elsewhere\n"));
-    let state = load(&world.path("services/a")).unwrap().config.state.unwrap();
-    assert_eq!(state.url.to_string(), "s3://elsewhere");
-    assert_eq!(state.region, None);
+    let refused = load(&world.path("services/a")).unwrap_err().to_string();
+    assert!(refused.contains("`state` counts for all apps"), "{refused}");
 }
 
 #[test]

@@ -151,31 +151,38 @@ pub fn fenced(language: &str, text: &str) -> String {
     format!("\n{fence}{language}\n{}\n{fence}\n", text.trim_end())
 }
 
-/// Text of anybody within a line: nothing in it is Markdown, and nobody is called by it.
+/// Text of anybody within a line: nothing in it is Markdown but code between single backticks, and nobody is called by it.
 pub fn inline(text: &str) -> String {
     let mut safe = String::new();
+    let mut parts = text.split('`').peekable();
     let mut is_code = false;
+    while let Some(part) = parts.next() {
+        // Several backticks in a row, or one without its partner, are no code.
+        let opens = !is_code && parts.peek().is_some_and(|code| !code.is_empty()) && parts.clone().count() > 1;
+        match is_code {
+            true => safe.push_str(&part.replace(['\n', '\r'], " ").replace('|', "\\|")),
+            false => escape(&mut safe, part),
+        }
+        if parts.peek().is_none() {
+            break;
+        }
+        safe.push_str(if is_code || opens { "`" } else { "\\`" });
+        is_code = opens;
+    }
+    safe
+}
+
+fn escape(safe: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '\n' | '\r' => safe.push(' '),
-            '`' => {
-                is_code = !is_code;
-                safe.push(c);
-            }
-            '|' => safe.push_str("\\|"),
-            _ if is_code => safe.push(c),
             '<' => safe.push_str("&lt;"),
             // What nobody sees keeps GitHub from calling people and teams.
             '@' => safe.extend([c, '\u{200b}']),
-            '*' | '[' | ']' | '\\' => safe.extend(['\\', c]),
+            '|' | '*' | '[' | ']' | '\\' => safe.extend(['\\', c]),
             _ => safe.push(c),
         }
     }
-    if is_code {
-        // Nothing behind it may become code.
-        safe.push('`');
-    }
-    safe
 }
 
 /// Enough of a commit for GitHub to link it.
@@ -246,6 +253,13 @@ mod tests {
         let text = comment(&[failed]);
         assert!(text.contains("````text\n```\n</details>@team\n````"), "{text}");
         assert!(text.contains("ask @\u{200b}octo \\| now"), "{text}");
+    }
+
+    #[test]
+    fn code_stays_code_and_backticks_without_a_partner_hide_nothing() {
+        assert_eq!(inline("map `release/*` to `a|b`"), "map `release/*` to `a\\|b`");
+        assert_eq!(inline("```@octo/team"), "\\`\\`\\`@\u{200b}octo/team");
+        assert_eq!(inline("`x` and `@y"), "`x` and \\`@\u{200b}y");
     }
 
     #[test]

@@ -111,7 +111,8 @@ fn stages(project: &Project, setup: &Setup) -> BTreeSet<StageName> {
 
 /// The Regions of all stages; none where not a single one is known.
 fn regions(project: &Project, setup: &Setup) -> BTreeSet<String> {
-    let configured = project.config.stages.values().filter_map(|stage| stage.region.clone());
+    let stages = project.config.stages.values().chain([&project.config.previews]);
+    let configured = stages.filter_map(|stage| stage.region.clone());
     configured.chain(setup.region.clone()).collect()
 }
 

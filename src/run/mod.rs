@@ -192,8 +192,8 @@ impl Session<'_> {
     async fn cloud(&self, configured: StageConfig, state: &State, whose: Region) -> Result<Rc<dyn Cloud>, Failure> {
         let stage = &state.stage;
         let recorded = state.place.as_ref().map(|place| place.region.clone());
-        let known = configured.role.or_else(|| state.role.clone());
-        let role = known.or_else(|| self.options.role.clone());
+        let wished = configured.role.or_else(|| self.options.role.clone());
+        let role = wished.or_else(|| state.role.clone());
         let access = |region| Access {
             region,
             role: role.clone(),

@@ -141,10 +141,10 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// ARN of the role with which the stage is deployed, if one is named.
+    /// ARN of the role that the config names for the stage. One that a workflow gives is not recorded: people at a terminal may
+    /// be unable to assume it, and the workflow that removes the stage gives it again.
     pub fn role(&self) -> Option<String> {
-        let configured = self.project.config.stage(self.stage);
-        configured.role.or_else(|| self.session.options.role.clone())
+        self.project.config.stage(self.stage).role
     }
 
     /// What there is to do, where values that are not known here stay as they are, and what these are.

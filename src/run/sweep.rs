@@ -21,6 +21,7 @@ use crate::names::{AppName, StageName, Timestamp};
 use crate::report::sweep::{Expiring, Row, RowOutcome, SweepOutcome, SweepReport};
 use crate::stage::Source;
 use crate::stage::decide::Rules;
+use crate::state::Repository;
 use crate::state::store::Leftover;
 use crate::variable::Secret;
 
@@ -116,7 +117,8 @@ pub async fn sweep(
     github: Option<&Api>,
     wishes: Wishes,
 ) -> Result<Swept, Failure> {
-    let (mut estates, notes) = survey::estates(session, ground, github.map(Api::repository)).await?;
+    let repository = github.map(|api| repository(session, api));
+    let (mut estates, notes) = survey::estates(session, ground, repository.as_ref()).await?;
     let mut sweeping = Sweeping {
         session,
         ground,
@@ -246,7 +248,7 @@ impl Sweeping<'_> {
         self.report.notes.push(note);
     }
 
-    fn law<'b>(&'b self, repository: &'b str) -> Law<'b> {
+    fn law<'b>(&'b self, repository: &'b Repository) -> Law<'b> {
         Law {
             rules: Rules {
                 branches: &self.ground.config.branches,
@@ -297,7 +299,8 @@ impl Sweeping<'_> {
 
     /// The stages of an app that nobody needs any more; those that a label keeps are listed.
     async fn judged(&mut self, estate: &Estate<'_>, github: &Api, open: &Open) -> Vec<Doomed> {
-        let law = self.law(github.repository());
+        let repository = repository(self.session, github);
+        let law = self.law(&repository);
         let mut judged = judge::previews(&estate.states, open, law);
         let of_branches: Vec<Doomed> = judge::of_branches(&estate.states, law);
         for (stage, reason) in judged.kept {
@@ -335,7 +338,8 @@ impl Sweeping<'_> {
         let became = match self.wishes.extent {
             Extent::Show => Became(RowOutcome::Planned, None),
             Extent::Remove => {
-                let law = self.law(github.repository());
+                let repository = repository(self.session, github);
+                let law = self.law(&repository);
                 removal::remove(self.session, estate, (github, law), &doomed).await
             }
         };
@@ -462,4 +466,13 @@ fn failed(rows: &[Row]) -> Option<Failure> {
         now: Some("everything else in the table is as it says".to_owned()),
         ..Failure::input(format!("{} of {} could not be removed", failed.len(), rows.len()))
     })
+}
+
+/// Which repository we are in.
+fn repository(session: &Session<'_>, github: &Api) -> Repository {
+    let id = session.environment.get("GITHUB_REPOSITORY_ID");
+    Repository {
+        name: github.repository().to_owned(),
+        id: id.and_then(|id| id.parse().ok()),
+    }
 }

@@ -68,12 +68,21 @@ pub struct Claim {
     pub source: Source,
 }
 
+/// A repository on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Its name: `octo/app`.
+    pub name: String,
+    /// Its number, where it is known.
+    pub id: Option<u64>,
+}
+
 impl Claim {
-    /// Whether both are of one repository, be it called otherwise by now.
-    pub fn is_of_the_repository_of(&self, other: &Self) -> bool {
-        match (self.repository_id, other.repository_id) {
+    /// Whether it is of a repository, be that called otherwise by now.
+    pub fn is_of(&self, repository: &Repository) -> bool {
+        match (self.repository_id, repository.id) {
             (Some(one), Some(other)) => one == other,
-            (_, _) => self.repository == other.repository,
+            (_, _) => self.repository == repository.name,
         }
     }
 }

@@ -8,6 +8,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
 use aws_sdk_s3::types::{
     self, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier,
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
@@ -16,6 +17,7 @@ use aws_sdk_s3::types::{
 use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::store::{Condition, Leftover, Store, Stored, Version};
 use crate::app::Artifact;
@@ -68,10 +70,13 @@ impl Bucket {
         format!("s3://{}/{key}", self.bucket)
     }
 
-    async fn has(&self, key: &str) -> Result<bool, Fault> {
-        let found = self.client.head_object().bucket(&self.bucket).key(key).send().await;
+    /// Whether an object is there with this content. Its name alone proves nothing: whoever may deploy a preview may perhaps
+    /// write here, and S3 itself has counted the digest.
+    async fn has(&self, key: &str, digest: &str) -> Result<bool, Fault> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key);
+        let found = request.checksum_mode(ChecksumMode::Enabled).send().await;
         match found.map_err(|error| fault::of("s3:HeadObject", self.url(key), &error)) {
-            Ok(_) => Ok(true),
+            Ok(found) => Ok(found.checksum_sha256() == Some(digest)),
             Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
             Err(fault) => Err(fault),
         }
@@ -336,7 +341,8 @@ impl Store for Bucket {
             return Ok(None);
         }
         let key = self.artifact(&artifact.sha256);
-        if !self.has(&key).await? {
+        let digest = in_base64(&artifact.sha256);
+        if !self.has(&key, &digest).await? {
             let unreadable = |message: String| Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message);
             let body = ByteStream::from_path(&artifact.path)
                 .await
@@ -346,6 +352,7 @@ impl Store for Bucket {
                 .put_object()
                 .bucket(&self.bucket)
                 .key(&key)
+                .checksum_sha256(digest)
                 .content_type("application/zip");
             let sent = request
                 .body(body)
@@ -479,6 +486,16 @@ async fn encrypt(client: &Client, bucket: &str) -> Result<(), Fault> {
     let sent = client.put_bucket_encryption().bucket(bucket);
     let sent = sent.server_side_encryption_configuration(rules).send().await;
     sent.map(drop).map_err(|error| fault::of(OPERATION, bucket, &error))
+}
+
+/// A digest as S3 writes it.
+fn in_base64(hexadecimal: &str) -> String {
+    let byte = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    };
+    let bytes: Vec<u8> = hexadecimal.as_bytes().chunks(2).filter_map(byte).collect();
+    BASE64_STANDARD.encode(bytes)
 }
 
 /// Up to 250 MB over a slow line.

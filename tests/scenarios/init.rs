@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::emulator::in_checkout;
 use crate::http::Request;
 use crate::world::{Call, Run, World};
 
@@ -46,6 +47,27 @@ fn init_writes_a_config_and_a_workflow_of_what_git_knows() {
     assert!(workflow.contains("branches: [trunk]\n"), "{workflow}");
     assert!(workflow.contains("role: ${{ vars.STAGEWRIGHT_ROLE }}\n"), "{workflow}");
     assert!(world.calls().is_empty(), "{:#?}", world.calls());
+
+    world.run(&["check"]).succeeded();
+    world.run(&["init", "--yes"]).succeeded();
+    assert_eq!(
+        (world.read("stagewright.yaml"), world.read(WORKFLOW)),
+        (config, workflow)
+    );
+}
+
+#[test]
+fn the_workflow_that_init_writes_passes_every_lint() {
+    let world = World::with_folder_state();
+    world.chalice_hello();
+    git(&world, &["init", "--quiet", "--initial-branch", "main"]);
+    git(&world, &["remote", "add", "origin", "git@github.com:acme/shop.git"]);
+    world.run(&["init", "--yes"]).succeeded();
+    let linted = world
+        .command(&in_checkout("tests/lint/actions.sh"))
+        .arg(world.project().join(WORKFLOW))
+        .output();
+    Run::from(linted.expect("the lints run")).succeeded();
 }
 
 #[test]

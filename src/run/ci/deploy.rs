@@ -22,7 +22,7 @@ use crate::run::deploy::{Order, deploy};
 use crate::stage::claim::claims;
 use crate::stage::{Removal, Source, Trigger};
 use crate::state::store::Store;
-use crate::state::{Attempt, Progress, State, lease};
+use crate::state::{Attempt, Claim, Progress, State, lease};
 
 impl Ci<'_> {
     /// Makes a stage of every app what the commit says.
@@ -75,7 +75,10 @@ impl Ci<'_> {
             Ok(None) => return None,
             Ok(Some(told)) => Ok(told),
             Err(failure) => {
-                self.keep_failure(app, (stage, source), commit, &failure).await;
+                // Of others there is no comment; and what somebody else holds says itself how it is.
+                if matches!(source, Source::PullRequest(_)) && !failure.is_of_another_run() {
+                    self.keep_failure(app, (stage, source), commit, &failure).await;
+                }
                 Err(failure)
             }
         };
@@ -287,12 +290,8 @@ impl Ci<'_> {
                     version: None,
                 },
             };
-            let is_ours = seen
-                .state
-                .claim
-                .as_ref()
-                .is_none_or(|claim| *claim == self.claim(source.clone()));
-            if !is_ours {
+            let is_theirs = |claim: &Claim| !self.is_ours(claim) || claim.source != *source;
+            if seen.state.claim.as_ref().is_some_and(is_theirs) {
                 return Ok(false);
             }
             seen.state.claim = Some(self.claim(source.clone()));

@@ -11,7 +11,7 @@ use crate::report::Outcome;
 use crate::run::behalf::{Behalf, Wanted};
 use crate::run::destroy::{Target, remove};
 use crate::stage::{Removal, Trigger};
-use crate::state::{Attempt, Progress, State, lease};
+use crate::state::{Progress, State, lease};
 
 impl Ci<'_> {
     /// Removes a stage of every app that has it.
@@ -22,8 +22,6 @@ impl Ci<'_> {
             if self.session.stop.is_requested() {
                 return Err(between_apps(&ended));
             }
-            let role = self.configured(&state.app, stage).role.or_else(|| state.role.clone());
-            self.refuse_without_credentials(role.as_ref())?;
             ended.extend(self.destroyed(&state, removal).await);
         }
         if let Some(number) = removal.pull_request() {
@@ -39,6 +37,8 @@ impl Ci<'_> {
     async fn destroyed(&self, state: &State, removal: &Removal) -> Option<Ended> {
         let (app, stage) = (&state.app, removal.stage());
         let told = async {
+            let role = self.configured(app, stage).role.or_else(|| state.role.clone());
+            self.refuse_without_credentials(role.as_ref())?;
             let store = self.store(app).await?;
             let target = Target {
                 app,
@@ -63,8 +63,10 @@ impl Ci<'_> {
                 return None;
             }
             Outcome::Failed => {
-                self.keep(app, removal, (Progress::Failed, ended.failure.as_ref()))
-                    .await
+                let failure = ended.failure.as_ref().filter(|failure| !failure.is_of_another_run());
+                if failure.is_some() {
+                    self.keep(app, removal, (Progress::Failed, failure)).await;
+                }
             }
             Outcome::Deployed | Outcome::Planned | Outcome::Skipped => {}
         }
@@ -82,14 +84,14 @@ impl Ci<'_> {
             let Some(mut seen) = lease::read(store.as_ref(), Some(app), removal.stage()).await? else {
                 return Ok(false);
             };
-            let is_known = seen.state.last.as_ref().is_some_and(|last| last.outcome == outcome);
+            let error = failure.map(Failure::problem);
+            let last = seen.state.last.as_ref();
+            let is_known = last.is_some_and(|last| last.outcome == outcome && last.error == error);
             if is_known || self.may_remove(removal, &seen.state) != Wanted::Yes {
                 return Ok(false);
             }
             let commit = seen.state.last.take().and_then(|last| last.commit);
-            seen.state.last = Some(Attempt {
-                ..self.session.ended(outcome, (commit, &[]), failure)
-            });
+            seen.state.last = Some(self.session.ended(outcome, (commit, &[]), failure));
             Ok::<_, Failure>(lease::note(store.as_ref(), &seen).await?)
         };
         match kept.await {

@@ -79,10 +79,10 @@ pub fn may_be_read(trigger: &Trigger) -> bool {
                 (Workflow::Own, Activity::Closed) | (Workflow::Base, _) => false,
             }
         }
-        Trigger::Push { .. }
-        | Trigger::BranchDeleted { .. }
-        | Trigger::Schedule
-        | Trigger::Manual { .. }
-        | Trigger::Other { .. } => true,
+        // What is removed is not said by whichever branch somebody stood on.
+        Trigger::Manual { command, .. } => command
+            .as_deref()
+            .is_none_or(|command| matches!(command.trim(), "" | "deploy")),
+        Trigger::Push { .. } | Trigger::BranchDeleted { .. } | Trigger::Schedule | Trigger::Other { .. } => true,
     }
 }

@@ -23,7 +23,7 @@ use crate::names::{AppName, StageName, Timestamp};
 use crate::stage::decide::decide;
 use crate::stage::{Decision, Source, Trigger};
 use crate::state::store::Store;
-use crate::state::{Claim, State, lease};
+use crate::state::{Claim, Repository, State, lease};
 
 mod comment;
 mod deploy;
@@ -124,8 +124,8 @@ fn has_credentials(variables: &BTreeMap<String, String>) -> bool {
 /// The decision cannot be made or carried out.
 pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
     match carried_out(session, github).await {
-        Ok(ended) if ended.is_empty() => Ok(()),
-        Ok(ended) => tell::tell(session, github, ended),
+        Ok(Done::Told(ended)) => ended,
+        Ok(Done::Apps(ended)) => tell::tell(session, github, ended),
         Err(failure) => {
             let failure = failure.with_nothing_changed();
             tell::failed(session, github, &failure);
@@ -134,8 +134,26 @@ pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
     }
 }
 
-/// Does what the trigger asks for; what became of it, one for each app, unless there was nothing to do.
-async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Vec<Ended>, Failure> {
+/// How a trigger was answered.
+enum Done {
+    /// Something became of apps, which is still to be told.
+    Apps(Vec<Ended>),
+    /// Everything is told.
+    Told(Result<(), Failure>),
+}
+
+impl Done {
+    /// Where nothing became of any app, that was told.
+    fn of(ended: Vec<Ended>) -> Self {
+        match ended.is_empty() {
+            true => Self::Told(Ok(())),
+            false => Self::Apps(ended),
+        }
+    }
+}
+
+/// Does what the trigger asks for.
+async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Done, Failure> {
     let trigger = github.trigger()?;
     let mut ci = Ci {
         session,
@@ -152,22 +170,22 @@ async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Vec<Ended
     match decide(&ci.trigger, &ci.ground.rules())? {
         Decision::Deploy { stage, source, reason } => {
             ci.say(&format!("Deploys stage `{stage}`: {reason}"));
-            ci.deploy(&stage, source).await
+            ci.deploy(&stage, source).await.map(Done::of)
         }
         Decision::Destroy { removal, reason } => {
             ci.say(&format!("Removes stage `{}`: {reason}", removal.stage()));
-            ci.destroy(&removal).await
+            ci.destroy(&removal).await.map(Done::of)
         }
         Decision::Sweep { reason } => {
             ci.say(&format!("Sweeps: {reason}"));
-            ci.sweep().await.map(|()| Vec::new())
+            ci.sweep().await.map(Done::Told)
         }
         Decision::Skip { reason } => {
             if let Trigger::PullRequest(_) = &ci.trigger {
                 ci.annotate(Level::Notice, reason.clone());
             }
             ci.skip(&reason);
-            Ok(Vec::new())
+            Ok(Done::Told(Ok(())))
         }
     }
 }
@@ -187,20 +205,16 @@ impl Ci<'_> {
     /// needed to remove a stage, it is enough.
     async fn default_ground(&self) -> Result<Option<Ground>, Failure> {
         let options = &self.session.options;
-        let text = match self
-            .github
-            .api()
-            .default_file(&path_of(&self.within(&options.project_dir)))
-            .await
-        {
-            Ok(text) => text,
-            Err(fault) if options.app.is_some() && options.state.is_some() => {
-                self.warn(&Failure::from(fault));
-                None
+        let path = path_of(&self.within(&options.project_dir));
+        let read = self.github.api().default_file(&path).await.map_err(Failure::from);
+        let ground = read.and_then(|text| text.map(|text| Ground::in_text(&text)).transpose());
+        match ground {
+            Err(failure) if options.app.is_some() && options.state.is_some() => {
+                self.warn(&failure);
+                Ok(None)
             }
-            Err(fault) => return Err(fault.into()),
-        };
-        text.map(|text| Ground::in_text(&text)).transpose()
+            ground => ground,
+        }
     }
 
     /// What the default branch says about an app: in its own file, and in those of the folders above, the nearest first.
@@ -245,7 +259,10 @@ impl Ci<'_> {
 
     /// Whether a stage was made for our repository.
     fn is_ours(&self, claim: &Claim) -> bool {
-        claim.is_of_the_repository_of(&self.claim(claim.source.clone()))
+        claim.is_of(&Repository {
+            name: self.github.repository().to_owned(),
+            id: self.github.repository_id(),
+        })
     }
 
     /// The checked out project of an app.

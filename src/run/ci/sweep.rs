@@ -11,11 +11,16 @@ use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
 use crate::host::github::comment::Mode;
+use crate::names::StageName;
 use crate::run::sweep::{Extent, Ground, Home, Orphans, Swept, Wishes, sweep};
 
 impl Ci<'_> {
     /// Removes what nobody needs any more.
-    pub async fn sweep(&self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    ///
+    /// Nothing could be begun. What failed later is told, and stands in the answer.
+    pub async fn sweep(&self) -> Result<Result<(), Failure>, Failure> {
         let mut homes = Vec::new();
         for app in self.named_apps()? {
             // The store of each must be one that lasts.
@@ -45,8 +50,13 @@ impl Ci<'_> {
         self.session.host.say(&report.text());
         let previews = expiring.into_iter().map(|(app, stage, at)| ((app, stage), at));
         self.expiring.borrow_mut().extend(previews);
+        let has_changed = !touched.is_empty();
         for (number, stage) in self.to_be_told(touched) {
-            for state in self.states(&stage).await? {
+            let states = self.states(&stage).await.unwrap_or_else(|failure| {
+                self.warn(&failure);
+                Vec::new()
+            });
+            for state in states {
                 if state.deployed.is_empty() {
                     self.retire(&state.app, &stage, None).await;
                 }
@@ -55,17 +65,19 @@ impl Ci<'_> {
         }
         let mut outputs = nothing(if failure.is_some() { "failed" } else { "swept" });
         for (name, value) in &mut outputs {
-            if *name == "report" {
-                *value = json!(report).to_string();
+            match *name {
+                "report" => *value = json!(report).to_string(),
+                "changed" => *value = has_changed.to_string(),
+                _ => {}
             }
         }
         give(self.session, self.github, (&report.markdown(), &outputs));
         self.session.host.answer(&json!(report));
-        failure.map_or(Ok(()), Err)
+        Ok(failure.map_or(Ok(()), Err))
     }
 
     /// The pull requests whose comments are not true any more.
-    fn to_be_told(&self, touched: Vec<(u64, crate::names::StageName)>) -> BTreeSet<(u64, crate::names::StageName)> {
+    fn to_be_told(&self, touched: Vec<(u64, StageName)>) -> BTreeSet<(u64, StageName)> {
         let expiring = self.expiring.borrow();
         let warned = expiring.keys().filter_map(|(_, stage)| {
             let number = stage.as_str().strip_prefix("pr-")?.parse().ok()?;

@@ -136,7 +136,7 @@ pub fn nothing(outcome: &str) -> Vec<(&'static str, String)> {
 /// Outputs of the action. Of several apps, those of the first that was changed, or else of the first.
 fn outputs(ended: &[Ended]) -> Vec<(&'static str, String)> {
     let reports = || ended.iter().map(|ended| &ended.report);
-    let is_changed = |report: &&Report| matches!(report.outcome, Outcome::Deployed | Outcome::Destroyed);
+    let is_changed = |report: &&Report| report.steps.iter().any(|step| step.outcome == "done");
     let shown = reports().find(is_changed).or_else(|| reports().next());
     let worst = reports().find(|report| report.outcome == Outcome::Failed).or(shown);
     let of = |text: fn(&Report) -> Option<String>| shown.and_then(text).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::names::{StageName, Timestamp};
 use crate::stage::decide::Rules;
 use crate::stage::{Removal, Source};
-use crate::state::{Claim, State};
+use crate::state::{Claim, Repository, State};
 
 /// How long before a preview goes its people are warned, at most: two sweeps that come every night.
 const WARNED_BEFORE: Duration = Duration::from_hours(48);
@@ -21,8 +21,8 @@ pub type Open = BTreeMap<u64, Vec<String>>;
 pub struct Law<'a> {
     /// What the config says.
     pub rules: Rules<'a>,
-    /// Our repository: `octo/app`. What another one has made is left alone.
-    pub repository: &'a str,
+    /// Our repository. What another one has made is left alone.
+    pub repository: &'a Repository,
     /// When the run began.
     pub now: Timestamp,
 }
@@ -152,10 +152,7 @@ pub fn previews(states: &[State], open: &Open, law: Law<'_>) -> Judged {
 /// The stages that globs made for branches: each goes if its branch is gone, which only GitHub knows.
 pub fn of_branches(states: &[State], law: Law<'_>) -> Vec<Doomed> {
     let of_branch = |state: &State| {
-        let claim = state
-            .claim
-            .as_ref()
-            .filter(|claim| claim.repository == law.repository)?;
+        let claim = state.claim.as_ref().filter(|claim| claim.is_of(law.repository))?;
         let Source::Branch(branch) = &claim.source else {
             return None;
         };
@@ -174,10 +171,7 @@ pub fn of_branches(states: &[State], law: Law<'_>) -> Vec<Doomed> {
 
 /// The preview that a state is of; `None` where it is none of ours, or gone.
 fn preview<'a>(state: &'a State, open: &Open, law: Law<'_>) -> Option<Preview<'a>> {
-    let claim = state
-        .claim
-        .as_ref()
-        .filter(|claim| claim.repository == law.repository)?;
+    let claim = state.claim.as_ref().filter(|claim| claim.is_of(law.repository))?;
     let Source::PullRequest(number) = claim.source else {
         return None;
     };

@@ -14,6 +14,7 @@ struct World {
     branches: Branches,
     pull_requests: PullRequests,
     fixed: BTreeSet<StageName>,
+    repository: Repository,
 }
 
 impl World {
@@ -24,6 +25,10 @@ impl World {
             branches: Branches::new(vec![name, glob]),
             pull_requests,
             fixed: BTreeSet::from([stage("staging")]),
+            repository: Repository {
+                name: "octo/app".to_owned(),
+                id: None,
+            },
         }
     }
 
@@ -34,7 +39,7 @@ impl World {
                 pull_requests: &self.pull_requests,
                 fixed: &self.fixed,
             },
-            repository: "octo/app",
+            repository: &self.repository,
             now: at(0),
         }
     }

@@ -109,7 +109,9 @@ async fn asked(github: &Api, law: Law<'_>, reason: &Reason) -> Result<Wanted, Fa
     match reason {
         Reason::Closed(number) => match github.pull_request(*number).await? {
             Some(pull) if pull.standing == Standing::Open => no(format!("#{number} is open again")),
-            Some(_) | None => Ok(Wanted::Yes),
+            Some(_) => Ok(Wanted::Yes),
+            // Pull requests are never deleted: the token may not see it.
+            None => no(format!("GitHub does not show #{number} to this token")),
         },
         Reason::Expired { number, .. } | Reason::OverLimit { number, .. } => {
             let labels = github.pull_request(*number).await?.map(|pull| pull.labels);

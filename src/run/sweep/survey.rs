@@ -8,7 +8,7 @@ use crate::error::Failure;
 use crate::names::{AppName, StageName};
 use crate::run::Session;
 use crate::state::store::Store;
-use crate::state::{self, State, lease};
+use crate::state::{self, Repository, State, lease};
 
 /// An app, and all that is recorded of it.
 pub struct Estate<'a> {
@@ -54,7 +54,7 @@ impl Estate<'_> {
 pub async fn estates<'a>(
     session: &Session<'_>,
     ground: &Ground<'a>,
-    repository: Option<&str>,
+    repository: Option<&Repository>,
 ) -> Result<(Vec<Estate<'a>>, Vec<String>), Failure> {
     let mut estates = Vec::new();
     for home in &ground.apps {
@@ -84,7 +84,7 @@ pub async fn estates<'a>(
 async fn others<'a>(
     session: &Session<'_>,
     ground: &Ground<'a>,
-    repository: &str,
+    repository: &Repository,
     known: &[Estate<'a>],
 ) -> Result<Vec<Estate<'a>>, Failure> {
     let mut others: Vec<Estate<'a>> = Vec::new();
@@ -123,8 +123,8 @@ async fn others<'a>(
     Ok(others)
 }
 
-fn is_of(state: &State, repository: &str) -> bool {
-    state.claim.as_ref().is_some_and(|claim| claim.repository == repository)
+fn is_of(state: &State, repository: &Repository) -> bool {
+    state.claim.as_ref().is_some_and(|claim| claim.is_of(repository))
 }
 
 /// The states of an app, and those that cannot be read.
