@@ -99,10 +99,8 @@ fn a_bucket_keeps_the_promises_of_a_store() {
 /// SHA-256 of `zip`.
 const OF_ZIP: &str = "4a70fe9aa6436e02c2dea340fbd1e352e4ef2d8ce6ca52ad25d4b95471fc8bf2";
 
-#[tokio::test]
-async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
-    let emulator = Emulator::start();
-    let store = emulator.bucket("zips").await;
+/// A zip in a folder that is there as long as the test wants it.
+fn zip() -> (tempfile::TempDir, Artifact) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("code.zip");
     std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"zip").unwrap();
@@ -111,6 +109,14 @@ async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
         size_bytes: 3,
         path,
     };
+    (folder, artifact)
+}
+
+#[tokio::test]
+async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
+    let emulator = Emulator::start();
+    let store = emulator.bucket("zips").await;
+    let (folder, artifact) = zip();
     let key = format!("states/shop/artifacts/{OF_ZIP}.zip");
     let kept = store.keep(&artifact, "us-east-1").await.unwrap();
     assert_eq!(
@@ -134,14 +140,7 @@ async fn what_somebody_put_under_the_name_of_a_zip_is_not_taken_for_it() {
     let key = format!("states/shop/artifacts/{OF_ZIP}.zip");
     let planted = emulator.client().put_object().bucket("zips").key(&key);
     planted.body(ByteStream::from_static(b"evil")).send().await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("code.zip");
-    std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"zip").unwrap();
-    let artifact = Artifact {
-        sha256: OF_ZIP.to_owned(),
-        size_bytes: 3,
-        path,
-    };
+    let (_folder, artifact) = zip();
     store.keep(&artifact, "us-east-1").await.unwrap();
     let stands = emulator
         .client()
@@ -158,14 +157,7 @@ async fn what_somebody_put_under_the_name_of_a_zip_is_not_taken_for_it() {
 async fn a_zip_that_was_removed_is_kept_as_a_version_until_that_goes_too() {
     let emulator = Emulator::start();
     let store = emulator.versioned("zips").await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("code.zip");
-    std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), b"zip").unwrap();
-    let artifact = Artifact {
-        sha256: OF_ZIP.to_owned(),
-        size_bytes: 3,
-        path,
-    };
+    let (_folder, artifact) = zip();
     store.keep(&artifact, "us-east-1").await.unwrap();
     let kinds = |leftovers: &[Leftover]| {
         let kind = |leftover: &Leftover| match leftover {
