@@ -8,7 +8,7 @@ use crate::config::{Config, Project, load};
 use crate::error::Failure;
 use crate::names::StageName;
 use crate::stage::decide::Rules;
-use crate::stage::{Activity, PullRequest, Trigger, Workflow};
+use crate::stage::{Activity, Trigger, Workflow};
 
 /// The config of the repository, and its apps as far as they are checked out.
 #[derive(Debug, Default)]
@@ -68,18 +68,29 @@ impl Ground {
     }
 }
 
-/// Whether what is checked out may be looked at. With the rights of the base, it could be anybody's; and what removes a
-/// preview is not said by the branch that goes.
+/// Whether what is checked out may be looked at: with the rights of the base, it could be anybody's.
 pub fn may_be_read(trigger: &Trigger) -> bool {
     match trigger {
-        Trigger::PullRequest(pull_request) => {
-            let PullRequest { workflow, activity, .. } = pull_request.as_ref();
-            match (workflow, activity) {
-                (Workflow::Own, Activity::Deployable | Activity::Other(_)) => true,
-                (Workflow::Own, Activity::Closed) | (Workflow::Base, _) => false,
-            }
-        }
-        // What is removed is not said by whichever branch somebody stood on.
+        Trigger::PullRequest(pull_request) => match pull_request.workflow {
+            Workflow::Own => true,
+            Workflow::Base => false,
+        },
+        Trigger::Push { .. }
+        | Trigger::BranchDeleted { .. }
+        | Trigger::Schedule
+        | Trigger::Manual { .. }
+        | Trigger::Other { .. } => true,
+    }
+}
+
+/// Whether the checkout has the last word. What is removed is not said by the branch that goes, nor by whichever branch
+/// somebody stood on, but by the default one.
+pub fn decides(trigger: &Trigger) -> bool {
+    match trigger {
+        Trigger::PullRequest(pull_request) => match pull_request.activity {
+            Activity::Deployable | Activity::Other(_) => true,
+            Activity::Closed => false,
+        },
         Trigger::Manual { command, .. } => command
             .as_deref()
             .is_none_or(|command| matches!(command.trim(), "" | "deploy")),

@@ -155,10 +155,14 @@ impl Done {
 /// Does what the trigger asks for.
 async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Done, Failure> {
     let trigger = github.trigger()?;
+    let ground = match ground::decides(&trigger) {
+        true => on_the_spot(&trigger, &session.options.project_dir)?,
+        false => None,
+    };
     let mut ci = Ci {
         session,
         github,
-        ground: on_the_spot(&trigger, &session.options.project_dir)?.unwrap_or_default(),
+        ground: ground.unwrap_or_default(),
         trigger,
         stores: RefCell::default(),
         files: RefCell::default(),

@@ -36,6 +36,12 @@ fn repository() -> TempDir {
         fs::create_dir_all(to.parent().expect("a folder")).expect("the folder is made");
         fs::copy(in_checkout(path), &to).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
+    // `act` has the work tree checked out by itself only where no commit is named.
+    let workflow = folder.path().join(".github/workflows/example.yml");
+    let text = fs::read_to_string(&workflow).expect("the workflow is there");
+    let of_the_tree: Vec<_> = text.lines().filter(|line| !line.trim().starts_with("ref: ")).collect();
+    assert_eq!(of_the_tree.len() + 1, text.lines().count());
+    fs::write(&workflow, of_the_tree.join("\n")).expect("it is written");
     let mapped = "state: s3://deploys/stages\nbranches: { main: prod, develop: beta }\n";
     fs::write(
         folder.path().join("examples/guestbook-chalice/stagewright.yaml"),
