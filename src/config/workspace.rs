@@ -261,24 +261,24 @@ impl Root {
         config.branches = root.branches.clone();
         config.pull_requests = root.pull_requests.clone();
         config.previews = root.previews.clone();
-        for (stage, common) in &root.stages {
+        for (stage, shared) in &root.stages {
             let own = config.stages.remove(stage).unwrap_or_default();
             let merged = StageConfig {
-                region: own.region.or_else(|| common.region.clone()),
-                role: own.role.or_else(|| common.role.clone()),
-                protected: own.protected.max(common.protected),
+                region: own.region.or_else(|| shared.region.clone()),
+                role: own.role.or_else(|| shared.role.clone()),
+                protected: own.protected.max(shared.protected),
             };
             config.stages.insert(stage.clone(), merged);
         }
         config.state = match &root.state {
             None => None,
-            Some(common) => Some(StateConfig {
-                url: match &common.url {
+            Some(shared) => Some(StateConfig {
+                url: match &shared.url {
                     // A bucket keeps apps apart by their names, and a folder of stages does not.
                     StateUrl::Folder(folder) => StateUrl::Folder(folder.join(app()?.as_str())),
                     bucket @ StateUrl::Bucket { .. } => bucket.clone(),
                 },
-                ..common.clone()
+                ..shared.clone()
             }),
         };
         Ok(())
