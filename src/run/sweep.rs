@@ -27,6 +27,7 @@ use crate::variable::Secret;
 
 mod collect;
 mod judge;
+mod late;
 mod orphans;
 mod removal;
 mod survey;
@@ -140,6 +141,7 @@ pub async fn sweep(
         sweeping.note(note);
     }
     sweeping.stages(&estates).await;
+    sweeping.late(&estates).await;
     sweeping.orphans(&estates).await;
     for estate in &mut estates {
         sweeping.collect(estate).await;

@@ -34,5 +34,7 @@ mod plan;
 mod prism;
 mod stand_in;
 mod state;
+mod superseded;
 mod sweep;
+mod takeover;
 mod untrusted;
