@@ -40,6 +40,17 @@ pub enum Condition {
     Unchanged(Version),
 }
 
+/// What a stage's object was before, where the store keeps that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// The store's own id of it.
+    pub version: String,
+    /// When it was written, by the store's clock.
+    pub at: Timestamp,
+    /// How large it is.
+    pub size_bytes: u64,
+}
+
 /// Something that a store keeps of an app beside its current states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leftover {
@@ -81,6 +92,15 @@ pub trait Store: Send + Sync {
     /// [`FaultKind::Condition`](crate::fault::FaultKind::Condition) where it does not hold. It may also come after
     /// a write of ours whose answer was lost: whoever cares reads again and looks for their mark.
     async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Written, Fault>;
+
+    /// What a stage's object was before, the newest first, without what it is now; all of it where somebody has removed the
+    /// object, and nothing where the store keeps no versions.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`history` and `restore` are about to ask"))]
+    async fn former(&self, stage: &StageName) -> Result<Vec<Former>, Fault>;
+
+    /// Reads what a stage's object was before, by the [id](Former::version) of that; `None` where there is no such version.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`history` and `restore` are about to ask"))]
+    async fn read_former(&self, stage: &StageName, version: &str) -> Result<Option<Vec<u8>>, Fault>;
 
     /// The stages that have an object, sorted.
     async fn stages(&self) -> Result<Vec<StageName>, Fault>;
