@@ -19,7 +19,7 @@ use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::resource::{CodeLocation, Place, Resource};
 use crate::state::lease::{self, Held, Seen};
-use crate::state::{Attempt, Progress, Release, Revision, State};
+use crate::state::{Attempt, Progress, Release, Revision, State, probe};
 
 /// What is to be deployed.
 #[derive(Clone, Copy)]
@@ -102,6 +102,9 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     let (ready, behalf) = given;
     if let Some(told) = unwanted(scene.session, behalf, &seen.state)? {
         return Ok(Some(told));
+    }
+    if seen.version.is_none() {
+        probe::ensure(scene.store).await?;
     }
     let mut held = None;
     let mut holding = None;

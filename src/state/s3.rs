@@ -21,8 +21,10 @@ use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::resource::CodeLocation;
 
+pub use self::condition::look;
 pub use self::made::{Made, create};
 
+mod condition;
 mod history;
 mod made;
 
@@ -31,6 +33,7 @@ mod made;
 pub struct Bucket {
     client: Client,
     region: Option<String>,
+    endpoint: Option<String>,
     bucket: String,
     /// Empty, or ending in a slash.
     prefix: String,
@@ -40,7 +43,11 @@ pub struct Bucket {
 impl Bucket {
     /// Opens a bucket. No call is made.
     pub async fn open(access: &Access, bucket: String, prefix: &str, app: AppName) -> Self {
-        let (client, region) = client(access).await;
+        let Reached {
+            client,
+            region,
+            endpoint,
+        } = client(access).await;
         let prefix = match prefix.trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
@@ -48,6 +55,7 @@ impl Bucket {
         Self {
             client,
             region,
+            endpoint,
             bucket,
             prefix,
             app,
@@ -119,6 +127,10 @@ impl Store for Bucket {
 
     fn object(&self, stage: &StageName) -> String {
         self.url(&self.key(stage))
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        self.endpoint.clone()
     }
 
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
@@ -313,17 +325,27 @@ impl Store for Bucket {
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
 const AT_ONCE: usize = 1000;
 
-/// A client, and the Region that it calls. No call is made.
-async fn client(access: &Access) -> (Client, Option<String>) {
+/// A client, and whom it calls.
+struct Reached {
+    client: Client,
+    region: Option<String>,
+    /// Where it is not AWS's own.
+    endpoint: Option<String>,
+}
+
+/// Opens a client. No call is made.
+async fn client(access: &Access) -> Reached {
     let shared = aws::configuration(access).await;
     // With an endpoint that is not AWS's there is no DNS name for each bucket.
     let path_style = shared.endpoint_url().is_some();
     let configuration = Builder::from(&shared).force_path_style(path_style).build();
-    (
-        Client::from_conf(configuration),
-        shared.region().map(ToString::to_string),
-    )
+    Reached {
+        client: Client::from_conf(configuration),
+        region: shared.region().map(ToString::to_string),
+        endpoint: shared.endpoint_url().map(ToOwned::to_owned),
+    }
 }
+
 fn moment(at: Option<&DateTime>) -> Option<Timestamp> {
     let moment = jiff::Timestamp::from_second(at?.secs()).ok()?;
     Some(Timestamp::new(moment))

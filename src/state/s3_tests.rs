@@ -65,6 +65,7 @@ impl Emulator {
         Bucket {
             client: self.client(),
             region: Some("us-east-1".to_owned()),
+            endpoint: Some(self.endpoint.clone()),
             bucket: name.to_owned(),
             prefix: "states/".to_owned(),
             app: "shop".parse().unwrap(),

@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{
     VersioningConfiguration,
 };
 
-use super::client;
+use super::{Reached, client};
 use crate::aws::{Access, fault};
 use crate::fault::{Fault, FaultKind};
 
@@ -18,7 +18,7 @@ use crate::fault::{Fault, FaultKind};
 ///
 /// A [`Fault`] with the code `BucketAlreadyExists` where the name is somebody else's: names of buckets are global.
 pub async fn create(access: &Access, bucket: &str) -> Result<Made, Fault> {
-    let (client, region) = client(access).await;
+    let Reached { client, region, .. } = client(access).await;
     let made = make(&client, region.as_deref(), bucket).await?;
     let block = PublicAccessBlockConfiguration::builder()
         .block_public_acls(true)
