@@ -1,7 +1,7 @@
 //! A policy of the state's bucket, with which S3 itself refuses what could overwrite somebody else's state.
 //!
 //! Condition keys by <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html> and
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html>.
 
 use serde_json::{Value, json};
 

@@ -121,8 +121,9 @@ where
 /// How often an update is sent at most: so often the SDK would send it.
 const ATTEMPTS: u32 = 3;
 
-/// As [`ready_function`], of an update that names the revision of the function. The SDK's own retries have to be off: after a
-/// lost answer they would be refused for what they themselves had changed, while here the function is looked at first.
+/// As [`ready_function`], of an update that names the revision of the function. Whoever updates it meanwhile is waited for,
+/// and not overwritten. The SDK's own retries have to be off: after a lost answer they would be refused for what they
+/// themselves had changed, while here the function is looked at first.
 pub async fn ready_revision<C>(
     clients: &Clients,
     (operation, name): (&'static str, &str),
@@ -133,22 +134,18 @@ where
     C: AsyncFnMut(Option<String>) -> Result<(), Fault>,
 {
     let mut left = ATTEMPTS;
-    wait::until(clients, (operation, name), wait::FUNCTION, async || {
-        let fault = match call(revision.id()).await {
-            Ok(()) => return Ok(Look::Ready(())),
-            Err(fault) => fault,
-        };
-        if fault.kind == FaultKind::Throttled {
-            return Ok(Look::NotYet("throttled by AWS".to_owned()));
-        }
-        if fault.code != "ResourceConflictException" {
+    ready_function(clients, operation, name, async || {
+        loop {
+            let fault = match call(revision.id()).await {
+                Err(fault) if is_lost(&fault) => fault,
+                ended => return ended,
+            };
             left -= 1;
-            if left == 0 || !is_lost(&fault) {
+            if left == 0 {
                 return Err(fault);
             }
+            revision.follow(clients, name).await?;
         }
-        revision.follow(clients, name).await?;
-        Ok(Look::NotYet("being updated".to_owned()))
     })
     .await
 }
