@@ -280,7 +280,7 @@ async fn refused(store: &dyn Store, current: &Stored, (condition, lie): (Conditi
 
 /// Somebody else tries the store at the same time.
 fn disturbed(store: &dyn Store) -> Fault {
-    let message = "somebody else writes it at the same time".to_owned();
+    let message = "somebody else writes it at the same time, or what is read is not what stands".to_owned();
     let object = store.object(&StageName::probe());
     Fault::refused("store:Probe", object, FaultKind::Condition, message)
 }

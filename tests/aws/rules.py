@@ -132,7 +132,7 @@ class Rules:
             if not holds:
                 return
         if lies != "if-match" or match:
-            request.headers = [(name, value) for name, value in request.headers if not name.lower().startswith("if-")]
+            request.headers[:] = [(name, value) for name, value in request.headers if not name.lower().startswith("if-")]
 
     def _holds(self, request: Request, match: str) -> bool:
         stands = self.upstream.ask(request, "s3", "HEAD", request.route)
