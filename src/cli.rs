@@ -152,6 +152,16 @@ pub enum Command {
     },
     /// Find what is wrong with config and app, for every stage, without touching AWS
     Check,
+    /// Look whether everything that a deploy needs is as it should be: config, credentials, the state's store and whether it
+    /// honours conditional writes, clocks, GitHub's token, stages that are held or in doubt. Changes nothing but the object
+    /// `stagewright-probe` in the store. Exit codes: 0 no problem, 1 AWS or the network, 2 something to correct
+    Doctor {
+        /// Print only a policy for the state's bucket, with which S3 itself refuses unconditional writes of states, as JSON for
+        /// `aws s3api put-bucket-policy --bucket BUCKET --policy file://policy.json`. A bucket has one policy: add these
+        /// statements to it where there is one
+        #[arg(long)]
+        bucket_policy: bool,
+    },
     /// Make a small app that deploys as it stands
     New {
         /// Its name, and its folder's
@@ -176,6 +186,7 @@ impl Command {
             | Self::Stages
             | Self::Sweep { .. }
             | Self::Check
+            | Self::Doctor { .. }
             | Self::New { .. }
             | Self::Init(_)
             | Self::Schema => None,

@@ -11,7 +11,7 @@ use crate::host::{Annotation, Level, github};
 use crate::names::NameError;
 use crate::stage::claim::Collision;
 use crate::stage::decide::Refused;
-use crate::state::{self, Problem};
+use crate::state::{self, Problem, probe};
 
 /// How the program ends: part of its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,6 +256,11 @@ fn hint(fault: &Fault) -> Option<String> {
             "check the network, the Region and `AWS_ENDPOINT_URL`, then run it again: it goes on where it stopped".to_owned()
         }
         FaultKind::LeaseLost => "run it again: it looks at what is there first".to_owned(),
+        FaultKind::Condition if fault.operation.starts_with("lambda:") => {
+            "somebody else changed the function after this run had looked at it: another tool, the console, or a run that was \
+             replaced. See that nobody does, then run it again: it makes the function what the app says"
+                .to_owned()
+        }
         FaultKind::Conflict | FaultKind::Condition => {
             "somebody else changes the same thing: wait for them, then run it again".to_owned()
         }
@@ -324,6 +329,19 @@ impl From<state::Error> for Failure {
                 Exit::Deposed,
                 "run it again: it waits for them, and looks at what is there first",
             ),
+        }
+    }
+}
+
+impl From<probe::Error> for Failure {
+    fn from(error: probe::Error) -> Self {
+        match error {
+            probe::Error::Store(fault) => fault.into(),
+            probe::Error::Lies { ref object, .. } => Self::input(error.to_string())
+                .hint("keep the state in a store that honours conditional writes: S3 does; docs/doctor.md tells of others")
+                .hint(format!(
+                    "if the store was put right meanwhile, remove `{object}`, and run `stagewright doctor`"
+                )),
         }
     }
 }

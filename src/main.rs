@@ -205,6 +205,8 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
             run::sweep::command(&session, wishes).await
         }
         Command::Check => run::check::check(&session).await,
+        Command::Doctor { bucket_policy: false } => run::doctor::doctor(&session).await,
+        Command::Doctor { bucket_policy: true } => run::doctor::bucket_policy(&session),
         Command::New { name, template } => run::new(&session, name, *template),
         Command::Init(wishes) => run::init::init(&session, wishes).await,
         Command::Schema => {

@@ -33,7 +33,18 @@ pub enum NameError {
         /// Its length in characters.
         length: usize,
     },
+    /// It is kept for something else.
+    #[error("{what} `{name}` is kept for the object on which a store is tried")]
+    Kept {
+        /// What kind of name it is.
+        what: &'static str,
+        /// The name.
+        name: &'static str,
+    },
 }
+
+/// Where the state of a stage would stand, a store is tried instead: no stage has this name.
+const PROBE: &str = "stagewright-probe";
 
 /// Checks that AWS takes a name as a part of its own: 1 to 63 letters, digits, `-` and `_`.
 ///
@@ -63,7 +74,7 @@ pub fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -80,7 +91,7 @@ macro_rules! name {
             type Error = NameError;
 
             fn try_from(name: String) -> Result<Self, NameError> {
-                check_name($what, &name)?;
+                $check($what, &name)?;
                 Ok(Self(name))
             }
         }
@@ -112,18 +123,32 @@ name!(
     ///
     /// Invariant: 1 to 63 letters, digits, `-` and `_`.
     AppName,
-    "app name"
+    "app name",
+    check_name
 );
 
 name!(
     /// Name of a stage: the second part of every name in AWS, and the name of its state object.
     ///
-    /// Invariant: 1 to 63 letters, digits, `-` and `_`.
+    /// Invariant: 1 to 63 letters, digits, `-` and `_`; never `stagewright-probe`, but for [`StageName::probe`].
     StageName,
-    "stage name"
+    "stage name",
+    check_stage
 );
 
+fn check_stage(what: &'static str, name: &str) -> Result<(), NameError> {
+    if name == PROBE {
+        return Err(NameError::Kept { what, name: PROBE });
+    }
+    check_name(what, name)
+}
+
 impl StageName {
+    /// No stage, but the place among the stages' objects where a store is tried.
+    pub fn probe() -> Self {
+        Self(PROBE.to_owned())
+    }
+
     /// The name of the preview of a pull request: `pr-42`.
     pub fn of_preview(number: u64) -> Self {
         Self(format!("pr-{number}"))
@@ -211,6 +236,7 @@ mod tests {
         assert!(slashed.to_string().contains("the character `/`"), "{slashed}");
         assert!("ü".parse::<StageName>().is_err());
         assert!("a".repeat(64).parse::<StageName>().is_err());
+        assert!(PROBE.parse::<StageName>().is_err());
     }
 
     #[test]

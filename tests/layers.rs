@@ -25,8 +25,8 @@ const WITHIN_A_GROUP: &[(&str, &str)] = &[("hold", "fault")];
 
 /// Crates that speak to the outside, and the only places where they may be named.
 const VENDORS: &[(&str, &[&str])] = &[
-    ("aws_sdk_", &["aws.rs", "aws/", "s3.rs"]),
-    ("aws_smithy_", &["aws.rs", "aws/", "s3.rs"]),
+    ("aws_sdk_", &["aws.rs", "aws/", "s3.rs", "s3/"]),
+    ("aws_smithy_", &["aws.rs", "aws/", "s3.rs", "s3/"]),
     ("aws_config", &["aws/"]),
     ("aws_credential_types", &["aws/"]),
     ("octocrab", &["host/github/"]),

@@ -19,7 +19,7 @@ use crate::resource::rest_api::{self, RestApi};
 use crate::resource::role::{self, Role};
 use crate::state::lease::{self, Holder};
 use crate::state::recover;
-use crate::state::store::{Condition, Leftover, Store, Stored, Version, Written};
+use crate::state::store::{Condition, Former, Leftover, Store, Stored, Version, Written};
 
 mod killed;
 
@@ -286,6 +286,14 @@ impl Store for Memory {
             version: Version(next.to_string()),
             at: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
         })
+    }
+
+    async fn former(&self, _: &StageName) -> Result<Vec<Former>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn read_former(&self, _: &StageName, _: &str) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
     }
 
     async fn stages(&self) -> Result<Vec<StageName>, Fault> {

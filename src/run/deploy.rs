@@ -20,7 +20,7 @@ use crate::report::{self, Outcome, Report};
 use crate::resource::{CodeLocation, Place, Resource};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
-use crate::state::{Attempt, Progress, Release, Revision, State};
+use crate::state::{Attempt, Progress, Release, Revision, State, probe};
 
 /// What is to be deployed.
 #[derive(Clone, Copy)]
@@ -121,6 +121,9 @@ struct Prepared {
 /// Plans and applies once. `None` where somebody else changed the stage's state meanwhile.
 async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Result<Option<Told>, Failure> {
     let (ready, behalf) = given;
+    if seen.version.is_none() {
+        probe::ensure(scene.store).await?;
+    }
     let mut held = None;
     let mut holding = None;
     if seen.needs_a_look() {

@@ -32,6 +32,7 @@ pub mod check;
 pub mod ci;
 pub mod deploy;
 pub mod destroy;
+pub mod doctor;
 mod holding;
 pub mod init;
 pub mod plan;
@@ -160,15 +161,18 @@ impl Session<'_> {
         app: &AppName,
     ) -> Result<Box<dyn Store>, Failure> {
         let place = self.place(configured)?.unwrap_or(folder);
+        Ok((self.open_store)(place, self.access_to_state(configured), app.clone()).await)
+    }
+
+    fn access_to_state(&self, configured: Option<&StateConfig>) -> Access {
         let own = configured.and_then(|configured| configured.role.clone());
-        let access = Access {
+        Access {
             region: configured
                 .and_then(|configured| configured.region.clone())
                 .or_else(|| self.options.region.clone()),
             role: own.or_else(|| self.options.role.clone()),
             identity: self.identity.clone(),
-        };
-        Ok((self.open_store)(place, access, app.clone()).await)
+        }
     }
 
     /// Where `--state` or the config say that the state is.

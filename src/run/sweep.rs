@@ -219,7 +219,7 @@ fn known(session: &Session<'_>) -> Result<Known, Failure> {
 }
 
 /// GitHub, where the variables that its own tools read say how it is reached.
-fn github(session: &Session<'_>) -> Option<Api> {
+pub(super) fn github(session: &Session<'_>) -> Option<Api> {
     let variable = |name: &str| session.secret(name).map(|value| value.trim().to_owned());
     let rest = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
     let access = Access {

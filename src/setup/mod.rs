@@ -9,6 +9,7 @@ use std::str::FromStr;
 use crate::config::state_url::StateUrl;
 use crate::names::StageName;
 
+pub mod bucket_policy;
 pub mod files;
 pub mod guide;
 pub mod iam;
@@ -80,11 +81,7 @@ impl Setup {
 
     /// AWS's name of the group of Regions that this one is in.
     pub fn partition(&self) -> &'static str {
-        match &self.region {
-            Some(region) if region.starts_with("cn-") => "aws-cn",
-            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
-            Some(_) | None => "aws",
-        }
+        partition(self.region.as_deref())
     }
 
     /// The bucket, and what stands before every key in it: empty, or ending in a slash.
@@ -94,6 +91,15 @@ impl Setup {
             StateUrl::Bucket { bucket, prefix } => (bucket, format!("{prefix}/")),
             StateUrl::Folder(_) => ("BUCKET", String::new()),
         }
+    }
+}
+
+/// AWS's name of the group of Regions that this one is in.
+pub fn partition(region: Option<&str>) -> &'static str {
+    match region {
+        Some(region) if region.starts_with("cn-") => "aws-cn",
+        Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+        Some(_) | None => "aws",
     }
 }
 

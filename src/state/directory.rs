@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
-use super::store::{Condition, Leftover, Store, Stored, Version, Written};
+use super::store::{Condition, Former, Leftover, Store, Stored, Version, Written};
 use crate::app::Artifact;
 use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName, Timestamp};
@@ -87,6 +87,15 @@ impl Store for Directory {
             }
             Err(error) => Err(fault("file:Write", &file, &error)),
         }
+    }
+
+    /// A folder keeps no versions.
+    async fn former(&self, _: &StageName) -> Result<Vec<Former>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn read_former(&self, _: &StageName, _: &str) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
     }
 
     async fn stages(&self) -> Result<Vec<StageName>, Fault> {

@@ -411,8 +411,8 @@ pub fn new_mark() -> String {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "these are the loops with a deadline of the lease"
+    reason = "these are the loops with a deadline of lease and probe"
 )]
-async fn pause(pause: Duration) {
+pub(super) async fn pause(pause: Duration) {
     tokio::time::sleep(pause).await;
 }

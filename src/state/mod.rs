@@ -15,6 +15,7 @@ use crate::stage::Source;
 pub mod chalice;
 pub mod directory;
 pub mod lease;
+pub mod probe;
 pub mod recover;
 pub mod s3;
 pub mod store;

@@ -1,6 +1,5 @@
 //! The store that is a bucket: one object a stage, changed by S3's conditional writes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,18 +7,13 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumMode;
-use aws_sdk_s3::types::{
-    self, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
-};
+use aws_sdk_s3::types::{self, ChecksumMode, Delete, ObjectIdentifier};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use super::store::{Condition, Leftover, Store, Stored, Version, Written};
+use super::store::{Condition, Former, Leftover, Store, Stored, Version, Written};
 use crate::app::Artifact;
 use crate::aws::answered::Answered;
 use crate::aws::{self, Access, fault};
@@ -27,11 +21,19 @@ use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::resource::CodeLocation;
 
+pub use self::condition::look;
+pub use self::made::{Made, create};
+
+mod condition;
+mod history;
+mod made;
+
 /// A bucket, with the states of one app at `prefix/APP/STAGE.json`.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     client: Client,
     region: Option<String>,
+    endpoint: Option<String>,
     bucket: String,
     /// Empty, or ending in a slash.
     prefix: String,
@@ -41,7 +43,11 @@ pub struct Bucket {
 impl Bucket {
     /// Opens a bucket. No call is made.
     pub async fn open(access: &Access, bucket: String, prefix: &str, app: AppName) -> Self {
-        let (client, region) = client(access).await;
+        let Reached {
+            client,
+            region,
+            endpoint,
+        } = client(access).await;
         let prefix = match prefix.trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
@@ -49,6 +55,7 @@ impl Bucket {
         Self {
             client,
             region,
+            endpoint,
             bucket,
             prefix,
             app,
@@ -109,125 +116,6 @@ impl Bucket {
         let message = format!("{} ({code})", refusal.message().unwrap_or_default());
         Fault::refused(operation, self.url(refusal.key().unwrap_or_default()), kind, message)
     }
-
-    async fn artifacts(&self) -> Result<Vec<Leftover>, Fault> {
-        let folder = format!("{}artifacts/", self.folder());
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder);
-        let mut artifacts = Vec::new();
-        let mut pages = request.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| fault::of("s3:ListBucket", self.url(&folder), &error))?;
-            artifacts.extend(page.contents().iter().filter_map(|object| {
-                let sha256 = object.key()?.strip_prefix(&folder)?.strip_suffix(".zip")?.to_owned();
-                let since = moment(object.last_modified())?;
-                Some(Leftover::Artifact { sha256, since })
-            }));
-        }
-        Ok(artifacts)
-    }
-
-    /// The history of every object of the app, current versions among them; only these where the bucket keeps no others.
-    async fn history(&self) -> Result<Vec<Past>, Fault> {
-        const OPERATION: &str = "s3:ListBucketVersions";
-        let folder = self.folder();
-        let mut history = Vec::new();
-        let mut after: (Option<String>, Option<String>) = (None, None);
-        loop {
-            let request = self.client.list_object_versions().bucket(&self.bucket).prefix(&folder);
-            let request = request
-                .set_key_marker(after.0.take())
-                .set_version_id_marker(after.1.take());
-            let page = request.send().await;
-            let page = page.map_err(|error| fault::of(OPERATION, self.url(&folder), &error))?;
-            history.extend(page.versions().iter().filter_map(|version| {
-                let of = (version.key(), version.version_id(), version.last_modified());
-                Past::new(of, version.is_latest(), Content::Body)
-            }));
-            history.extend(page.delete_markers().iter().filter_map(|marker| {
-                let of = (marker.key(), marker.version_id(), marker.last_modified());
-                Past::new(of, marker.is_latest(), Content::Removal)
-            }));
-            after = (page.next_key_marker, page.next_version_id_marker);
-            if page.is_truncated != Some(true) || after.0.is_none() {
-                return Ok(history);
-            }
-        }
-    }
-
-    /// Whether an object is one of those whose former versions are collected: a state, or a zip.
-    fn part(&self, key: &str) -> Option<Part> {
-        let rest = key.strip_prefix(&self.folder())?;
-        match rest.split_once('/') {
-            None => rest.ends_with(".json").then_some(Part::State),
-            Some(("artifacts", zip)) => zip.ends_with(".zip").then_some(Part::Artifact),
-            Some(_) => None,
-        }
-    }
-}
-
-/// What an object of the app is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    State,
-    Artifact,
-}
-
-/// One entry in the history of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Past {
-    key: String,
-    version: String,
-    at: Timestamp,
-    is_current: bool,
-    content: Content,
-}
-
-/// What an entry in the history of an object is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Content {
-    /// The object as it was written.
-    Body,
-    /// The object was removed.
-    Removal,
-}
-
-impl Past {
-    /// What S3 says of an entry; `None` where it does not say enough.
-    fn new(
-        (key, version, at): (Option<&str>, Option<&str>, Option<&DateTime>),
-        is_current: Option<bool>,
-        content: Content,
-    ) -> Option<Self> {
-        Some(Self {
-            key: key?.to_owned(),
-            version: version?.to_owned(),
-            at: moment(at)?,
-            is_current: is_current?,
-            content,
-        })
-    }
-}
-
-/// What of an object's history is not served any more: a version is former since the next one was written. Of an object
-/// that was removed, a zip's history goes and at last the removal itself, while a state's is all that is left of it.
-fn former(part: Part, mut history: Vec<Past>) -> Vec<Leftover> {
-    history.sort_by_key(|past| (!past.is_current, std::cmp::Reverse(past.at)));
-    let leftover = |past: &Past, since| Leftover::Version {
-        object: past.key.clone(),
-        version: past.version.clone(),
-        since,
-    };
-    match history.as_slice() {
-        [current, ..] if !current.is_current => Vec::new(),
-        [removal, ..] if removal.content == Content::Removal && part == Part::State => Vec::new(),
-        [removal] if removal.content == Content::Removal => vec![leftover(removal, removal.at)],
-        all => all.windows(2).map(|pair| leftover(&pair[1], pair[0].at)).collect(),
-    }
-}
-
-fn moment(at: Option<&DateTime>) -> Option<Timestamp> {
-    let moment = jiff::Timestamp::from_second(at?.secs()).ok()?;
-    Some(Timestamp::new(moment))
 }
 
 #[async_trait(?Send)]
@@ -239,6 +127,10 @@ impl Store for Bucket {
 
     fn object(&self, stage: &StageName) -> String {
         self.url(&self.key(stage))
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        self.endpoint.clone()
     }
 
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
@@ -308,6 +200,29 @@ impl Store for Bucket {
                 Err(Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message).of_a_begun_step())
             }
         }
+    }
+
+    async fn former(&self, stage: &StageName) -> Result<Vec<Former>, Fault> {
+        self.former_states(stage).await
+    }
+
+    async fn read_former(&self, stage: &StageName, version: &str) -> Result<Option<Vec<u8>>, Fault> {
+        // IAM asks for another action where a version is named.
+        const OPERATION: &str = "s3:GetObjectVersion";
+        let key = self.key(stage);
+        let request = self.client.get_object().bucket(&self.bucket).key(&key);
+        let found = match request.version_id(version).send().await {
+            Ok(found) => found,
+            Err(error) => match fault::of(OPERATION, self.url(&key), &error) {
+                absent if ["NoSuchVersion", "NoSuchKey"].contains(&absent.code.as_str()) => return Ok(None),
+                fault => return Err(fault),
+            },
+        };
+        let body =
+            found.body.collect().await.map_err(|error| {
+                Fault::refused(OPERATION, self.url(&key), FaultKind::Unreachable, error.to_string())
+            })?;
+        Ok(Some(body.to_vec()))
     }
 
     async fn stages(&self) -> Result<Vec<StageName>, Fault> {
@@ -382,16 +297,7 @@ impl Store for Bucket {
     }
 
     async fn leftovers(&self) -> Result<Vec<Leftover>, Fault> {
-        let mut leftovers = self.artifacts().await?;
-        let mut by_key: BTreeMap<String, Vec<Past>> = BTreeMap::new();
-        for past in self.history().await? {
-            by_key.entry(past.key.clone()).or_default().push(past);
-        }
-        for (key, history) in by_key {
-            let part = self.part(&key);
-            leftovers.extend(part.into_iter().flat_map(|part| former(part, history.clone())));
-        }
-        Ok(leftovers)
+        self.kept_beside().await
     }
 
     async fn discard(&self, leftovers: &[Leftover]) -> Result<(), Fault> {
@@ -419,86 +325,30 @@ impl Store for Bucket {
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
 const AT_ONCE: usize = 1000;
 
-/// A client, and the Region that it calls. No call is made.
-async fn client(access: &Access) -> (Client, Option<String>) {
+/// A client, and whom it calls.
+struct Reached {
+    client: Client,
+    region: Option<String>,
+    /// Where it is not AWS's own.
+    endpoint: Option<String>,
+}
+
+/// Opens a client. No call is made.
+async fn client(access: &Access) -> Reached {
     let shared = aws::configuration(access).await;
     // With an endpoint that is not AWS's there is no DNS name for each bucket.
     let path_style = shared.endpoint_url().is_some();
     let configuration = Builder::from(&shared).force_path_style(path_style).build();
-    (
-        Client::from_conf(configuration),
-        shared.region().map(ToString::to_string),
-    )
-}
-
-/// Makes a bucket for states: nobody else can be let in, every version is kept, and all of it is encrypted. A bucket that
-/// is ours already becomes so, too.
-///
-/// # Errors
-///
-/// A [`Fault`] with the code `BucketAlreadyExists` where the name is somebody else's: names of buckets are global.
-pub async fn create(access: &Access, bucket: &str) -> Result<Made, Fault> {
-    let (client, region) = client(access).await;
-    let made = make(&client, region.as_deref(), bucket).await?;
-    let block = PublicAccessBlockConfiguration::builder()
-        .block_public_acls(true)
-        .ignore_public_acls(true)
-        .block_public_policy(true)
-        .restrict_public_buckets(true)
-        .build();
-    let blocked = client.put_public_access_block().bucket(bucket);
-    let blocked = blocked.public_access_block_configuration(block).send().await;
-    blocked.map_err(|error| fault::of("s3:PutBucketPublicAccessBlock", bucket, &error))?;
-    let kept = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled);
-    let versioned = client.put_bucket_versioning().bucket(bucket);
-    let versioned = versioned.versioning_configuration(kept.build()).send().await;
-    versioned.map_err(|error| fault::of("s3:PutBucketVersioning", bucket, &error))?;
-    encrypt(&client, bucket).await?;
-    Ok(made)
-}
-
-/// Whether a bucket is new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
-    /// It was made now.
-    Now,
-    /// It was ours before.
-    Before,
-}
-
-/// In us-east-1 S3 takes no location, and making a bucket of one's own once more is a success.
-async fn make(client: &Client, region: Option<&str>, bucket: &str) -> Result<Made, Fault> {
-    const OPERATION: &str = "s3:CreateBucket";
-    if client.head_bucket().bucket(bucket).send().await.is_ok() {
-        return Ok(Made::Before);
-    }
-    let location = region.filter(|region| *region != "us-east-1").map(|region| {
-        let constraint = BucketLocationConstraint::from(region);
-        CreateBucketConfiguration::builder()
-            .location_constraint(constraint)
-            .build()
-    });
-    let request = client.create_bucket().bucket(bucket);
-    match request.set_create_bucket_configuration(location).send().await {
-        Ok(_) => Ok(Made::Now),
-        Err(error) => match fault::of(OPERATION, bucket, &error) {
-            ours if ours.code == "BucketAlreadyOwnedByYou" => Ok(Made::Before),
-            fault => Err(fault),
-        },
+    Reached {
+        client: Client::from_conf(configuration),
+        region: shared.region().map(ToString::to_string),
+        endpoint: shared.endpoint_url().map(ToOwned::to_owned),
     }
 }
 
-async fn encrypt(client: &Client, bucket: &str) -> Result<(), Fault> {
-    const OPERATION: &str = "s3:PutEncryptionConfiguration";
-    let broken = |message: String| Fault::refused(OPERATION, bucket, FaultKind::Invalid, message);
-    let by_s3 = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
-    let by_s3 = by_s3.build().map_err(|error| broken(error.to_string()))?;
-    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_s3);
-    let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
-    let rules = rules.build().map_err(|error| broken(error.to_string()))?;
-    let sent = client.put_bucket_encryption().bucket(bucket);
-    let sent = sent.server_side_encryption_configuration(rules).send().await;
-    sent.map(drop).map_err(|error| fault::of(OPERATION, bucket, &error))
+fn moment(at: Option<&DateTime>) -> Option<Timestamp> {
+    let moment = jiff::Timestamp::from_second(at?.secs()).ok()?;
+    Some(Timestamp::new(moment))
 }
 
 /// A digest as S3 writes it.

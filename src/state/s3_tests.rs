@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+
 use super::*;
 use crate::state::store::contract;
 
@@ -63,6 +65,7 @@ impl Emulator {
         Bucket {
             client: self.client(),
             region: Some("us-east-1".to_owned()),
+            endpoint: Some(self.endpoint.clone()),
             bucket: name.to_owned(),
             prefix: "states/".to_owned(),
             app: "shop".parse().unwrap(),
@@ -174,39 +177,45 @@ async fn a_zip_that_was_removed_is_kept_as_a_version_until_that_goes_too() {
     }
 }
 
-#[test]
-fn a_version_is_former_since_the_next_one_was_written() {
-    let at = |second| Timestamp::new(jiff::Timestamp::from_second(second).unwrap());
-    let past = |version: &str, second, content| Past {
-        key: "states/shop/prod.json".to_owned(),
-        version: version.to_owned(),
-        at: at(second),
-        is_current: version == "now",
-        content,
-    };
-    let history = vec![
-        past("old", 100, Content::Body),
-        past("now", 900, Content::Body),
-        past("older", 50, Content::Body),
-    ];
-    let since = |leftover: Leftover| match leftover {
-        Leftover::Version { version, since, .. } => (version, since),
-        Leftover::Artifact { sha256, since } => (sha256, since),
-    };
-    let found: Vec<_> = former(Part::State, history).into_iter().map(since).collect();
-    assert_eq!(found, [("old".to_owned(), at(900)), ("older".to_owned(), at(100))]);
+#[tokio::test]
+async fn what_a_state_was_before_can_be_read_also_after_somebody_removed_it() {
+    let emulator = Emulator::start();
+    let store = emulator.versioned("former").await;
+    let dev: StageName = "dev".parse().unwrap();
+    let mut condition = Condition::Absent;
+    for body in ["one", "two!", "three"] {
+        let written = store.write(&dev, body.into(), &condition).await.unwrap();
+        condition = Condition::Unchanged(written.version);
+    }
+    // Its key begins with that of the other.
+    let beside = emulator.client().put_object().bucket("former");
+    let beside = beside
+        .key("states/shop/dev.json.bak")
+        .body(ByteStream::from_static(b"x"));
+    beside.send().await.unwrap();
+    assert_eq!(bodies(&store, &dev).await, ["two!", "one"]);
+    let removed = emulator.client().delete_object().bucket("former").key(store.key(&dev));
+    removed.send().await.unwrap();
+    assert_eq!(store.read(&dev).await.unwrap(), None);
+    assert_eq!(bodies(&store, &dev).await, ["three", "two!", "one"]);
+    assert_eq!(store.read_former(&dev, "none-such").await.unwrap(), None);
 }
 
-#[test]
-fn of_a_state_that_somebody_removed_every_version_stays() {
-    let past = |second: i64, is_current, content| Past {
-        key: "states/shop/prod.json".to_owned(),
-        version: second.to_string(),
-        at: Timestamp::new(jiff::Timestamp::from_second(second).unwrap()),
-        is_current,
-        content,
-    };
-    let history = vec![past(2, true, Content::Removal), past(1, false, Content::Body)];
-    assert_eq!(former(Part::State, history.clone()), []);
-    assert_eq!(former(Part::Artifact, history).len(), 1);
+#[tokio::test]
+async fn a_bucket_without_versioning_keeps_nothing_of_what_was_before() {
+    let emulator = Emulator::start();
+    let store = emulator.bucket("plain").await;
+    contract::what_was_written_is_read(&store).await;
+    assert_eq!(bodies(&store, &"dev".parse().unwrap()).await, Vec::<String>::new());
+}
+
+/// What a state was before, the newest first, each of the size that was listed.
+async fn bodies(store: &Bucket, stage: &StageName) -> Vec<String> {
+    let mut bodies = Vec::new();
+    for former in store.former(stage).await.unwrap() {
+        let body = store.read_former(stage, &former.version).await.unwrap().unwrap();
+        assert_eq!(former.size_bytes, body.len() as u64);
+        bodies.push(String::from_utf8(body).unwrap());
+    }
+    bodies
 }

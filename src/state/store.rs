@@ -40,6 +40,17 @@ pub enum Condition {
     Unchanged(Version),
 }
 
+/// What a stage's object was before, where the store keeps that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// The store's own id of it.
+    pub version: String,
+    /// When it was written, by the store's clock.
+    pub at: Timestamp,
+    /// How large it is.
+    pub size_bytes: u64,
+}
+
 /// Something that a store keeps of an app beside its current states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leftover {
@@ -71,6 +82,11 @@ pub trait Store: Send + Sync {
     /// Where a stage's object stands, for people.
     fn object(&self, stage: &StageName) -> String;
 
+    /// The address at which the store is reached, where it is not the one that AWS has for it.
+    fn endpoint(&self) -> Option<String> {
+        None
+    }
+
     /// Reads a stage's object.
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault>;
 
@@ -81,6 +97,13 @@ pub trait Store: Send + Sync {
     /// [`FaultKind::Condition`](crate::fault::FaultKind::Condition) where it does not hold. It may also come after
     /// a write of ours whose answer was lost: whoever cares reads again and looks for their mark.
     async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Written, Fault>;
+
+    /// What a stage's object was before, the newest first, without what it is now; all of it where somebody has removed the
+    /// object, and nothing where the store keeps no versions.
+    async fn former(&self, stage: &StageName) -> Result<Vec<Former>, Fault>;
+
+    /// Reads what a stage's object was before, by the [id](Former::version) of that; `None` where there is no such version.
+    async fn read_former(&self, stage: &StageName, version: &str) -> Result<Option<Vec<u8>>, Fault>;
 
     /// The stages that have an object, sorted.
     async fn stages(&self) -> Result<Vec<StageName>, Fault>;

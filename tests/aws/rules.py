@@ -56,6 +56,7 @@ class Settings:
     busy_s: float = 0
     stored_s: float = 0
     quotas: bool = False
+    lies: str = ""
 
 
 class Rules:
@@ -73,6 +74,7 @@ class Rules:
             "UpdateFunctionCode": [self._busy_function, self._missing_code],
             "UpdateFunctionConfiguration": [self._busy_function, self._unusable_role],
             "PublishVersion": [self._busy_function],
+            "PutObject": [self._lie],
             "CreateRole": [_bad_name],
             "PutRule": [_bad_name],
             **{operation: [self._over_quota] for operation in _QUOTAS},
@@ -117,6 +119,25 @@ class Rules:
     def _older(self, found: re.Match[bytes]) -> bytes:
         stored = datetime.fromisoformat(found[1].decode()) - timedelta(seconds=self.settings.stored_s)
         return b"<LastModified>" + stored.strftime("%Y-%m-%dT%H:%M:%S.000Z").encode() + b"</LastModified>"
+
+    def _lie(self, request: Request, _: Call) -> None:
+        """Makes a store of the bucket that forgets a condition before it writes: always, of one kind, or in a race."""
+        lies, match, none = self.settings.lies, request.header("If-Match"), request.header("If-None-Match")
+        if not lies or not (match or none):
+            return
+        if lies == "race":
+            # Whoever comes while another one's condition holds is let in by the same comparison.
+            holds = self._holds(request, match)
+            time.sleep(0.3)
+            if not holds:
+                return
+        if lies != "if-match" or match:
+            request.headers[:] = [(name, value) for name, value in request.headers if not name.lower().startswith("if-")]
+
+    def _holds(self, request: Request, match: str) -> bool:
+        stands = self.upstream.ask(request, "s3", "HEAD", request.route)
+        etag = next((value for name, value in stands.headers if name.lower() == "etag"), "")
+        return etag.strip('"') == match.strip('"') if match else not stands.ok
 
     def _over_quota(self, request: Request, call: Call) -> Answer | None:
         if not self.settings.quotas:

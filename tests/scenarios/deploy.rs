@@ -168,10 +168,12 @@ fn a_first_deploy_makes_no_more_changes_than_it_needs() {
     ];
     assert_eq!(operations, needed);
     let went_wrong = |status: Option<u16>| !matches!(status, Some(200..=299 | 404));
+    // A store is tried with writes that it has to refuse.
+    let is_probe = |target: &str| target.ends_with("/stagewright-probe.json");
     let refused: Vec<_> = world
         .calls()
         .into_iter()
-        .filter(|call| went_wrong(call.status))
+        .filter(|call| went_wrong(call.status) && !is_probe(&call.target))
         .collect();
     assert!(refused.is_empty(), "{refused:#?}");
 }

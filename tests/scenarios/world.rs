@@ -88,6 +88,8 @@ pub struct Call {
     pub took_ms: Option<u32>,
     /// What was answered; nothing if the connection broke or the call is still held.
     pub status: Option<u16>,
+    /// The fault that it met.
+    pub fault: Option<String>,
 }
 
 impl World {
@@ -245,6 +247,12 @@ impl World {
         let log = Request::new("GET", &log).send().json();
         let calls: Vec<Call> = serde_json::from_value(log).expect("the log is a list of calls");
         calls.into_iter().filter(|call| call.service != "execute-api").collect()
+    }
+
+    /// How many calls met a fault that are about something whose name ends so.
+    pub fn faults_of(&self, target: &str) -> usize {
+        let struck = |call: &Call| call.fault.is_some() && call.target.ends_with(target);
+        self.calls().into_iter().filter(struck).count()
     }
 
     /// The calls that may have changed something outside the state, as `Operation target`.

@@ -9,9 +9,10 @@ use aws_sdk_lambda::types::{
     Architecture as AwsArchitecture, Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig,
 };
 use aws_smithy_types::Blob;
+use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use self::ready::{ready_function, ready_role, settled};
+use self::ready::{Revision, ready_function, ready_revision, ready_role, settled};
 use super::{Function, Outputs, RoleReference};
 use crate::app::{Architecture, Settings, Tracing};
 use crate::aws::{Clients, fault, wait};
@@ -92,13 +93,19 @@ pub async fn update(
     context: &Context,
 ) -> Result<Outputs, Fault> {
     let differs = |what: fn(&Function, &Function) -> bool| from.is_none_or(|from| what(from, to));
-    if differs(|from, to| from.code != to.code || from.settings.architecture != to.settings.architecture) {
-        update_code(clients, to, context).await?;
-        settled(clients, &to.name).await?;
-    }
-    if differs(|from, to| from.role != to.role || from.settings != to.settings) {
-        update_configuration(clients, (from, to), context).await?;
-        settled(clients, &to.name).await?;
+    let has_other_code =
+        differs(|from, to| from.code != to.code || from.settings.architecture != to.settings.architecture);
+    let has_other_settings = differs(|from, to| from.role != to.role || from.settings != to.settings);
+    if has_other_code || has_other_settings {
+        let revision = Revision::of(clients, &to.name).await?;
+        if has_other_code {
+            update_code(clients, to, &revision, context).await?;
+            revision.follow(clients, &to.name).await?;
+        }
+        if has_other_settings {
+            update_configuration(clients, (from, to), &revision, context).await?;
+            settled(clients, &to.name).await?;
+        }
     }
     if differs(|from, to| from.reserved_concurrency != to.reserved_concurrency) {
         reserve(clients, &to.name, to.reserved_concurrency, context).await?;
@@ -109,10 +116,15 @@ pub async fn update(
     Ok(outputs(to, context))
 }
 
-async fn update_code(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
+async fn update_code(
+    clients: &Clients,
+    function: &Function,
+    revision: &Revision,
+    context: &Context,
+) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionCode";
     let code = zip(function, context).await?;
-    let patience = code.patience();
+    let once = code.patience().retry_config(RetryConfig::disabled());
     let request = clients
         .lambda
         .update_function_code()
@@ -121,12 +133,13 @@ async fn update_code(clients: &Clients, function: &Function, context: &Context) 
         .set_s3_bucket(code.bucket)
         .set_s3_key(code.key)
         .architectures(architecture(function.settings.architecture));
-    ready_function(clients, OPERATION, &function.name, async || {
+    ready_revision(clients, (OPERATION, &function.name), revision, async |revision| {
         context.hold.cover(OPERATION, &function.name)?;
         let sent = request
             .clone()
+            .set_revision_id(revision)
             .customize()
-            .config_override(patience.clone())
+            .config_override(once.clone())
             .send()
             .await;
         sent.map(drop)
@@ -138,6 +151,7 @@ async fn update_code(clients: &Clients, function: &Function, context: &Context) 
 async fn update_configuration(
     clients: &Clients,
     (from, function): (Option<&Function>, &Function),
+    revision: &Revision,
     context: &Context,
 ) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionConfiguration";
@@ -158,9 +172,11 @@ async fn update_configuration(
         .set_layers(Some(settings.layers.clone()))
         .set_vpc_config(has_network.then(|| vpc(settings)));
     ready_role(clients, OPERATION, &function.name, async || {
-        ready_function(clients, OPERATION, &function.name, async || {
+        ready_revision(clients, (OPERATION, &function.name), revision, async |revision| {
             context.hold.cover(OPERATION, &function.name)?;
-            let sent = request.clone().send().await;
+            let request = request.clone().set_revision_id(revision).customize();
+            let once = Builder::new().retry_config(RetryConfig::disabled());
+            let sent = request.config_override(once).send().await;
             sent.map(drop)
                 .map_err(|error| fault::of(OPERATION, &function.name, &error))
         })

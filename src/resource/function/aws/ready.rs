@@ -1,5 +1,7 @@
 //! What Lambda makes a caller wait for: a new role, an update under way, a function that becomes active.
 
+use std::cell::RefCell;
+
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
@@ -7,8 +9,33 @@ use crate::aws::wait::{self, Look};
 use crate::aws::{Clients, fault};
 use crate::fault::{Certainty, Fault, FaultKind};
 
-/// Waits until a function is active and its last update has ended.
-pub async fn settled(clients: &Clients, name: &str) -> Result<(), Fault> {
+/// The revision of a function that was last seen. An update that names it is refused by AWS where the function has changed
+/// meanwhile: so a call of a holder who was replaced, and that lands late, changes nothing of its successor's.
+/// See <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html>.
+#[derive(Debug, Default)]
+pub struct Revision(RefCell<Option<String>>);
+
+impl Revision {
+    /// The revision that stands when the function has settled.
+    pub async fn of(clients: &Clients, name: &str) -> Result<Self, Fault> {
+        Ok(Self(RefCell::new(settled(clients, name).await?)))
+    }
+
+    /// Its id; `None` where AWS has not told it.
+    pub fn id(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
+
+    /// Waits until the function has settled, and takes the revision that then stands.
+    pub async fn follow(&self, clients: &Clients, name: &str) -> Result<(), Fault> {
+        let seen = settled(clients, name).await?;
+        self.0.replace(seen);
+        Ok(())
+    }
+}
+
+/// Waits until a function is active and its last update has ended, and returns its revision.
+pub async fn settled(clients: &Clients, name: &str) -> Result<Option<String>, Fault> {
     const OPERATION: &str = "lambda:GetFunctionConfiguration";
     wait::until(clients, (OPERATION, name), wait::FUNCTION, async || {
         let sent = clients
@@ -26,7 +53,7 @@ pub async fn settled(clients: &Clients, name: &str) -> Result<(), Fault> {
     .await
 }
 
-fn judge(name: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<()>, Fault> {
+fn judge(name: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<Option<String>>, Fault> {
     let failed = |reason: Option<&str>| {
         let message = format!("AWS could not set it up: {}", reason.unwrap_or("it does not say why"));
         Fault {
@@ -39,7 +66,7 @@ fn judge(name: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<()>, 
         (_, Some(LastUpdateStatus::Failed)) => Err(failed(seen.last_update_status_reason())),
         (Some(State::Pending), _) => Ok(Look::NotYet("pending".to_owned())),
         (_, Some(LastUpdateStatus::InProgress)) => Ok(Look::NotYet("being updated".to_owned())),
-        (_, _) => Ok(Look::Ready(())),
+        (_, _) => Ok(Look::Ready(seen.revision_id().map(ToOwned::to_owned))),
     }
 }
 
@@ -91,6 +118,43 @@ where
     .await
 }
 
+/// How often an update is sent at most: so often the SDK would send it.
+const ATTEMPTS: u32 = 3;
+
+/// As [`ready_function`], of an update that names the revision of the function. Whoever updates it meanwhile is waited for,
+/// and not overwritten. The SDK's own retries have to be off: after a lost answer they would be refused for what they
+/// themselves had changed, while here the function is looked at first.
+pub async fn ready_revision<C>(
+    clients: &Clients,
+    (operation, name): (&'static str, &str),
+    revision: &Revision,
+    mut call: C,
+) -> Result<(), Fault>
+where
+    C: AsyncFnMut(Option<String>) -> Result<(), Fault>,
+{
+    let mut left = ATTEMPTS;
+    ready_function(clients, operation, name, async || {
+        loop {
+            let fault = match call(revision.id()).await {
+                Err(fault) if is_lost(&fault) => fault,
+                ended => return ended,
+            };
+            left -= 1;
+            if left == 0 {
+                return Err(fault);
+            }
+            revision.follow(clients, name).await?;
+        }
+    })
+    .await
+}
+
+/// Whether nothing is known of a call but that it went wrong on the way. One that took too long has used up its time.
+fn is_lost(fault: &Fault) -> bool {
+    fault.certainty == Certainty::MayHaveHappened && matches!(fault.kind, FaultKind::Other | FaultKind::Unreachable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +199,7 @@ mod tests {
         ));
         assert!(matches!(
             seen(Some(State::Active), Some(LastUpdateStatus::Successful)),
-            Ok(Look::Ready(()))
+            Ok(Look::Ready(_))
         ));
         assert!(seen(Some(State::Failed), None).is_err());
         assert!(seen(Some(State::Active), Some(LastUpdateStatus::Failed)).is_err());
