@@ -11,6 +11,7 @@ mod http;
 mod repository;
 mod world;
 
+mod bad_state;
 mod chalice_compat;
 mod check_and_new;
 mod ci;
@@ -27,6 +28,7 @@ mod container;
 mod deploy;
 mod destroy;
 mod errors;
+mod formats;
 mod github_fake;
 mod init;
 mod packaging;
