@@ -15,6 +15,8 @@ use super::wire::{Answer, Method, Wire};
 use crate::aws::Tell;
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::stage::succession::Kinship;
+use crate::state::HostRun;
+use crate::state::takeover::Life;
 use crate::variable::Secret;
 
 /// How often one call is made at most.
@@ -25,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a run waits for GitHub, all calls together. What is told to people may come late, and never holds up for long.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long GitHub is waited for, where others can be waited for without it.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Most pages that are read of anything, each of 100 entries.
 const PAGES: u32 = 100;
@@ -278,6 +283,22 @@ impl Api {
         };
         let found: Option<Branch> = self.found(&call).await?;
         Ok(found.map(|branch| branch.commit.sha))
+    }
+
+    /// Whether a run goes on. It never fails: where GitHub does not say, or it is a run of another repository, nobody can tell.
+    pub async fn life(&self, run: &HostRun) -> Life {
+        if run.repository != self.access.repository {
+            return Life::Unknown;
+        }
+        match tokio::time::timeout(ANSWER, self.has_ended(run.id, run.attempt)).await {
+            Ok(Ok(Some(true))) => Life::Ended,
+            Ok(Ok(Some(false))) => Life::Alive,
+            Ok(Ok(None)) | Err(_) => Life::Unknown,
+            Ok(Err(fault)) => {
+                tracing::info!(%fault, "GitHub does not say whether the holder's run goes on");
+                Life::Unknown
+            }
+        }
     }
 
     /// Whether an attempt of a run has ended; `None` where GitHub does not know it.
