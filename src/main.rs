@@ -45,8 +45,10 @@ use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
 use crate::run::deploy::Order;
 use crate::run::destroy::Consent;
+use crate::run::restore::Wanted;
 use crate::run::succession::Older;
 use crate::run::sweep::{Extent, Orphans, Wishes};
+use crate::run::unlock::Force;
 use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
 use crate::state::store::Store;
@@ -183,8 +185,10 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
         }
         Command::Plan { stage, upgrade } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
         Command::Destroy { stage, yes } => {
-            let consent = if *yes { Consent::Given } else { Consent::ToBeAsked };
-            run::tell(&session, run::destroy::destroy(&session, stage, consent).await)
+            run::tell(&session, run::destroy::destroy(&session, stage, consent(*yes)).await)
+        }
+        Command::Unlock { .. } | Command::History { .. } | Command::Restore { .. } => {
+            by_hand(&session, &cli.command).await
         }
         Command::Ci { .. } => match host {
             Place::GitHub(github) => run::ci::ci(&session, github).await,
@@ -209,6 +213,44 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
             Ok(())
         }
     }
+}
+
+/// What people do to a stage's record by hand.
+async fn by_hand(session: &Session<'_>, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Unlock { stage, force, yes } => {
+            let force = if *force { Force::Depose } else { Force::Spare };
+            run::unlock::unlock(session, stage, (force, consent(*yes))).await
+        }
+        Command::History { stage } => run::history::history(session, &stage.name).await,
+        Command::Restore {
+            stage,
+            version,
+            file,
+            yes,
+        } => match (version, file) {
+            (Some(version), _) => {
+                run::restore::restore(session, stage, (Wanted::Version(version), consent(*yes))).await
+            }
+            (None, Some(file)) => run::restore::restore(session, stage, (Wanted::File(file), consent(*yes))).await,
+            (None, None) => run::restore::list(session, stage).await,
+        },
+        Command::Deploy { .. }
+        | Command::Plan { .. }
+        | Command::Destroy { .. }
+        | Command::Ci { .. }
+        | Command::Url { .. }
+        | Command::Stages
+        | Command::Sweep { .. }
+        | Command::Check
+        | Command::New { .. }
+        | Command::Init(_)
+        | Command::Schema => Ok(()),
+    }
+}
+
+fn consent(yes: bool) -> Consent {
+    if yes { Consent::Given } else { Consent::ToBeAsked }
 }
 
 fn resolution(upgrade: bool) -> Resolution {

@@ -1,6 +1,7 @@
 //! What a person is told: as text and as JSON.
 
 pub mod comment;
+pub mod history;
 pub mod summary;
 pub mod sweep;
 

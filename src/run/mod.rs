@@ -33,12 +33,15 @@ pub mod check;
 pub mod ci;
 pub mod deploy;
 pub mod destroy;
+pub mod history;
 mod holding;
 pub mod init;
 pub mod plan;
+pub mod restore;
 mod scene;
 pub mod succession;
 pub mod sweep;
+pub mod unlock;
 
 /// Something that is opened without a call, but not at once.
 pub type Opened<T> = Pin<Box<dyn Future<Output = T>>>;

@@ -16,7 +16,9 @@ pub mod chalice;
 pub mod directory;
 pub mod lease;
 pub mod recover;
+pub mod restored;
 pub mod s3;
+pub mod standing;
 pub mod store;
 pub mod takeover;
 
@@ -27,7 +29,7 @@ pub const FORMAT: u32 = 1;
 const HISTORY: usize = 50;
 
 /// How many changes, and how much of an error, is remembered of a former run.
-const REMEMBERED: (usize, usize) = (20, 300);
+pub const REMEMBERED: (usize, usize) = (20, 300);
 
 /// How long after nobody waits for a change any more it can still come about: calls end within seconds, and AWS finishes
 /// what it has taken on.

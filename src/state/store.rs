@@ -95,11 +95,9 @@ pub trait Store: Send + Sync {
 
     /// What a stage's object was before, the newest first, without what it is now; all of it where somebody has removed the
     /// object, and nothing where the store keeps no versions.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`history` and `restore` are about to ask"))]
     async fn former(&self, stage: &StageName) -> Result<Vec<Former>, Fault>;
 
     /// Reads what a stage's object was before, by the [id](Former::version) of that; `None` where there is no such version.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`history` and `restore` are about to ask"))]
     async fn read_former(&self, stage: &StageName, version: &str) -> Result<Option<Vec<u8>>, Fault>;
 
     /// The stages that have an object, sorted.
