@@ -3,7 +3,7 @@
 export RUST_TEST_THREADS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test container lint lint-actions env clean
+.PHONY: help build demo test test-all container lint lint-actions env clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ demo: env build ## a pull request's story, with an emulated AWS and a fake GitHu
 
 test: env ## every test: units, layers, and scenarios against an emulated AWS
 	cargo test --locked
+
+test-all: export KILL_SWEEP = all
+test-all: test ## as `test`, and the sweeps that kill a run at each of its calls try every case: minutes more
 
 container: env ## only the tests that build the image and run it as GitHub does; they need root or a container engine
 	cargo test --locked --test action

@@ -328,9 +328,12 @@ impl From<state::Error> for Failure {
                     restoring(&object)
                 ),
             ),
-            Error::Held { .. } => of(
+            Error::Held { stage, .. } => of(
                 Exit::Held,
-                "wait for it, or give more time with `--wait 30m`; a holder that has died is replaced 30 s after its last sign",
+                &format!(
+                    "wait for it, or give more time with `--wait 30m`: a holder that has died is replaced as soon as its run is \
+                     known to have ended, or 30 s after its last sign; `stagewright unlock --stage {stage}` shows what it is doing"
+                ),
             ),
             Error::Deposed { .. } => of(
                 Exit::Deposed,

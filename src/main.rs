@@ -143,7 +143,10 @@ async fn signalled(stop: &Stop) -> Failure {
         interrupt.recv().await;
         return Failure::stopped().now("the stage is still held: the next run waits 30 s, and looks at what is there");
     }
-    Failure::stopped().now("nothing was changed")
+    Failure::stopped().now(match stop.has_held() {
+        true => "what was done before is recorded; the rest was not begun",
+        false => "nothing was changed",
+    })
 }
 
 async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, String>, Stop)) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ pub struct Stop(Rc<Inner>);
 struct Inner {
     wish: watch::Sender<bool>,
     holding: Cell<usize>,
+    has_held: Cell<bool>,
 }
 
 /// While it lives, a stage is held, and the program must not simply end.
@@ -25,6 +26,7 @@ impl Stop {
         Self(Rc::new(Inner {
             wish: watch::Sender::new(false),
             holding: Cell::new(0),
+            has_held: Cell::new(false),
         }))
     }
 
@@ -48,7 +50,13 @@ impl Stop {
     /// Says that a stage is held, until the answer is dropped.
     pub fn holding(&self) -> Holding {
         self.0.holding.set(self.0.holding.get() + 1);
+        self.0.has_held.set(true);
         Holding(self.clone())
+    }
+
+    /// Whether a stage was held, be it still or not: something may have been changed.
+    pub fn has_held(&self) -> bool {
+        self.0.has_held.get()
     }
 
     /// Whether a stage is held.

@@ -21,6 +21,8 @@ use crate::state::lease::{self, Holder};
 use crate::state::recover;
 use crate::state::store::{Condition, Former, Leftover, Store, Stored, Version, Written};
 
+mod killed;
+
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Strike {
@@ -30,6 +32,27 @@ enum Strike {
     LostRequest,
     /// Nothing comes back, and it had its effect.
     LostAnswer,
+    /// The program is killed.
+    Killed(Landing),
+}
+
+/// What becomes of a call whose program was killed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Landing {
+    /// It never reaches the cloud.
+    Never,
+    /// It had its effect before.
+    Before,
+    /// It has its effect some time later.
+    Late,
+}
+
+/// What a call does in the cloud.
+#[derive(Debug, Clone)]
+enum Effect {
+    Create(Resource),
+    Put(Resource, Outputs),
+    Delete(Outputs),
 }
 
 const STRIKES: [Strike; 3] = [Strike::Refused, Strike::LostRequest, Strike::LostAnswer];
@@ -42,6 +65,8 @@ struct Sky {
     made_apis: Cell<u32>,
     calls: Cell<usize>,
     strikes: RefCell<BTreeMap<usize, Strike>>,
+    killed: tokio::sync::Notify,
+    late: RefCell<Vec<Effect>>,
 }
 
 impl Sky {
@@ -52,19 +77,67 @@ impl Sky {
     }
 
     /// Makes the effect, or not, and says what the caller is told.
-    fn mutate(&self, context: &Context, effect: impl FnOnce() -> Outputs) -> Result<Outputs, Fault> {
+    async fn mutate(&self, context: &Context, effect: Effect) -> Result<Outputs, Fault> {
         context.hold.cover("sky:Change", "it")?;
         let fault = |certainty| Fault {
             certainty,
             ..Fault::refused("lambda:CreateFunction", "it", FaultKind::Other, "struck".to_owned())
         };
         match self.strike() {
-            None => Ok(effect()),
+            None => Ok(self.perform(effect)),
             Some(Strike::Refused) => Err(fault(Certainty::DidNotHappen)),
             Some(Strike::LostRequest) => Err(fault(Certainty::MayHaveHappened)),
             Some(Strike::LostAnswer) => {
-                effect();
+                self.perform(effect);
                 Err(fault(Certainty::MayHaveHappened))
+            }
+            Some(Strike::Killed(landing)) => {
+                match landing {
+                    Landing::Never => {}
+                    Landing::Before => drop(self.perform(effect)),
+                    Landing::Late => self.late.borrow_mut().push(effect),
+                }
+                self.killed.notify_one();
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn perform(&self, effect: Effect) -> Outputs {
+        match effect {
+            Effect::Create(resource) => {
+                let outputs = self.outputs(&resource);
+                self.put(&resource, outputs)
+            }
+            Effect::Put(resource, outputs) => self.put(&resource, outputs),
+            Effect::Delete(outputs) => {
+                self.remove(&outputs);
+                outputs
+            }
+        }
+    }
+
+    fn remove(&self, outputs: &Outputs) {
+        let mut standing = self.standing.borrow_mut();
+        standing.remove(&Self::key(outputs));
+        match outputs {
+            Outputs::Function(function) => {
+                standing.retain(|key, _| *key != format!("permission {}", function.arn.trim_start_matches("arn:")));
+            }
+            Outputs::RestApi(_) => standing.retain(|key, _| !key.starts_with("deployment")),
+            Outputs::Role(_) | Outputs::Permission(_) | Outputs::Deployment(_) => {}
+        }
+    }
+
+    /// What was on its way when its program was killed has its effect now. An import makes another API.
+    fn land(&self) {
+        for effect in self.late.take() {
+            if let Effect::Create(api @ Resource::RestApi(_)) = effect {
+                self.made_apis.set(self.made_apis.get() + 1);
+                let id = format!("api{}", self.made_apis.get());
+                self.put(&api, Outputs::RestApi(rest_api::Outputs { id }));
+            } else {
+                self.perform(effect);
             }
         }
     }
@@ -132,40 +205,38 @@ impl Cloud for Sky {
     }
 
     async fn create(&self, resource: &Resource, context: &Context) -> Result<Outputs, Fault> {
-        self.mutate(context, || self.put(resource, self.outputs(resource)))
+        self.mutate(context, Effect::Create(resource.clone())).await
     }
 
     async fn update(&self, change: Change<'_>, context: &Context) -> Result<Outputs, Fault> {
-        self.mutate(context, || self.put(change.to, change.outputs.clone()))
+        let effect = Effect::Put(change.to.clone(), change.outputs.clone());
+        self.mutate(context, effect).await
     }
 
     async fn delete(&self, _: Option<&Resource>, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
-        let deleted = self.mutate(context, || {
-            let mut standing = self.standing.borrow_mut();
-            standing.remove(&Self::key(outputs));
-            match outputs {
-                Outputs::Function(function) => {
-                    standing.retain(|key, _| *key != format!("permission {}", function.arn.trim_start_matches("arn:")));
-                }
-                Outputs::RestApi(_) => standing.retain(|key, _| !key.starts_with("deployment")),
-                Outputs::Role(_) | Outputs::Permission(_) | Outputs::Deployment(_) => {}
-            }
-            outputs.clone()
-        });
+        let deleted = self.mutate(context, Effect::Delete(outputs.clone())).await;
         deleted.map(drop)
     }
 
-    async fn look(&self, resource: &Resource, _: Option<&Outputs>, _: &Context) -> Result<Option<Outputs>, Fault> {
-        if matches!(resource, Resource::RestApi(_)) && self.api().is_none() {
-            return Ok(None);
+    async fn look(&self, resource: &Resource, known: Option<&Outputs>, _: &Context) -> Result<Option<Outputs>, Fault> {
+        let stands = |outputs: &Outputs| self.standing.borrow().contains_key(&Self::key(outputs));
+        match (resource, known) {
+            (Resource::RestApi(_), Some(known)) => return Ok(stands(known).then(|| known.clone())),
+            (Resource::RestApi(_), None) if self.api().is_none() => return Ok(None),
+            (_, _) => {}
         }
         let outputs = self.outputs(resource);
-        let stands = self.standing.borrow().contains_key(&Self::key(&outputs));
-        Ok(stands.then_some(outputs))
+        Ok(stands(&outputs).then_some(outputs))
     }
 
-    async fn twins(&self, _: &Resource, _: &Outputs, _: &Context) -> Result<Vec<Outputs>, Fault> {
-        Ok(Vec::new())
+    async fn twins(&self, _: &Resource, stands: &Outputs, _: &Context) -> Result<Vec<Outputs>, Fault> {
+        let Outputs::RestApi(api) = stands else {
+            return Ok(Vec::new());
+        };
+        let standing = self.standing.borrow();
+        let ids = standing.keys().filter_map(|key| key.strip_prefix("api "));
+        let others = ids.filter(|id| *id != api.id).map(str::to_owned);
+        Ok(others.map(|id| Outputs::RestApi(rest_api::Outputs { id })).collect())
     }
 
     async fn marked(&self, _: &Search<'_>) -> Result<Vec<Marked>, Fault> {
@@ -313,11 +384,11 @@ fn app(code: &str, functions: &[&str]) -> Desired {
 }
 
 /// One whole run: take the lease, end doubt, plan, apply, give the lease back. An empty app is a destroyed one.
-async fn deploy(store: &Memory, sky: &Rc<Sky>, desired: &Desired) -> Applied {
+async fn deploy(store: &dyn Store, sky: &Rc<Sky>, desired: &Desired) -> Applied {
     deploy_until(store, sky, desired, Stop::new()).await
 }
 
-async fn deploy_until(store: &Memory, sky: &Rc<Sky>, desired: &Desired, stop: Stop) -> Applied {
+async fn deploy_until(store: &dyn Store, sky: &Rc<Sky>, desired: &Desired, stop: Stop) -> Applied {
     let (app, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
     let seen = lease::read(store, Some(&app), &stage).await.unwrap();
     let mut seen = seen.unwrap_or_else(|| lease::Seen::new(app, stage));
@@ -355,7 +426,7 @@ async fn deploy_until(store: &Memory, sky: &Rc<Sky>, desired: &Desired, stop: St
     applied
 }
 
-async fn state(store: &Memory) -> State {
+async fn state(store: &dyn Store) -> State {
     let (app, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
     lease::read(store, Some(&app), &stage).await.unwrap().unwrap().state
 }

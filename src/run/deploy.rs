@@ -7,7 +7,7 @@ use super::holding::{
     abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
 };
 use super::scene::{Ready, Scene, Secrets, refuse, stages};
-use super::succession::{self, Candidate, Older};
+use super::succession::{self, Candidate, Older, superseded};
 use super::{Session, Told, check};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
@@ -19,6 +19,7 @@ use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::resource::{CodeLocation, Place, Resource};
 use crate::state::lease::{self, Held, Seen};
+use crate::state::store::Store;
 use crate::state::{Attempt, Progress, Release, Revision, State};
 
 /// What is to be deployed.
@@ -44,47 +45,67 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
     let stage = order.stage;
     refuse(check::base_names(project, &app, &stages(project, stage)))?;
     let store = session.store_of(project, &app).await?;
-    let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
     // Before any code of the project has run, which could change what git answers.
     let commit = session.host.commit(&project.folder);
-    if let Some(reason) = superseded(session, project, (commit.as_deref(), order), &seen.state).await {
-        return Ok(succession::told(session, store.as_ref(), (seen, commit, reason)).await);
-    }
+    let turn = async || turn(session, project, (store.as_ref(), commit.clone()), order).await;
+    let mut seen = match turn().await? {
+        Turn::Ours(seen) => seen,
+        Turn::Over(told) => return Ok(*told),
+    };
     let first = seen.state.clone();
     let scene = Scene::open(session, project, store.as_ref(), &first).await?;
     let ready = scene.ready(&first, order.resolution, Secrets::Needed).await?;
     let ready = (&ready, order.behalf);
     loop {
-        if let Some(reason) = superseded(session, project, (commit.as_deref(), order), &seen.state).await {
-            return Ok(succession::told(session, store.as_ref(), (seen, commit, reason)).await);
-        }
-        if let Some(told) = Box::pin(attempt(&scene, ready, seen)).await? {
+        if let Some(told) = Box::pin(attempt(&scene, ready, *seen)).await? {
             return Ok(told);
         }
         if session.stop.is_requested() {
             return Err(Failure::stopped());
         }
-        seen = free(session, store.as_ref(), (&app, stage)).await?;
+        seen = match turn().await? {
+            Turn::Ours(seen) => seen,
+            Turn::Over(told) => return Ok(*told),
+        };
     }
 }
 
-/// Why the commit is not deployed, where something newer is; `None` where it may be.
-async fn superseded(
+/// What became of the wait for a stage.
+enum Turn {
+    /// It is free, and ours to change.
+    Ours(Box<Seen>),
+    /// There is nothing to do for us.
+    Over(Box<Told>),
+}
+
+/// Waits for the stage, and finds out whether the commit still belongs on it.
+async fn turn(
     session: &Session<'_>,
     project: &Project,
-    (commit, order): (Option<&str>, Order<'_, '_>),
-    state: &State,
-) -> Option<String> {
+    (store, commit): (&dyn Store, Option<String>),
+    order: Order<'_, '_>,
+) -> Result<Turn, Failure> {
+    let seen = free(session, store, (&project.app_name()?, order.stage)).await?;
+    if let Some(told) = unwanted(session, order.behalf, &seen.state)? {
+        return Ok(Turn::Over(Box::new(told)));
+    }
     let claim = order.behalf.and_then(|behalf| behalf.claim.as_ref());
     let candidate = Candidate {
         folder: &project.folder,
-        commit,
+        commit: commit.as_deref(),
         source: claim.map(|claim| &claim.source),
     };
-    match order.older {
-        Older::Superseded => succession::superseded(session, candidate, state).await,
+    let superseded = match order.older {
+        Older::Superseded => superseded(session, candidate, &seen.state).await,
         Older::Allowed => None,
-    }
+    };
+    Ok(match superseded {
+        Some(reason) => {
+            let told = succession::told(session, store, (seen, commit, reason)).await;
+            Turn::Over(Box::new(told))
+        }
+        None => Turn::Ours(Box::new(seen)),
+    })
 }
 
 /// An app that is ready, and for whom it is deployed.
@@ -100,9 +121,6 @@ struct Prepared {
 /// Plans and applies once. `None` where somebody else changed the stage's state meanwhile.
 async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Result<Option<Told>, Failure> {
     let (ready, behalf) = given;
-    if let Some(told) = unwanted(scene.session, behalf, &seen.state)? {
-        return Ok(Some(told));
-    }
     let mut held = None;
     let mut holding = None;
     if seen.needs_a_look() {

@@ -25,6 +25,7 @@ use crate::state::store::Leftover;
 
 mod collect;
 mod judge;
+mod late;
 mod orphans;
 mod removal;
 mod survey;
@@ -138,6 +139,7 @@ pub async fn sweep(
         sweeping.note(note);
     }
     sweeping.stages(&estates).await;
+    sweeping.late(&estates).await;
     sweeping.orphans(&estates).await;
     for estate in &mut estates {
         sweeping.collect(estate).await;

@@ -3,6 +3,9 @@
 A fault names an operation and says what becomes of it: an AWS error, a connection that closes without an answer, or a
 call that is held until the test lets it go. It strikes before the emulator saw the call (so it did not happen) or after
 (so it did, and only the answer is lost).
+
+An access key tells apart the worlds that share one emulator: what is ordered, held and let go for a key is no other
+key's matter. The empty key is everybody.
 """
 
 from __future__ import annotations
@@ -30,15 +33,21 @@ class Fault:
     match: str = ""
     times: int = 1
     skip: int = 0
+    key: str = ""
+    target: str = ""
 
     def fits(self, request: Request, call: Call, when: When) -> bool:
-        """Whether it is for this call; `match` is looked for in path and body, `*` is any operation that mutates."""
+        """Whether it is for this call.
+
+        `match` is looked for in path and body, `target` is the whole name, `*` is any operation that mutates.
+        """
         named = call.mutates if self.operation == "*" else call.operation == self.operation
         found = self.match in request.path or self.match.encode() in request.body
-        return self.when == when and named and found
+        meant = self.target in ("", call.target) and self.key in ("", request.key)
+        return self.when == when and named and found and meant
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """One call in the log."""
 
@@ -48,11 +57,13 @@ class Entry:
     status: int | None = None
     took_ms: int | None = None
     fault: str | None = None
+    is_dropped: bool = False
 
     def as_dict(self, number: int) -> dict[str, Any]:
         """Returns the entry as the log shows it."""
         return {
             "number": number,
+            "key": self.request.key,
             "service": self.call.service,
             "operation": self.call.operation,
             "mutates": self.call.mutates,
@@ -75,12 +86,12 @@ class Faults:
         self.changed = threading.Condition()
         self.waiting: list[Fault] = []
         self.held: list[Entry] = []
-        self.released: Literal["forward", "drop"] = "forward"
 
-    def order(self, faults: list[dict[str, Any]]) -> None:
-        """Replaces what is waiting."""
+    def order(self, faults: list[dict[str, Any]], key: str = "") -> None:
+        """Replaces what is waiting for a key."""
         with self.changed:
-            self.waiting = [Fault(**fault) for fault in faults]
+            others = [fault for fault in self.waiting if key and fault.key != key]
+            self.waiting = others + [Fault(**({"key": key} | fault)) for fault in faults]
 
     def strike(self, entry: Entry, when: When) -> dict[str, Any] | Literal["close"] | None:
         """Returns what this call meets, after holding it for as long as it is to be held."""
@@ -103,17 +114,21 @@ class Faults:
         self.held.append(entry)
         self.changed.notify_all()
         self.changed.wait_for(lambda: entry not in self.held)
-        return "close" if self.released == "drop" else None
+        return "close" if entry.is_dropped else None
 
-    def release(self, how: Literal["forward", "drop"]) -> None:
-        """Lets every held call go on, or closes its connection."""
+    def release(self, how: Literal["forward", "drop"], key: str = "") -> None:
+        """Lets the held calls of a key go on, or closes their connections."""
         with self.changed:
-            self.released = how
-            self.held.clear()
+            for entry in self._of(key):
+                entry.is_dropped = how == "drop"
+                self.held.remove(entry)
             self.changed.notify_all()
 
-    def await_held(self, timeout_s: float) -> list[Entry]:
-        """Waits until at least one call is held, and returns those that are."""
+    def await_held(self, timeout_s: float, key: str = "") -> list[Entry]:
+        """Waits until at least one call of a key is held, and returns those that are."""
         with self.changed:
-            self.changed.wait_for(lambda: self.held, timeout_s)
-            return list(self.held)
+            self.changed.wait_for(lambda: self._of(key), timeout_s)
+            return self._of(key)
+
+    def _of(self, key: str) -> list[Entry]:
+        return [entry for entry in self.held if key in ("", entry.request.key)]

@@ -1,21 +1,46 @@
-"""Prints everything that stands in the (emulated) AWS as one JSON object, in an order that does not change."""
+"""Prints everything that stands in the (emulated) AWS as one JSON object, in an order that does not change.
+
+    python tests/aws/inventory.py [KEY...]
+
+With access keys, each of an account of its own, it prints what stands in each of these accounts, by key.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
+from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
 from botocore.exceptions import ClientError
+
+# The access key of the account that a thread asks; without one, it is that of the environment.
+_ASKED = threading.local()
+_MAKING = threading.Lock()
 
 
 def main() -> None:
-    """Asks each service at once, and prints what they say."""
+    """Asks each service at once, or each account, and prints what they say."""
     parts = {"roles": _roles, "functions": _functions, "apis": _apis, "objects": _objects}
-    with ThreadPoolExecutor() as pool:
-        asked = {name: pool.submit(part) for name, part in parts.items()}
-        print(json.dumps({name: part.result() for name, part in asked.items()}, default=str, sort_keys=True))
+    keys = sys.argv[1:]
+    with ThreadPoolExecutor(8) as pool:
+        if keys:
+            whole: dict[str, Any] = dict(zip(keys, pool.map(lambda key: _account(key, parts), keys), strict=True))
+        else:
+            asked = {name: pool.submit(part) for name, part in parts.items()}
+            whole = {name: part.result() for name, part in asked.items()}
+        print(json.dumps(whole, default=str, sort_keys=True))
+
+
+def _account(key: str, parts: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    _ASKED.key = key
+    return {name: part() for name, part in parts.items()}
 
 
 def _roles() -> list[dict[str, Any]]:
@@ -96,9 +121,32 @@ def _all(client: Any, operation: str, key: str) -> list[dict[str, Any]]:
     return [item for page in client.get_paginator(operation).paginate() for item in page[key]]
 
 
+@cache
+def _made(service: str) -> Any:
+    session = botocore.session.get_session()
+    session.get_component("credential_provider").insert_before("env", _OfThread())
+    return boto3.session.Session(botocore_session=session).client(service)
+
+
 def _client(service: str) -> Any:
-    # boto3's default session is not made for several threads.
-    return boto3.session.Session().client(service)
+    # To make a client takes longer than most of its calls, and they are made for several threads; making them is not.
+    with _MAKING:
+        return _made(service)
+
+
+class _OfThread(CredentialProvider):
+    """Gives the credentials of the account that the calling thread asks."""
+
+    METHOD = "of-thread"
+
+    def load(self) -> Credentials | None:
+        """Returns nothing where only the account of the environment is asked."""
+        return _Switching("", "test") if hasattr(_ASKED, "key") else None
+
+
+class _Switching(Credentials):
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return ReadOnlyCredentials(_ASKED.key, "test", None)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,12 @@ class Request:
         return {key: values[0] for key, values in parse_qs(urlsplit(self.path).query, keep_blank_values=True).items()}
 
     @property
+    def key(self) -> str:
+        """The access key that signed it; the empty string where nobody did."""
+        _, _, credential = self.header("Authorization").partition("Credential=")
+        return credential.partition("/")[0]
+
+    @property
     def form(self) -> dict[str, str]:
         """The fields of a body in the query protocol."""
         return {key: values[0] for key, values in parse_qs(self.body.decode("utf-8", "replace")).items()}

@@ -4,12 +4,14 @@ It listens on 127.0.0.1 and takes, besides AWS's own requests:
 
     GET  /__proxy/log                  every call so far, as a JSON list
     GET  /__proxy/held?timeout_s=30    waits for a held call, and lists those that are held
-    POST /__proxy/faults               [{"operation", "answer", "when"?, "match"?, "times"?, "skip"?}]
+    POST /__proxy/faults               [{"operation", "answer", "when"?, "match"?, "times"?, "skip"?, "key"?, "target"?}]
                                        answer: {"status", "code", "message"} or "close" or "hold"
     POST /__proxy/release              {"how": "forward" | "drop"}, for the held calls
     POST /__proxy/settings             {"latency_ms"?, "role_delay_s"?, "busy_s"?, "stored_s"?, "quotas"?}
     DELETE /__proxy/log                forgets the calls so far
     POST /__proxy/reset                makes everything as new, the emulator too
+
+With `?key=KEY` each but the last two speaks of the calls of that access key alone.
 """
 
 from __future__ import annotations
@@ -49,20 +51,23 @@ class World:
     def control(self, request: Request) -> Answer:
         """Answers the test that drives us."""
         asked = json.loads(request.body or b"{}")
+        key = request.query.get("key", "")
         match request.method, request.route.removeprefix(_CONTROL):
             case "GET", "log":
                 with self.lock:
-                    return as_json(200, [entry.as_dict(number) for number, entry in enumerate(self.log)])
+                    numbered = enumerate(self.log)
+                    shown = [entry.as_dict(number) for number, entry in numbered if key in ("", entry.request.key)]
+                    return as_json(200, shown)
             case "DELETE", "log":
                 with self.lock:
-                    self.log = []
+                    self.log = [entry for entry in self.log if key and entry.request.key != key]
             case "GET", "held":
-                held = self.faults.await_held(float(request.query.get("timeout_s", "30")))
+                held = self.faults.await_held(float(request.query.get("timeout_s", "30")), key)
                 return as_json(200, [entry.as_dict(number) for number, entry in enumerate(held)])
             case "POST", "faults":
-                self.faults.order(asked)
+                self.faults.order(asked, key)
             case "POST", "release":
-                self.faults.release(asked.get("how", "forward"))
+                self.faults.release(asked.get("how", "forward"), key)
             case "POST", "settings":
                 self.rules.settings = Settings(**asked)
             case "POST", "reset":

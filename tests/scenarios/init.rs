@@ -21,7 +21,7 @@ const ALL: [&str; 7] = [
     "us-east-1",
 ];
 
-fn git(world: &World, arguments: &[&str]) {
+pub fn git(world: &World, arguments: &[&str]) {
     let output = world.command(Path::new("git")).args(arguments).output();
     Run::from(output.expect("git runs")).succeeded();
 }

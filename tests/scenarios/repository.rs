@@ -43,6 +43,12 @@ impl Running {
         assert!(told.expect("kill runs").success());
     }
 
+    /// Kills it, as a machine that breaks down.
+    pub fn kill(mut self) {
+        self.program.kill().expect("it can be killed");
+        self.program.wait().expect("it is gone");
+    }
+
     /// Waits for its end.
     pub fn ended(self) -> (Run, Runner) {
         (

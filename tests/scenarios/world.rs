@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -39,6 +40,16 @@ impl Drop for World {
     }
 }
 
+/// An AWS account of its own in a world's emulator, with a bucket of its own.
+///
+/// Many of them share one emulator without meeting: what is ordered, held and logged for one is no matter of the others.
+#[derive(Debug)]
+pub struct Account<'a> {
+    world: &'a World,
+    /// Its number, which is the access key of its only user, too.
+    pub key: String,
+}
+
 /// What the program said, and how it ended.
 #[derive(Debug)]
 pub struct Run {
@@ -50,6 +61,14 @@ pub struct Run {
     pub stderr: String,
 }
 
+/// A program that runs, and is killed should nobody wait for its end.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
 /// One request that reached AWS.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Call {
@@ -57,10 +76,16 @@ pub struct Call {
     pub service: String,
     /// AWS's name of it: `CreateFunction`.
     pub operation: String,
+    /// The access key that signed it.
+    pub key: String,
     /// Whether it may change anything.
     pub mutates: bool,
     /// The name of the thing that it is about.
     pub target: String,
+    /// When it came, in seconds of the proxy's clock.
+    pub began: f64,
+    /// How long it took; nothing as long as it is not answered.
+    pub took_ms: Option<u32>,
     /// What was answered; nothing if the connection broke or the call is still held.
     pub status: Option<u16>,
 }
@@ -194,6 +219,17 @@ impl World {
         command
     }
 
+    /// An account of its own, with an empty bucket.
+    pub fn account(&self, number: usize) -> Account<'_> {
+        let key = format!("{number:012}");
+        let bucket = self.endpoint(&format!("/{BUCKET}-{key}"));
+        let made = Request::new("PUT", &bucket).signed("s3", &key).send();
+        assert_eq!(made.status, 200, "{}", made.text());
+        let account = Account { world: self, key };
+        account.forget_calls();
+        account
+    }
+
     /// GETs a URL.
     pub fn get(&self, url: &str) -> Answer {
         Request::new("GET", url).send()
@@ -201,7 +237,12 @@ impl World {
 
     /// Every request that reached AWS since the world began, but those to the deployed functions.
     pub fn calls(&self) -> Vec<Call> {
-        let log = Request::new("GET", &self.endpoint("/__proxy/log")).send().json();
+        self.logged("")
+    }
+
+    fn logged(&self, query: &str) -> Vec<Call> {
+        let log = self.endpoint(&format!("/__proxy/log{query}"));
+        let log = Request::new("GET", &log).send().json();
         let calls: Vec<Call> = serde_json::from_value(log).expect("the log is a list of calls");
         calls.into_iter().filter(|call| call.service != "execute-api").collect()
     }
@@ -230,9 +271,13 @@ impl World {
 
     /// Waits until a call is held by a fault.
     pub fn await_held(&self) {
-        let held = Request::new("GET", &self.endpoint("/__proxy/held?timeout_s=60"))
-            .send()
-            .json();
+        self.await_held_of("");
+    }
+
+    /// Waits until a call that an access key signed is held.
+    pub fn await_held_of(&self, key: &str) {
+        let held = self.endpoint(&format!("/__proxy/held?timeout_s=60&key={key}"));
+        let held = Request::new("GET", &held).send().json();
         assert_ne!(held, Value::Array(Vec::new()), "no call was held");
     }
 
@@ -249,9 +294,15 @@ impl World {
 
     /// Everything that stands in AWS; see `tests/aws/inventory.py`.
     pub fn aws(&self) -> Value {
+        self.aws_of(&[])
+    }
+
+    /// What stands in the accounts of these access keys, by key.
+    pub fn aws_of(&self, keys: &[String]) -> Value {
         let output = self
             .command(&tool("python"))
             .arg(in_checkout("tests/aws/inventory.py"))
+            .args(keys)
             .output();
         let output = output.expect("the inventory runs");
         serde_json::from_slice(&output.stdout)
@@ -314,6 +365,135 @@ impl World {
 
     fn emulator(&self) -> &Emulator {
         self.emulator.as_ref().expect("it is there until the world ends")
+    }
+}
+
+impl Account<'_> {
+    /// The program of this account's user in a folder of the project, before it is given its arguments.
+    pub fn program(&self, folder: &str) -> Command {
+        let mut command = self.world.command(env!("CARGO_BIN_EXE_stagewright").as_ref());
+        command
+            .current_dir(self.world.project().join(folder))
+            .env("AWS_ACCESS_KEY_ID", &self.key)
+            .args(["--state", &format!("s3://{BUCKET}-{}/stages", self.key)]);
+        command
+    }
+
+    /// Orders faults for its calls, in the place of those that were ordered for them before.
+    pub fn order_faults(&self, faults: &Value) {
+        self.world.control(&format!("faults?key={}", self.key), faults);
+    }
+
+    /// Waits until one of its calls is held by a fault.
+    pub fn await_held(&self) {
+        self.world.await_held_of(&self.key);
+    }
+
+    /// Closes the connections of its held calls; those that AWS did not see before never happen.
+    pub fn drop_held(&self) {
+        let path = format!("release?key={}", self.key);
+        self.world.control(&path, &serde_json::json!({"how": "drop"}));
+    }
+
+    /// Every request of it that reached AWS.
+    pub fn calls(&self) -> Vec<Call> {
+        self.world.logged(&format!("?key={}", self.key))
+    }
+
+    /// Begins the list of its calls anew.
+    pub fn forget_calls(&self) {
+        let log = self.world.endpoint(&format!("/__proxy/log?key={}", self.key));
+        Request::new("DELETE", &log).send();
+    }
+
+    /// The state object of a stage; nothing where there is none.
+    pub fn state(&self, app: &str, stage: &str) -> Value {
+        let object = format!("/{BUCKET}-{}/stages/{app}/{stage}.json", self.key);
+        let answer = self.ask("GET", "s3", &self.world.endpoint(&object));
+        if answer.status == 404 {
+            Value::Null
+        } else {
+            answer.json()
+        }
+    }
+
+    /// A request of its user to a service of AWS.
+    pub fn ask(&self, method: &str, service: &str, url: &str) -> Answer {
+        Request::new(method, url).signed(service, &self.key).send()
+    }
+}
+
+impl Started {
+    /// Starts it.
+    pub fn new(command: &mut Command) -> Self {
+        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = started.expect("it starts");
+        let stderr = child.stderr.take().expect("its standard error is a pipe");
+        Self {
+            child,
+            stderr: BufReader::new(stderr),
+            said: String::new(),
+        }
+    }
+
+    /// Waits until it says a line that begins so, on standard error. Returns whether it did, before it ended.
+    pub fn says(&mut self, beginning: &str) -> bool {
+        loop {
+            let before = self.said.len();
+            self.stderr.read_line(&mut self.said).expect("a line of text");
+            match &self.said[before..] {
+                "" => return false,
+                line if line.starts_with(beginning) => return true,
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends it a signal, by its name: `INT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.expect("kill runs").success(), "no process {id} for SIG{name}");
+    }
+
+    /// Sends it a signal while it waits for a call, and waits until it has heard it: until it has woken up from its sleep and
+    /// sleeps again.
+    pub fn signal_heard(&self, name: &str) {
+        let sleeps = || {
+            let path = format!("/proc/{}/status", self.child.id());
+            let status = fs::read_to_string(path).unwrap_or_default();
+            let count = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            count.map_or(u64::MAX, |count| count.trim().parse().expect("a number"))
+        };
+        let before = sleeps();
+        self.signal(name);
+        while sleeps() <= before {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> Run {
+        self.stderr.read_to_string(&mut self.said).expect("text");
+        let mut stdout = String::new();
+        let pipe = self.child.stdout.as_mut().expect("its standard output is a pipe");
+        pipe.read_to_string(&mut stdout).expect("text");
+        let status = self.child.wait().expect("it ends");
+        Run {
+            code: status.code().unwrap_or(-1),
+            stdout,
+            stderr: std::mem::take(&mut self.said),
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Nothing to kill where it has ended.
+        let _killed = self.child.kill();
+        let _gone = self.child.wait();
     }
 }
 

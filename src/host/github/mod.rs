@@ -28,6 +28,7 @@ pub mod deployments;
 pub mod event;
 mod fault;
 mod oidc;
+mod repository;
 mod wire;
 mod workflow;
 

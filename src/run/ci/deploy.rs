@@ -360,7 +360,8 @@ impl Ci<'_> {
 fn compared_with(state: Option<&State>) -> Option<Option<String>> {
     let state = state?;
     let release = state.release.as_ref()?;
-    let is_settled = state.in_doubt.is_empty() && state.lease.is_none();
+    let is_known = state.deployed.values().all(|deployed| deployed.resource.is_some());
+    let is_settled = state.in_doubt.is_empty() && state.lease.is_none() && is_known;
     let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
     Some(release.revision.commit.clone().filter(|_| is_settled && is_ready))
 }

@@ -55,18 +55,13 @@ pub async fn remove(
         config: estate.config.stage(stage),
     };
     let options = hurried(session);
-    let session = Session {
-        options: &options,
-        host: session.host.clone(),
-        now: session.now,
-        environment: session.environment.clone(),
-        began: session.began,
-        stop: session.stop.clone(),
-        identity: session.identity.clone(),
-        open_store: session.open_store,
-        open_cloud: session.open_cloud,
-    };
-    match Box::pin(destroy::remove(&session, &target, Some(&behalf))).await {
+    let session = in_a_hurry(session, &options);
+    removed(Box::pin(destroy::remove(&session, &target, Some(&behalf))).await)
+}
+
+/// What became of a stage that was to be removed.
+pub fn removed(told: Result<Told, Failure>) -> Became {
+    match told {
         Ok(Told {
             failure: Some(failure), ..
         })
@@ -81,10 +76,25 @@ pub async fn remove(
 }
 
 /// A sweep waits for a stage only as long as it takes to see that its holder is dead.
-fn hurried(session: &Session<'_>) -> Options {
+pub fn hurried(session: &Session<'_>) -> Options {
     let mut options = session.options.clone();
     options.wait = options.wait.min(lease::LEASE + lease::RENEWAL);
     options
+}
+
+/// The same session with other wishes.
+pub fn in_a_hurry<'a>(session: &Session<'_>, options: &'a Options) -> Session<'a> {
+    Session {
+        options,
+        host: session.host.clone(),
+        now: session.now,
+        environment: session.environment.clone(),
+        began: session.began,
+        stop: session.stop.clone(),
+        identity: session.identity.clone(),
+        open_store: session.open_store,
+        open_cloud: session.open_cloud,
+    }
 }
 
 /// Whether a stage's state still says what it was judged by.

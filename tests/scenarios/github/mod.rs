@@ -305,6 +305,10 @@ impl GitHub {
             ("GITHUB_SERVER_URL", url),
             ("GITHUB_TRIGGERING_ACTOR", "contributor".to_owned()),
             ("GITHUB_WORKFLOW", "stagewright".to_owned()),
+            (
+                "GITHUB_WORKFLOW_REF",
+                format!("{REPOSITORY}/.github/workflows/stagewright.yml@refs/heads/{DEFAULT_BRANCH}"),
+            ),
             ("INPUT_GITHUB-TOKEN", TOKEN.to_owned()),
             ("RUNNER_ENVIRONMENT", "github-hosted".to_owned()),
         ]
