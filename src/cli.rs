@@ -126,6 +126,8 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    #[command(flatten)]
+    Record(Record),
     /// In GitHub Actions: do what the event asks for, and tell it on the pull request
     Ci {
         /// Print only what would be done, as JSON: no network, no change
@@ -182,6 +184,7 @@ impl Command {
         match self {
             Self::Deploy { stage, .. } | Self::Plan { stage, .. } | Self::Url { stage } => Some(&stage.name),
             Self::Destroy { stage, .. } => Some(stage),
+            Self::Record(record) => Some(record.stage()),
             Self::Ci { .. }
             | Self::Stages
             | Self::Sweep { .. }
@@ -190,6 +193,53 @@ impl Command {
             | Self::New { .. }
             | Self::Init(_)
             | Self::Schema => None,
+        }
+    }
+}
+
+/// What people do with the record of a stage.
+#[derive(Debug, Subcommand)]
+pub enum Record {
+    /// Show who holds a stage, and free it where that one is dead. Never needed: the next run does so by itself
+    Unlock {
+        /// The stage
+        #[arg(long, value_name = "STAGE")]
+        stage: StageName,
+        /// Free it even if its holder lives
+        #[arg(long)]
+        force: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the runs that changed a stage or wanted to, newest first; with -v each change
+    History {
+        /// The stage
+        #[command(flatten)]
+        stage: Stage,
+    },
+    /// Put a former state of a stage back, or list what there is: nothing in AWS changes before the next deploy
+    Restore {
+        /// The stage
+        #[arg(long, value_name = "STAGE")]
+        stage: StageName,
+        /// A version of the state object, as the list names it
+        #[arg(long, value_name = "ID", conflicts_with = "file")]
+        version: Option<String>,
+        /// A file with a former state: a backup, or one from a repository
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Record {
+    fn stage(&self) -> &StageName {
+        match self {
+            Self::History { stage } => &stage.name,
+            Self::Unlock { stage, .. } | Self::Restore { stage, .. } => stage,
         }
     }
 }

@@ -264,6 +264,10 @@ fn hint(fault: &Fault) -> Option<String> {
         FaultKind::Conflict | FaultKind::Condition => {
             "somebody else changes the same thing: wait for them, then run it again".to_owned()
         }
+        FaultKind::Other if fault.operation.starts_with("file:") => {
+            "see to it that the file can be read and its folder written, or name another place with `--state`; then run it again"
+                .to_owned()
+        }
         FaultKind::Invalid => return None,
         FaultKind::Other => match fault.certainty {
             Certainty::MayHaveHappened => "run it again: it looks at what is there first".to_owned(),
@@ -308,15 +312,26 @@ impl From<state::Error> for Failure {
         };
         match error {
             Error::Store(fault) => fault.into(),
-            Error::Damaged { .. } => of(
+            Error::Damaged { object, .. } => of(
                 Exit::Input,
-                "nothing was changed; if the object is broken, put a former version of it back (S3 keeps them where \
-                 versioning is on), or the file from your repository",
+                &format!("{} lists what it was before, and puts it back", restoring(&object)),
             ),
-            Error::Newer { .. } => of(Exit::Input, "install a newer version of stagewright"),
-            Error::Misplaced { .. } => of(
+            Error::Newer { object, writer, .. } | Error::Unread { object, writer, .. } => {
+                let version = writer.map_or_else(
+                    || "a newer version of stagewright".to_owned(),
+                    |writer| format!("stagewright {writer} or newer"),
+                );
+                of(
+                    Exit::Input,
+                    &format!("install {version}; or {} puts a former state back", restoring(&object)),
+                )
+            }
+            Error::Misplaced { object, .. } => of(
                 Exit::Input,
-                "correct `--state`, `app:` or `--stage`; nothing was changed",
+                &format!(
+                    "correct `--state`, `app:` or `--stage`; if the object is wrong, {} puts a former one back",
+                    restoring(&object)
+                ),
             ),
             Error::Held { stage, .. } => of(
                 Exit::Held,
@@ -344,6 +359,13 @@ impl From<probe::Error> for Failure {
                 )),
         }
     }
+}
+
+/// The command that puts back what the object of a stage was before; the object bears the stage's name.
+fn restoring(object: &str) -> String {
+    let name = object.rsplit('/').next().unwrap_or_default();
+    let stage = name.strip_suffix(".json").unwrap_or("STAGE");
+    format!("`stagewright restore --stage {stage}`")
 }
 
 impl From<app::Error> for Failure {

@@ -34,7 +34,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::app::python::Resolution;
 use crate::aws::{Access, Clients, Tell};
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Record};
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
 use crate::host::github::GitHub;
@@ -45,8 +45,10 @@ use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
 use crate::run::deploy::Order;
 use crate::run::destroy::Consent;
+use crate::run::restore::Wanted;
 use crate::run::succession::Older;
 use crate::run::sweep::{Extent, Orphans, Wishes};
+use crate::run::unlock::Force;
 use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
 use crate::state::store::Store;
@@ -186,9 +188,9 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
         }
         Command::Plan { stage, upgrade } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
         Command::Destroy { stage, yes } => {
-            let consent = if *yes { Consent::Given } else { Consent::ToBeAsked };
-            run::tell(&session, run::destroy::destroy(&session, stage, consent).await)
+            run::tell(&session, run::destroy::destroy(&session, stage, consent(*yes)).await)
         }
+        Command::Record(record) => recorded(&session, record).await,
         Command::Ci { .. } => match host {
             Place::GitHub(github) => run::ci::ci(&session, github).await,
             Place::Shell(_) => {
@@ -214,6 +216,32 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
             Ok(())
         }
     }
+}
+
+async fn recorded(session: &Session<'_>, record: &Record) -> Result<(), Failure> {
+    match record {
+        Record::Unlock { stage, force, yes } => {
+            let force = if *force { Force::Depose } else { Force::Spare };
+            run::unlock::unlock(session, stage, (force, consent(*yes))).await
+        }
+        Record::History { stage } => run::history::history(session, &stage.name).await,
+        Record::Restore {
+            stage,
+            version,
+            file,
+            yes,
+        } => match (version, file) {
+            (Some(version), _) => {
+                run::restore::restore(session, stage, (Wanted::Version(version), consent(*yes))).await
+            }
+            (None, Some(file)) => run::restore::restore(session, stage, (Wanted::File(file), consent(*yes))).await,
+            (None, None) => run::restore::list(session, stage).await,
+        },
+    }
+}
+
+fn consent(yes: bool) -> Consent {
+    if yes { Consent::Given } else { Consent::ToBeAsked }
 }
 
 fn resolution(upgrade: bool) -> Resolution {

@@ -2,6 +2,7 @@
 
 pub mod comment;
 pub mod doctor;
+pub mod history;
 pub mod summary;
 pub mod sweep;
 

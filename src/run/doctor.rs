@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Session, no_app_is_known, sweep};
+use super::{Session, no_app_is_known};
 use crate::aws::Access;
 use crate::config::Config;
 use crate::config::read::state_without_config;
@@ -310,7 +310,7 @@ async fn readable(store: &dyn Store, (app, stage): (&AppName, &StageName)) -> Op
 
 /// Whether the token may see runs, by which the holder of a stage is known to live or to have ended.
 async fn github(session: &Session<'_>) -> Option<Found> {
-    let github = sweep::github(session)?;
+    let github = session.github()?;
     let current = session.environment.get("GITHUB_RUN_ID").and_then(|id| id.parse().ok());
     let hint =
         "give the token `actions: read`: without it a holder that has died is replaced only after 30 s of silence";

@@ -62,10 +62,19 @@ impl Waiting for Visibly<'_> {
     }
 
     async fn life(&mut self, lease: &Lease) -> Life {
-        match &lease.run {
-            Some(run) => self.session.host.life(run).await,
-            None => Life::Unknown,
-        }
+        life(self.session, lease).await
+    }
+}
+
+/// Whether who holds a stage lives: the host says so; or GitHub, where a person's variables say how it is reached.
+pub async fn life(session: &Session<'_>, lease: &Lease) -> Life {
+    let Some(run) = &lease.run else {
+        return Life::Unknown;
+    };
+    let answer = session.host.life(run).await;
+    match (answer, session.host.run(), session.github()) {
+        (Life::Unknown, None, Some(github)) => github.life(run).await,
+        (_, _, _) => answer,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
 use crate::config::{Config, Project, StageConfig, StateConfig, file, load};
 use crate::error::Failure;
+use crate::host::github::api::{self, Api};
 use crate::host::{Annotation, Host, Ink, Level};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::plan::desired::NAME_LIMIT;
@@ -33,12 +34,15 @@ pub mod ci;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+pub mod history;
 mod holding;
 pub mod init;
 pub mod plan;
+pub mod restore;
 mod scene;
 pub mod succession;
 pub mod sweep;
+pub mod unlock;
 
 /// Something that is opened without a call, but not at once.
 pub type Opened<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -140,6 +144,20 @@ impl Session<'_> {
         let value = self.environment.get(name).filter(|value| !value.is_empty()).cloned()?;
         self.host.hide(&Secret::new(value.clone()));
         Some(value)
+    }
+
+    /// GitHub, where the variables that its own tools read say how it is reached.
+    fn github(&self) -> Option<Api> {
+        let variable = |name: &str| self.secret(name).map(|value| value.trim().to_owned());
+        let rest = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
+        let access = api::Access {
+            graphql: variable("GITHUB_GRAPHQL_URL").unwrap_or_default(),
+            rest,
+            repository: variable("GITHUB_REPOSITORY")?,
+            token: Some(Secret::new(variable("GITHUB_TOKEN")?)),
+            author: None,
+        };
+        Some(Api::new(access, self.tell()))
     }
 
     /// The project, for commands that can do without: `None` where there is none, or where flags say all that is needed. A

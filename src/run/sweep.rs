@@ -9,13 +9,12 @@ use self::judge::{Doomed, Law, Open, Reason};
 use self::removal::Became;
 use self::survey::Estate;
 use super::{Session, no_app_is_known};
-use crate::aws::Tell;
 use crate::config::state_url::StateUrl;
 use crate::config::workspace::{Workspace, workspace};
 use crate::config::{Config, load, read::state_without_config};
 use crate::error::{Exit, Failure};
 use crate::fault::Fault;
-use crate::host::github::api::{Access, Api};
+use crate::host::github::api::Api;
 use crate::host::{Annotation, Ink, Level};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::report::sweep::{Expiring, Row, RowOutcome, SweepOutcome, SweepReport};
@@ -23,7 +22,6 @@ use crate::stage::Source;
 use crate::stage::decide::Rules;
 use crate::state::Repository;
 use crate::state::store::Leftover;
-use crate::variable::Secret;
 
 mod collect;
 mod judge;
@@ -156,7 +154,7 @@ pub async fn sweep(
 /// No app is known, the store does not answer, or something could not be removed.
 pub async fn command(session: &Session<'_>, wishes: Wishes) -> Result<(), Failure> {
     let known = known(session)?;
-    let github = github(session);
+    let github = session.github();
     let swept = sweep(session, &known.ground()?, github.as_ref(), wishes).await?;
     session.host.answer(&json!(swept.report));
     session.host.say(&swept.report.text());
@@ -216,21 +214,6 @@ fn known(session: &Session<'_>) -> Result<Known, Failure> {
     };
     let config = project.map(|project| project.config).unwrap_or_default();
     Ok(Known::Named(app.clone(), folder, Box::new(config)))
-}
-
-/// GitHub, where the variables that its own tools read say how it is reached.
-pub(super) fn github(session: &Session<'_>) -> Option<Api> {
-    let variable = |name: &str| session.secret(name).map(|value| value.trim().to_owned());
-    let rest = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
-    let access = Access {
-        graphql: variable("GITHUB_GRAPHQL_URL").unwrap_or_default(),
-        rest,
-        repository: variable("GITHUB_REPOSITORY")?,
-        token: Some(Secret::new(variable("GITHUB_TOKEN")?)),
-        author: None,
-    };
-    let tell: Tell = session.tell();
-    Some(Api::new(access, tell))
 }
 
 /// The stages that any of the configs has by name.

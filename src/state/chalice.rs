@@ -14,6 +14,20 @@ use crate::resource::{Outputs, Place, deployment, function, rest_api, role};
 
 const SCHEMA: &str = "2.0";
 
+/// How large an object may be that is read at all, in bytes. API Gateway imports documents of 6 MB at most, and a state has
+/// such a document three times at most: as it is, in doubt, and late.
+/// See <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>.
+pub const LIMIT: usize = 32 * 1024 * 1024;
+
+/// The largest number that every reader of JSON keeps as it is. What is counted never comes near it.
+const COUNTABLE: u64 = 1 << 53;
+
+/// How much is told of what is wrong with an object, in characters: it may be the object itself.
+const TOLD: usize = 300;
+
+/// The key that says which version wrote a document: whoever cannot read it is told what to install.
+const WRITER: &str = "writer";
+
 /// What an object's bytes are expected to be the state of.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
@@ -27,11 +41,13 @@ pub struct Expected<'a> {
 
 /// Writes a state as it is kept in the store.
 pub fn render(state: &State) -> Vec<u8> {
+    let mut ours = json!(state);
+    ours[WRITER] = json!(env!("CARGO_PKG_VERSION"));
     let document = json!({
         "resources": resources(state),
         "schema_version": SCHEMA,
         "backend": "api",
-        "stagewright": state,
+        "stagewright": ours,
     });
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
@@ -42,31 +58,45 @@ pub fn render(state: &State) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`Error::Damaged`], [`Error::Newer`] or [`Error::Misplaced`]; the object is never guessed at.
+/// [`Error::Damaged`], [`Error::Newer`], [`Error::Unread`] or [`Error::Misplaced`]; the object is never guessed at.
 pub fn parse(bytes: &[u8], expected: Expected<'_>, salt: String) -> Result<State, Error> {
-    let damaged = |reason: String| Error::Damaged {
+    let damaged = |reason: &str| Error::Damaged {
         object: expected.object.to_owned(),
-        reason,
+        reason: reason.chars().take(TOLD).collect(),
     };
-    let mut document: Value = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
-    if !document.is_object() {
-        return Err(damaged("it is not a JSON object".to_owned()));
+    if bytes.len() > LIMIT {
+        return Err(damaged(&format!(
+            "it has {} bytes, and {LIMIT} is the limit",
+            bytes.len()
+        )));
     }
-    let ours = document["stagewright"].take();
+    let mut document: Value = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
+    if !document.is_object() {
+        return Err(damaged("it is not a JSON object"));
+    }
+    let mut ours = document["stagewright"].take();
     if ours.is_null() {
         return adopt(&document, expected, salt);
     }
+    let Some(keys) = ours.as_object_mut() else {
+        return Err(damaged("its key `stagewright` is not an object"));
+    };
+    let writer = keys.remove(WRITER).and_then(|writer| version(&writer));
     match ours["format"].as_u64() {
         Some(format) if format > u64::from(FORMAT) => {
             return Err(Error::Newer {
                 object: expected.object.to_owned(),
                 format,
+                writer,
             });
         }
-        Some(_) => {}
-        None => return Err(damaged("it has no format number".to_owned())),
+        Some(1..) => {}
+        Some(0) | None => return Err(damaged("it has no format number")),
     }
-    let state: State = serde_json::from_value(ours).map_err(|error| damaged(error.to_string()))?;
+    let Document { stagewright: state } = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
+    if let Some(flaw) = uncountable(&state) {
+        return Err(damaged(&flaw));
+    }
     if &state.stage != expected.stage || expected.app.is_some_and(|app| app != &state.app) {
         let app = expected.app.unwrap_or(&state.app);
         return Err(Error::Misplaced {
@@ -75,7 +105,61 @@ pub fn parse(bytes: &[u8], expected: Expected<'_>, salt: String) -> Result<State
             wanted: format!("stage `{}` of app `{app}`", expected.stage),
         });
     }
-    Ok(state)
+    match unread(&ours, &json!(state)) {
+        Some(key) => Err(Error::Unread {
+            object: expected.object.to_owned(),
+            key: key.chars().take(TOLD).collect(),
+            writer,
+        }),
+        None => Ok(state),
+    }
+}
+
+/// The object, read as what it is: an error says line and column.
+#[derive(Deserialize)]
+struct Document {
+    stagewright: State,
+}
+
+/// The version that an object names, if it is one: it is told to people.
+fn version(writer: &Value) -> Option<String> {
+    let is_of_versions = |c: char| c.is_ascii_alphanumeric() || ".-+".contains(c);
+    let text = writer.as_str()?;
+    (text.len() <= 40 && text.chars().all(is_of_versions)).then(|| text.to_owned())
+}
+
+/// What of a state is counted, and has come too far to be counted on.
+fn uncountable(state: &State) -> Option<String> {
+    let release = state.release.as_ref().map_or(0, |release| release.number);
+    let counted = [("generation", state.generation), ("release.number", release)];
+    let far = counted.into_iter().find(|(_, number)| *number > COUNTABLE);
+    far.map(|(key, number)| format!("its `{key}` is {number}, and {COUNTABLE} is the limit"))
+}
+
+/// The first key of a document that stands not in what would be written back.
+fn unread(read: &Value, kept: &Value) -> Option<String> {
+    match (read, kept) {
+        (Value::Object(read), Value::Object(kept)) => read.iter().find_map(|(key, value)| match kept.get(key) {
+            None if is_nothing(value) => None,
+            None => Some(key.clone()),
+            Some(kept) => unread(value, kept).map(|inner| format!("{key}.{inner}")),
+        }),
+        (Value::Array(read), Value::Array(kept)) => {
+            let mut pairs = read.iter().zip(kept).enumerate();
+            pairs.find_map(|(index, (read, kept))| unread(read, kept).map(|inner| format!("{index}.{inner}")))
+        }
+        (_, _) => None,
+    }
+}
+
+/// Whether it says no more than if it were missing.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.is_empty(),
+        Value::Object(keys) => keys.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// In the order in which Chalice records them: it deletes from the end.
@@ -125,7 +209,7 @@ struct Recorded {
 fn adopt(document: &Value, expected: Expected<'_>, salt: String) -> Result<State, Error> {
     let damaged = |reason: String| Error::Damaged {
         object: expected.object.to_owned(),
-        reason,
+        reason: reason.chars().take(TOLD).collect(),
     };
     if document["schema_version"] != SCHEMA {
         return Err(damaged(format!(
@@ -317,5 +401,86 @@ mod tests {
             error.to_string().contains("`tick-event` of type `cloudwatch_event`"),
             "{error}"
         );
+    }
+
+    /// The formats that were ever written, as files.
+    fn formats() -> Vec<(String, Vec<u8>)> {
+        let folder = std::env::current_dir().unwrap().join("tests/formats");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let read = |file: std::path::PathBuf| (file.display().to_string(), std::fs::read(&file).unwrap());
+        files.map(read).collect()
+    }
+
+    fn read_hello(bytes: &[u8]) -> Result<State, Error> {
+        let (app, stage) = ("hello".parse().unwrap(), "dev".parse().unwrap());
+        parse(bytes, expected(Some(&app), &stage), "salt".to_owned())
+    }
+
+    #[test]
+    fn every_format_that_was_ever_written_is_read_and_nothing_of_it_is_lost() {
+        let formats = formats();
+        assert!(formats.len() >= 3);
+        for (file, bytes) in formats {
+            let state = read_hello(&bytes).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let (before, after): (Value, Value) = (
+                serde_json::from_slice(&bytes).unwrap(),
+                serde_json::from_slice(&render(&state)).unwrap(),
+            );
+            assert_eq!(unread(&before, &after), None, "{file}");
+            assert_eq!(before["resources"], after["resources"], "{file}");
+            assert_eq!(
+                state.deployed.len(),
+                if before["stagewright"].is_null() { 4 } else { 6 },
+                "{file}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_state_of_the_present_format_is_written_back_as_it_was() {
+        let file = std::env::current_dir().unwrap().join("tests/formats/state-1.json");
+        let bytes = std::fs::read(file).unwrap();
+        let (before, after): (Value, Value) = (
+            serde_json::from_slice(&bytes).unwrap(),
+            serde_json::from_slice(&render(&read_hello(&bytes).unwrap())).unwrap(),
+        );
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_commit_alone_as_the_first_states_had_it_is_still_the_one_that_was_begun() {
+        let file = std::env::current_dir()
+            .unwrap()
+            .join("tests/formats/state-1-first.json");
+        let state = read_hello(&std::fs::read(file).unwrap()).unwrap();
+        let begun = state.attempted.unwrap();
+        assert_eq!(
+            begun.commit.as_deref(),
+            Some("1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d")
+        );
+    }
+
+    #[test]
+    fn a_key_that_would_be_lost_with_the_next_write_is_named_wherever_it_stands() {
+        let file = std::env::current_dir().unwrap().join("tests/formats/state-1.json");
+        let sound: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        for (place, named) in [
+            ("/stagewright", "more"),
+            ("/stagewright/lease", "lease.more"),
+            ("/stagewright/history/0", "history.0.more"),
+            (
+                "/stagewright/deployed/function~1api_handler/resource",
+                "deployed.function/api_handler.resource.more",
+            ),
+        ] {
+            let mut later = sound.clone();
+            later.pointer_mut(place).unwrap()["more"] = json!({"percent": 10});
+            match read_hello(later.to_string().as_bytes()) {
+                Err(Error::Unread { key, writer, .. }) => {
+                    assert_eq!((key.as_str(), writer.as_deref()), (named, Some("0.1.0")));
+                }
+                other => panic!("{place}: {other:?}"),
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ pub const LEASE: Duration = Duration::from_secs(30);
 pub const RENEWAL: Duration = Duration::from_secs(6);
 
 /// How often a stage that somebody else holds is looked at.
-const GLANCE: Duration = Duration::from_secs(2);
+pub(super) const GLANCE: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether the holder lives.
 const QUESTION: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::app::python::Pins;
 use crate::fault::Fault;
@@ -17,7 +17,9 @@ pub mod directory;
 pub mod lease;
 pub mod probe;
 pub mod recover;
+pub mod restored;
 pub mod s3;
+pub mod standing;
 pub mod store;
 pub mod takeover;
 
@@ -28,7 +30,7 @@ pub const FORMAT: u32 = 1;
 const HISTORY: usize = 50;
 
 /// How many changes, and how much of an error, is remembered of a former run.
-const REMEMBERED: (usize, usize) = (20, 300);
+pub const REMEMBERED: (usize, usize) = (20, 300);
 
 /// How long after nobody waits for a change any more it can still come about: calls end within seconds, and AWS finishes
 /// what it has taken on.
@@ -61,6 +63,7 @@ pub struct State {
     /// Keeps digests of secrets from being looked up in a table.
     pub salt: String,
     /// What a deploy has last begun to deploy, whatever came of it.
+    #[serde(default, deserialize_with = "attempted")]
     pub attempted: Option<Revision>,
     /// The last successful deploy.
     pub release: Option<Release>,
@@ -83,6 +86,24 @@ pub struct Revision {
     /// The run of the host, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<HostRun>,
+}
+
+/// The first states had the commit alone.
+fn attempted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Revision>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Attempted {
+        Commit(String),
+        Revision(Revision),
+    }
+    let attempted = Option::<Attempted>::deserialize(deserializer)?;
+    Ok(attempted.map(|attempted| match attempted {
+        Attempted::Commit(commit) => Revision {
+            commit: Some(commit),
+            run: None,
+        },
+        Attempted::Revision(revision) => revision,
+    }))
 }
 
 /// A run of a host that can be asked about it later.
@@ -342,6 +363,18 @@ pub enum Error {
         object: String,
         /// Its format.
         format: u64,
+        /// The version that wrote it, where it says so.
+        writer: Option<String>,
+    },
+    /// A later version of this program wrote it, and what it knows more would be lost with the next write.
+    #[error("`{object}` has the key `{key}`, which this version does not know")]
+    Unread {
+        /// Where it stands.
+        object: String,
+        /// The key, with those that it stands in.
+        key: String,
+        /// The version that wrote it, where it says so.
+        writer: Option<String>,
     },
     /// The object belongs to another app or stage than its name says.
     #[error("`{object}` is the state of {found}, and not of {wanted}")]

@@ -339,6 +339,12 @@ impl World {
         assert_eq!(Request::new("PUT", &url).body(text.as_bytes()).send().status, 200);
     }
 
+    /// Puts bytes at a key of the bucket.
+    pub fn write_object(&self, key: &str, body: &[u8]) {
+        let url = self.endpoint(&format!("/{BUCKET}/{key}"));
+        assert_eq!(Request::new("PUT", &url).body(body).send().status, 200);
+    }
+
     /// An object of the bucket.
     pub fn object(&self, key: &str) -> Answer {
         Request::new("GET", &self.endpoint(&format!("/{BUCKET}/{key}"))).send()

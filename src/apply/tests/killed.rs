@@ -64,6 +64,14 @@ impl Store for Shop {
         })
     }
 
+    async fn former(&self, stage: &StageName) -> Result<Vec<Former>, Fault> {
+        self.memory.former(stage).await
+    }
+
+    async fn read_former(&self, stage: &StageName, version: &str) -> Result<Option<Vec<u8>>, Fault> {
+        self.memory.read_former(stage, version).await
+    }
+
     async fn stages(&self) -> Result<Vec<StageName>, Fault> {
         self.memory.stages().await
     }

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -85,9 +84,6 @@ pub struct Inputs {
     /// `allow-older`: whether a commit is deployed that is older than what is deployed.
     pub allow_older: Option<String>,
 }
-
-/// How long GitHub is waited for, where others can be waited for without it.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// A run of GitHub Actions.
 pub struct GitHub {
@@ -428,17 +424,10 @@ impl Host for GitHub {
         let is_ours = self
             .run()
             .is_some_and(|ours| (ours.id, ours.attempt) == (run.id, run.attempt));
-        if is_ours || run.repository != self.run.repository {
-            return Life::Unknown;
-        }
-        match tokio::time::timeout(ANSWER, self.api.has_ended(run.id, run.attempt)).await {
-            Ok(Ok(Some(true))) => Life::Ended,
-            Ok(Ok(Some(false))) => Life::Alive,
-            Ok(Ok(None)) | Err(_) => Life::Unknown,
-            Ok(Err(fault)) => {
-                tracing::info!(%fault, "GitHub does not say whether the holder's run goes on");
-                Life::Unknown
-            }
+        if is_ours {
+            Life::Unknown
+        } else {
+            self.api.life(run).await
         }
     }
 

@@ -1,5 +1,7 @@
 //! What there is to ask about a repository: its files, its commits and branches, and its runs.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -8,6 +10,11 @@ use serde_json::Value;
 use super::api::{Api, Call, Head, encoded, read};
 use crate::fault::{Fault, FaultKind};
 use crate::stage::succession::Kinship;
+use crate::state::HostRun;
+use crate::state::takeover::Life;
+
+/// How long GitHub is waited for, where others can be waited for without it.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Most files that GitHub lists of a comparison.
 /// See <https://docs.github.com/rest/commits/commits#compare-two-commits>.
@@ -125,6 +132,22 @@ impl Api {
         };
         let found: Option<Branch> = self.found(&call).await?;
         Ok(found.map(|branch| branch.commit.sha))
+    }
+
+    /// Whether a run goes on. It never fails: where GitHub does not say, or it is a run of another repository, nobody can tell.
+    pub async fn life(&self, run: &HostRun) -> Life {
+        if run.repository != self.repository() {
+            return Life::Unknown;
+        }
+        match tokio::time::timeout(ANSWER, self.has_ended(run.id, run.attempt)).await {
+            Ok(Ok(Some(true))) => Life::Ended,
+            Ok(Ok(Some(false))) => Life::Alive,
+            Ok(Ok(None)) | Err(_) => Life::Unknown,
+            Ok(Err(fault)) => {
+                tracing::info!(%fault, "GitHub does not say whether the holder's run goes on");
+                Life::Unknown
+            }
+        }
     }
 
     /// Whether an attempt of a run has ended; `None` where GitHub does not know it.
