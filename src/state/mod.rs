@@ -12,6 +12,8 @@ use crate::stage::Source;
 
 pub mod chalice;
 pub mod directory;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod lease;
 pub mod recover;
 pub mod s3;
