@@ -9,7 +9,7 @@ use boot_time::Instant;
 use tokio::task::JoinSet;
 
 use crate::fault::{Certainty, Fault, FaultKind};
-use crate::names::Address;
+use crate::names::{Address, Timestamp};
 use crate::plan::{Action, Cause, Plan, Step};
 use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
 use crate::state::lease::Held;
@@ -115,8 +115,11 @@ pub async fn run(
         }
         tokio::select! {
             finished = next(&mut running, deadline) => {
-                let Some(finished) = finished else { return applied };
-                let end = record(plan, finished, start, state);
+                let Some(finished) = finished else {
+                    state.expect_late(held.now());
+                    return applied;
+                };
+                let end = record(plan, finished, (start, held.now()), state);
                 match end.outcome {
                     Outcome::Done => done.insert(end.address.clone()),
                     Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Stopped => not_done.insert(end.address.clone()),
@@ -245,7 +248,7 @@ async fn make(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<O
     }
 }
 
-fn record(plan: &Plan, finished: Finished, start: Instant, state: &mut State) -> Ended {
+fn record(plan: &Plan, finished: Finished, (start, now): (Instant, Timestamp), state: &mut State) -> Ended {
     let Finished {
         address,
         began,
@@ -273,6 +276,9 @@ fn record(plan: &Plan, finished: Finished, start: Instant, state: &mut State) ->
             let is_refused = fault.certainty == Certainty::DidNotHappen;
             if (is_create && is_refused) || fault.kind == FaultKind::Foreign {
                 state.in_doubt.remove(&address);
+            }
+            if fault.is_unanswered() {
+                state.expect_late_of(&address, now);
             }
             Outcome::Failed(fault)
         }

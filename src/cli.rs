@@ -104,6 +104,9 @@ pub enum Command {
         /// Resolve the versions of dependencies anew, instead of those of the last release
         #[arg(long)]
         upgrade: bool,
+        /// Deploy even a commit that is older than what is deployed
+        #[arg(long)]
+        allow_older: bool,
     },
     /// Show what `deploy` would change, and why; touches nothing
     Plan {

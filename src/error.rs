@@ -90,11 +90,6 @@ impl Failure {
         self
     }
 
-    /// Whether somebody else has the stage now, so that nothing can be recorded any more.
-    pub fn is_deposed(&self) -> bool {
-        self.exit == Exit::Deposed
-    }
-
     /// Whether another run has the stage, or had it meanwhile.
     pub fn is_of_another_run(&self) -> bool {
         matches!(self.exit, Exit::Held | Exit::Deposed)
@@ -157,7 +152,6 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let exit = match fault.kind {
             FaultKind::Foreign | FaultKind::Region => Exit::Input,
-            FaultKind::LeaseLost => Exit::Deposed,
             FaultKind::Credentials
             | FaultKind::Denied
             | FaultKind::Throttled
@@ -167,6 +161,7 @@ impl From<Fault> for Failure {
             | FaultKind::Timeout
             | FaultKind::Unreachable
             | FaultKind::Invalid
+            | FaultKind::LeaseLost
             | FaultKind::Other => Exit::Outside,
         };
         let hints = hint(&fault).into_iter().collect();
@@ -487,6 +482,6 @@ mod tests {
         let exit = |kind| Failure::from(Fault::refused("x:Y", "z", kind, String::new())).exit as i32;
         assert_eq!(exit(FaultKind::Timeout), 1);
         assert_eq!(exit(FaultKind::Foreign), 2);
-        assert_eq!(exit(FaultKind::LeaseLost), 4);
+        assert_eq!(exit(FaultKind::LeaseLost), 1);
     }
 }

@@ -69,6 +69,11 @@ impl Fault {
         self
     }
 
+    /// Whether nobody answered, so that it may still happen.
+    pub fn is_unanswered(&self) -> bool {
+        self.certainty == Certainty::MayHaveHappened && matches!(self.kind, FaultKind::Timeout | FaultKind::Unreachable)
+    }
+
     /// A call that was not made, or was refused before it had any effect.
     pub fn refused(operation: &'static str, target: impl Into<String>, kind: FaultKind, message: String) -> Self {
         Self {

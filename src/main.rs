@@ -47,6 +47,7 @@ use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
 use crate::run::deploy::Order;
 use crate::run::destroy::Consent;
+use crate::run::succession::Older;
 use crate::run::sweep::{Extent, Orphans, Wishes};
 use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
@@ -161,10 +162,19 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
         open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
     };
     match &cli.command {
-        Command::Deploy { stage, upgrade } => {
+        Command::Deploy {
+            stage,
+            upgrade,
+            allow_older,
+        } => {
             let order = Order {
                 stage: &stage.name,
                 resolution: resolution(*upgrade),
+                older: if *allow_older {
+                    Older::Allowed
+                } else {
+                    Older::Superseded
+                },
                 behalf: None,
             };
             let told = match session.project() {

@@ -43,7 +43,7 @@ const EFFECTS: &[(&str, &[&str])] = &[
     ),
     ("std::env::var", &["host/"]),
     ("env::vars_os", &["host/"]),
-    ("Timestamp::now", &["main.rs"]),
+    ("Timestamp::now", &["main.rs", "state/directory.rs"]),
     ("io::stdout", &["host/terminal.rs"]),
     ("io::stderr", &["host/terminal.rs", "main.rs"]),
     ("Command::new", &["app/", "host/terminal.rs", "host/checkout.rs"]),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::app::{Architecture, Artifact, Settings, Tracing};
-use crate::names::{AppName, StageName, Timestamp};
+use crate::names::{AppName, StageName};
 use crate::plan::{Desired, diff};
 use crate::resource::Resource;
 use crate::resource::deployment::{self, Deployment};
@@ -19,7 +19,7 @@ use crate::resource::rest_api::{self, RestApi};
 use crate::resource::role::{self, Role};
 use crate::state::lease::{self, Holder};
 use crate::state::recover;
-use crate::state::store::{Condition, Leftover, Store, Stored, Version};
+use crate::state::store::{Condition, Leftover, Store, Stored, Version, Written};
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -164,6 +164,10 @@ impl Cloud for Sky {
         Ok(stands.then_some(outputs))
     }
 
+    async fn twins(&self, _: &Resource, _: &Outputs, _: &Context) -> Result<Vec<Outputs>, Fault> {
+        Ok(Vec::new())
+    }
+
     async fn marked(&self, _: &Search<'_>) -> Result<Vec<Marked>, Fault> {
         Ok(Vec::new())
     }
@@ -188,10 +192,11 @@ impl Store for Memory {
         Ok(found.map(|(version, body)| Stored {
             body,
             version: Version(version.to_string()),
+            at: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
         }))
     }
 
-    async fn write(&self, _: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Version, Fault> {
+    async fn write(&self, _: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Written, Fault> {
         let mut stored = self.0.lock().unwrap();
         let found = stored
             .as_ref()
@@ -206,7 +211,10 @@ impl Store for Memory {
         }
         let next = stored.as_ref().map_or(1, |(version, _)| version + 1);
         *stored = Some((next, body));
-        Ok(Version(next.to_string()))
+        Ok(Written {
+            version: Version(next.to_string()),
+            at: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+        })
     }
 
     async fn stages(&self) -> Result<Vec<StageName>, Fault> {
@@ -304,10 +312,7 @@ async fn deploy(store: &Memory, sky: &Rc<Sky>, desired: &Desired) -> Applied {
 async fn deploy_until(store: &Memory, sky: &Rc<Sky>, desired: &Desired, stop: Stop) -> Applied {
     let (app, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
     let seen = lease::read(store, Some(&app), &stage).await.unwrap();
-    let mut seen = seen.unwrap_or(lease::Seen {
-        state: State::new(app, stage, "salt".to_owned()),
-        version: None,
-    });
+    let mut seen = seen.unwrap_or_else(|| lease::Seen::new(app, stage));
     let mark = lease::new_mark();
     let since = Timestamp::new(jiff::Timestamp::UNIX_EPOCH);
     let holder = Holder {
@@ -315,6 +320,7 @@ async fn deploy_until(store: &Memory, sky: &Rc<Sky>, desired: &Desired, stop: St
         name: "ann".to_owned(),
         purpose: "deploy",
         since,
+        run: None,
     };
     let mut held = lease::take(store, &mut seen, &holder).await.unwrap().unwrap();
     let mut state = seen.state;
@@ -459,16 +465,14 @@ fn whoever_lost_the_stage_makes_no_further_call_and_writes_nothing() {
     in_world(async {
         let (store, sky) = (Memory::default(), Rc::new(Sky::default()));
         let (app_name, stage) = ("shop".parse().unwrap(), "dev".parse().unwrap());
-        let mut seen = lease::Seen {
-            state: State::new(app_name, stage, "salt".to_owned()),
-            version: None,
-        };
+        let mut seen = lease::Seen::new(app_name, stage);
         let since = Timestamp::new(jiff::Timestamp::UNIX_EPOCH);
         let holder = |name: &str| Holder {
             mark: lease::new_mark(),
             name: name.to_owned(),
             purpose: "deploy",
             since,
+            run: None,
         };
         let mut ann = lease::take(&store, &mut seen, &holder("ann")).await.unwrap().unwrap();
         let mut state = seen.state.clone();

@@ -19,6 +19,7 @@ use self::identity::Assumed;
 use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
 
+pub mod answered;
 pub mod fault;
 mod identity;
 pub mod wait;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::stage::succession::Kinship;
+
 /// A checkout of a repository, as far as Git tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checkout {
@@ -42,15 +44,55 @@ impl Checkout {
     }
 }
 
+/// How two commits of a folder's repository stand to each other, as far as the folder has their history.
+pub fn kinship(folder: &Path, ours: &str, theirs: &str) -> Kinship {
+    // What is not committed is nobody's history.
+    let (ours, theirs) = (ours.trim_end_matches("-dirty"), theirs.trim_end_matches("-dirty"));
+    if ours == theirs {
+        return Kinship::Same;
+    }
+    // Where the history is cut off, that a commit is not found in it says nothing.
+    let is_whole = git(folder, &["rev-parse", "--is-shallow-repository"]).as_deref() == Some("false");
+    match (is_ancestor(folder, ours, theirs), is_ancestor(folder, theirs, ours)) {
+        (Some(true), _) => Kinship::Ancestor,
+        (_, Some(true)) => Kinship::Descendant,
+        (Some(false), Some(false)) if is_whole => Kinship::Diverged,
+        (_, _) => Kinship::Unknown,
+    }
+}
+
+/// `None` where Git does not know the two.
+fn is_ancestor(folder: &Path, one: &str, other: &str) -> Option<bool> {
+    let is_commit = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_commit(one) || !is_commit(other) {
+        return None;
+    }
+    let asked = command(folder, &["merge-base", "--is-ancestor", one, other])
+        .status()
+        .ok()?;
+    match asked.code() {
+        Some(0) => Some(true),
+        Some(1) => Some(false),
+        Some(_) | None => None,
+    }
+}
+
 /// The first line that Git answers; `None` where it refuses, says nothing, or is not installed.
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let answered = Command::new("git")
+    let answered = command(folder, arguments).output().ok()?;
+    let line = String::from_utf8(answered.stdout).ok()?.lines().next()?.to_owned();
+    (answered.status.success() && !line.is_empty()).then_some(line)
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command
+        // What a repository's own config names must not be run by us.
+        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let line = String::from_utf8(answered.stdout).ok()?.lines().next()?.to_owned();
-    (answered.status.success() && !line.is_empty()).then_some(line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
 }

@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::stage::Source;
+use crate::stage::succession::Kinship;
+use crate::state::HostRun;
+use crate::state::takeover::Life;
 use crate::variable::Secret;
 
 pub mod checkout;
@@ -46,6 +51,7 @@ pub enum Level {
 }
 
 /// Where we run: a person's shell, or a run of GitHub Actions.
+#[async_trait(?Send)]
 pub trait Host {
     /// Prints a line as the work goes on.
     fn progress(&self, ink: Ink, line: &str);
@@ -79,4 +85,16 @@ pub trait Host {
 
     /// The commit that a folder is of; `None` outside a repository.
     fn commit(&self, folder: &Path) -> Option<String>;
+
+    /// What the host can be asked about later: `None` where this is no run of a host.
+    fn run(&self) -> Option<HostRun>;
+
+    /// Whether a run goes on. It never fails: where nobody can tell, that is the answer.
+    async fn life(&self, run: &HostRun) -> Life;
+
+    /// How two commits of a folder's repository stand to each other.
+    async fn kinship(&self, folder: &Path, ours: &str, theirs: &str) -> Kinship;
+
+    /// The commit at the head of a branch or pull request; `None` where nobody can tell.
+    async fn head(&self, source: &Source) -> Option<String>;
 }

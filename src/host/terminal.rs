@@ -7,10 +7,15 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{Annotation, Host, Ink, Level};
+use super::{Annotation, Host, Ink, Level, checkout};
 use crate::cli::Color;
+use crate::stage::Source;
+use crate::stage::succession::Kinship;
+use crate::state::HostRun;
+use crate::state::takeover::Life;
 use crate::variable::Secret;
 
 /// A shell, and how to talk to it.
@@ -72,6 +77,7 @@ impl Terminal {
     }
 }
 
+#[async_trait(?Send)]
 impl Host for Terminal {
     fn progress(&self, ink: Ink, line: &str) {
         match self.form {
@@ -136,6 +142,23 @@ impl Host for Terminal {
 
     fn commit(&self, folder: &Path) -> Option<String> {
         commit(folder)
+    }
+
+    fn run(&self) -> Option<HostRun> {
+        None
+    }
+
+    async fn life(&self, _run: &HostRun) -> Life {
+        Life::Unknown
+    }
+
+    async fn kinship(&self, folder: &Path, ours: &str, theirs: &str) -> Kinship {
+        checkout::kinship(folder, ours, theirs)
+    }
+
+    /// A person deploys what is checked out, whatever its branch is elsewhere.
+    async fn head(&self, _source: &Source) -> Option<String> {
+        None
     }
 }
 

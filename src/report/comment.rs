@@ -66,7 +66,7 @@ fn line(Row { state, url, .. }: &Row) -> String {
 fn word(last: Option<&Attempt>) -> &'static str {
     match last.map(|last| last.outcome) {
         Some(Progress::Deploying) => "⏳ deploying",
-        Some(Progress::Ready) | None => "✅ ready",
+        Some(Progress::Ready | Progress::Superseded) | None => "✅ ready",
         Some(Progress::Failed) => "❌ failed",
         Some(Progress::Removing) => "⏳ being removed",
         Some(Progress::Removed) => "🧹 removed",
@@ -206,12 +206,14 @@ mod tests {
         let mut state = State::new("shop".parse().unwrap(), "pr-7".parse().unwrap(), "salt".to_owned());
         state.last = Some(Attempt {
             outcome,
+            by: "octo/app run 1".to_owned(),
             commit: Some("0123456789abcdef".to_owned()),
             at: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
             took_ms: Some(12_345),
             run: Some("https://github.test/octo/app/actions/runs/1".to_owned()),
             changes: vec!["created function/api".to_owned()],
             error: None,
+            release: None,
             deployment: None,
             merge: None,
         });

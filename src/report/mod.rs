@@ -29,6 +29,8 @@ pub enum Outcome {
     Destroyed,
     /// Nothing was done, for a reason that is no mistake.
     Skipped,
+    /// What is deployed is newer, and was kept.
+    Superseded,
     /// Something failed.
     Failed,
 }
@@ -42,6 +44,7 @@ impl Outcome {
             Self::Planned => "planned",
             Self::Destroyed => "destroyed",
             Self::Skipped => "skipped",
+            Self::Superseded => "superseded",
             Self::Failed => "failed",
         }
     }
@@ -98,7 +101,7 @@ impl Report {
             outcome,
             url,
             release: state.release.as_ref().map(|release| release.number),
-            commit: state.release.as_ref().and_then(|release| release.commit.clone()),
+            commit: state.commit(),
             steps: Vec::new(),
             reason: None,
             error: None,
@@ -234,7 +237,7 @@ impl StageReport {
             deployed: !state.deployed.is_empty(),
             url,
             release: release.as_ref().map(|release| release.number),
-            commit: release.as_ref().and_then(|release| release.commit.clone()),
+            commit: state.commit(),
             at: release.as_ref().map(|release| release.at),
             by: release.map(|release| release.by),
             lease: state.lease.clone(),

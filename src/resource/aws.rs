@@ -128,10 +128,31 @@ impl Cloud for Aws {
             Resource::Permission(permission) => permission::aws::look(clients, permission, context)
                 .await?
                 .map(Outputs::Permission),
-            Resource::Deployment(deployment) => deployment::aws::look(clients, deployment, context)
-                .await?
-                .map(Outputs::Deployment),
+            Resource::Deployment(deployment) => {
+                let known = match known {
+                    Some(Outputs::Deployment(known)) => Some(known),
+                    Some(_) | None => None,
+                };
+                deployment::aws::look(clients, (deployment, known), context)
+                    .await?
+                    .map(Outputs::Deployment)
+            }
         })
+    }
+
+    async fn twins(&self, resource: &Resource, stands: &Outputs, context: &Context) -> Result<Vec<Outputs>, Fault> {
+        let clients = &self.clients;
+        match (resource, stands) {
+            (Resource::RestApi(api), Outputs::RestApi(stands)) => {
+                let twins = rest_api::aws::twins(clients, api, stands).await?;
+                Ok(twins.into_iter().map(Outputs::RestApi).collect())
+            }
+            (Resource::Deployment(deployment), Outputs::Deployment(stands)) => {
+                let twins = deployment::aws::twins(clients, (deployment, stands), context).await?;
+                Ok(twins.into_iter().map(Outputs::Deployment).collect())
+            }
+            (_, _) => Ok(Vec::new()),
+        }
     }
 
     async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {

@@ -247,6 +247,10 @@ pub trait Cloud {
         context: &Context,
     ) -> Result<Option<Outputs>, Fault>;
 
+    /// What a late call that wanted a resource has made beside the one that stands. Only a kind whose names are not unique, or
+    /// can change, has any. Changes nothing.
+    async fn twins(&self, resource: &Resource, stands: &Outputs, context: &Context) -> Result<Vec<Outputs>, Fault>;
+
     /// Every role, function and REST API here that bears the mark of an app and is not known already: what depends on
     /// others before these. Changes nothing.
     async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault>;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
-    abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
-    untouched,
+    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
 };
 use super::scene::{Ready, Scene, Secrets, refuse, stages};
+use super::succession::{self, Candidate, Older};
 use super::{Session, Told, check};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
@@ -19,7 +19,7 @@ use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::resource::{CodeLocation, Place, Resource};
 use crate::state::lease::{self, Held, Seen};
-use crate::state::{Attempt, Progress, Release, State};
+use crate::state::{Attempt, Progress, Release, Revision, State};
 
 /// What is to be deployed.
 #[derive(Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct Order<'a, 'b> {
     pub stage: &'a StageName,
     /// Which versions of dependencies are taken.
     pub resolution: Resolution,
+    /// What becomes of a commit that is older than what is deployed.
+    pub older: Older,
     /// For whom, where it is not a person who asks.
     pub behalf: Option<&'a Behalf<'b>>,
 }
@@ -43,18 +45,45 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
     refuse(check::base_names(project, &app, &stages(project, stage)))?;
     let store = session.store_of(project, &app).await?;
     let mut seen = free(session, store.as_ref(), (&app, stage)).await?;
+    // Before any code of the project has run, which could change what git answers.
+    let commit = session.host.commit(&project.folder);
+    if let Some(reason) = superseded(session, project, (commit.as_deref(), order), &seen.state).await {
+        return Ok(succession::told(session, store.as_ref(), (seen, commit, reason)).await);
+    }
     let first = seen.state.clone();
     let scene = Scene::open(session, project, store.as_ref(), &first).await?;
     let ready = scene.ready(&first, order.resolution, Secrets::Needed).await?;
     let ready = (&ready, order.behalf);
     loop {
-        if let Some(told) = attempt(&scene, ready, seen).await? {
+        if let Some(reason) = superseded(session, project, (commit.as_deref(), order), &seen.state).await {
+            return Ok(succession::told(session, store.as_ref(), (seen, commit, reason)).await);
+        }
+        if let Some(told) = Box::pin(attempt(&scene, ready, seen)).await? {
             return Ok(told);
         }
         if session.stop.is_requested() {
             return Err(Failure::stopped());
         }
         seen = free(session, store.as_ref(), (&app, stage)).await?;
+    }
+}
+
+/// Why the commit is not deployed, where something newer is; `None` where it may be.
+async fn superseded(
+    session: &Session<'_>,
+    project: &Project,
+    (commit, order): (Option<&str>, Order<'_, '_>),
+    state: &State,
+) -> Option<String> {
+    let claim = order.behalf.and_then(|behalf| behalf.claim.as_ref());
+    let candidate = Candidate {
+        folder: &project.folder,
+        commit,
+        source: claim.map(|claim| &claim.source),
+    };
+    match order.older {
+        Older::Superseded => succession::superseded(session, candidate, state).await,
+        Older::Allowed => None,
     }
 }
 
@@ -76,7 +105,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     }
     let mut held = None;
     let mut holding = None;
-    if is_doubtful(&seen.state) {
+    if seen.needs_a_look() {
         holding = Some(scene.session.stop.holding());
         held = lease::take(scene.store, &mut seen, &holder(scene.session, "deploy")).await?;
         if held.is_none() {
@@ -93,12 +122,12 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
-    seen.state.attempted.clone_from(&ready.commit);
+    seen.state.attempted = Some(revision(scene, ready));
     seen.state.place = Some(place.clone());
     seen.state.role = scene.role();
     seen.state.claim = behalf::claim(behalf).or(seen.state.claim);
-    let deployment = seen.state.last.take().and_then(|last| last.deployment);
-    seen.state.last = Some(Attempt {
+    let deployment = seen.state.last.as_ref().and_then(|last| last.deployment);
+    seen.state.begin(Attempt {
         deployment,
         ..scene.session.attempt(Progress::Deploying, ready.commit.clone())
     });
@@ -223,18 +252,20 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
     let claim = behalf::claim(behalf).or_else(|| seen.state.claim.clone());
     if !is_recorded(&seen.state, ready) || claim != seen.state.claim {
         seen.state.claim = claim;
-        seen.state.attempted.clone_from(&ready.commit);
+        seen.state.attempted = Some(revision(scene, ready));
         seen.state.release = Some(match seen.state.release.take() {
             Some(known) => Release {
-                commit: ready.commit.clone(),
+                revision: revision(scene, ready),
                 pins: ready.pins.clone(),
                 ..known
             },
             None => release(scene, ready, &seen.state),
         });
-        let deployment = seen.state.last.take().and_then(|last| last.deployment);
-        seen.state.last = Some(Attempt {
+        let deployment = seen.state.last.as_ref().and_then(|last| last.deployment);
+        let release = seen.state.release.as_ref().map(|release| release.number);
+        seen.state.begin(Attempt {
             deployment,
+            release,
             ..session.attempt(Progress::Ready, ready.commit.clone())
         });
         if !lease::note(scene.store, &seen).await? {
@@ -250,7 +281,8 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
 /// Whether the state says all that is known now. It may say nothing: a run can be cut off behind its last step.
 fn is_recorded(state: &State, ready: &Ready) -> bool {
     let release = state.release.as_ref();
-    let is_released = release.is_some_and(|release| release.commit == ready.commit && release.pins == ready.pins);
+    let is_released =
+        release.is_some_and(|release| release.revision.commit == ready.commit && release.pins == ready.pins);
     // A former version recorded no attempts.
     let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
     is_released && is_ready
@@ -266,6 +298,7 @@ async fn change(
     let session = scene.session;
     let Applied { steps, cut_short } =
         apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    let is_lost = matches!(cut_short, Some(CutShort::Lost(_)));
     let failure = match (cut_short, failure(&steps, scene.stage, "deploy")) {
         (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
         (Some(CutShort::Stopped), _) => Some(stopped(&steps, scene.stage, "deploy")),
@@ -276,14 +309,16 @@ async fn change(
     } else {
         Progress::Ready
     };
-    state.last = Some(Attempt {
-        deployment: behalf::deployment(behalf),
-        ..session.ended(progress, (ready.commit.clone(), &steps), failure.as_ref())
-    });
     if failure.is_none() {
         state.release = Some(release(scene, ready, &state));
     }
-    if !failure.as_ref().is_some_and(Failure::is_deposed) {
+    let number = state.release.as_ref().map(|release| release.number);
+    state.last = Some(Attempt {
+        deployment: behalf::deployment(behalf),
+        release: number.filter(|_| failure.is_none()),
+        ..session.ended(progress, (ready.commit.clone(), &steps), failure.as_ref())
+    });
+    if !is_lost {
         record(held, &mut state).await?;
     }
     let url = session.url(&state);
@@ -297,11 +332,19 @@ async fn change(
     Ok(Told { report, failure })
 }
 
+/// What is deployed: the commit, and by which run.
+fn revision(scene: &Scene<'_>, ready: &Ready) -> Revision {
+    Revision {
+        commit: ready.commit.clone(),
+        run: scene.session.host.run(),
+    }
+}
+
 fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {
     let digest = |(name, artifact): (&String, &Artifact)| (name.clone(), artifact.sha256.clone());
     Release {
         number: state.release.as_ref().map_or(1, |release| release.number + 1),
-        commit: ready.commit.clone(),
+        revision: revision(scene, ready),
         at: scene.session.now,
         by: scene.session.host.who(),
         artifacts: ready.artifacts.iter().map(digest).collect(),

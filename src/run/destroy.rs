@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
-    abandon, confirmed_place, failure, free, holder, is_doubtful, lost_to_somebody, record, settle, stopped, tell,
-    untouched,
+    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
 };
 use super::{Recorded, Region, Session, Told, recorded};
 use crate::apply::{self, CutShort, Tools};
@@ -106,7 +105,7 @@ async fn attempt(
     mut seen: Seen,
 ) -> Result<Option<Told>, Failure> {
     let stage = seen.state.stage.clone();
-    if seen.state.deployed.is_empty() && !is_doubtful(&seen.state) {
+    if seen.state.deployed.is_empty() && !seen.needs_a_look() {
         session.host.say(&format!(
             "Stage `{stage}` of app `{}` is not deployed: nothing to remove.\n",
             seen.state.app
@@ -120,11 +119,11 @@ async fn attempt(
         .cloud(target.config.clone(), &seen.state, Region::Recorded)
         .await?;
     let place = confirmed_place(cloud.as_ref(), &seen.state).await?;
-    let was_doubtful = is_doubtful(&seen.state);
+    let was_doubtful = seen.needs_a_look();
     let before = seen.state.clone();
     if !was_doubtful {
         seen.state.in_doubt = diff::destruction(&seen.state).doubts();
-        seen.state.last = Some(session.attempt(Progress::Removing, before.commit()));
+        seen.state.begin(session.attempt(Progress::Removing, before.commit()));
     }
     let _holding = session.stop.holding();
     let holder = holder(session, "destroy");
@@ -152,7 +151,7 @@ async fn attempt(
             return Err(abandon(Some(held), &mut state, failure).await);
         }
         state.in_doubt = diff::destruction(&state).doubts();
-        state.last = Some(session.attempt(Progress::Removing, before.commit()));
+        state.begin(session.attempt(Progress::Removing, before.commit()));
         if let Err(error) = held.renew(&mut state).await {
             return Err(abandon(Some(held), &mut state, error.into()).await);
         }
@@ -176,6 +175,7 @@ async fn take_down(
     let plan = diff::destruction(&state);
     let commit = state.commit();
     let applied = apply::run(&plan, tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    let is_lost = matches!(applied.cut_short, Some(CutShort::Lost(_)));
     let failure = match (applied.cut_short, failure(&applied.steps, &plan.stage, "destroy")) {
         (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
         (Some(CutShort::Stopped), _) => Some(stopped(&applied.steps, &plan.stage, "destroy")),
@@ -189,7 +189,7 @@ async fn take_down(
         None => (Outcome::Destroyed, Progress::Removed),
     };
     state.last = Some(session.ended(progress, (commit, &applied.steps), failure.as_ref()));
-    if !failure.as_ref().is_some_and(Failure::is_deposed) {
+    if !is_lost {
         record(held, &mut state).await?;
     }
     if failure.is_none() {
@@ -202,10 +202,13 @@ async fn take_down(
     Ok(Told { report, failure })
 }
 
-/// A destroyed stage keeps its object and its generation, and may come back in another place.
+/// A destroyed stage keeps its object and its generation, and may come back in another place, unless something is still to
+/// be looked at here.
 fn forget(state: &mut State) {
-    state.place = None;
-    state.role = None;
+    if state.late.is_empty() {
+        state.place = None;
+        state.role = None;
+    }
     state.release = None;
     state.attempted = None;
 }

@@ -1,6 +1,9 @@
 //! What `deploy` and `destroy` share: to wait for a stage, to end doubt, to record, and to tell what failed.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
 
 use super::Session;
 use crate::apply::{Ended, Outcome};
@@ -9,24 +12,61 @@ use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::report;
 use crate::resource::{Cloud, Context, Place};
-use crate::state::lease::{self, Held, Holder, Seen};
+use crate::state::lease::{self, Held, Holder, Seen, Waiting};
 use crate::state::store::Store;
-use crate::state::{State, recover};
+use crate::state::takeover::Life;
+use crate::state::{Lease, State, recover};
 
 /// Waits, visibly, until nobody else holds the stage.
 pub async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &StageName)) -> Result<Seen, Failure> {
-    let mut told = None;
-    let seen = lease::free(store, of, session.options.wait, |lease| {
-        if told.as_ref() != Some(&lease.mark) {
-            let who = format!(
-                "{} holds stage `{}` since {} ({})",
-                lease.holder, of.1, lease.since, lease.purpose
-            );
-            session.host.note(Ink::Careful, &format!("waiting: {who}"));
-            told = Some(lease.mark.clone());
+    free_within(session, store, of, session.options.wait).await
+}
+
+/// As [`free`], with a patience of its own.
+pub async fn free_within(
+    session: &Session<'_>,
+    store: &dyn Store,
+    of: (&AppName, &StageName),
+    patience: Duration,
+) -> Result<Seen, Failure> {
+    let mut waiting = Visibly {
+        session,
+        stage: of.1,
+        told: None,
+    };
+    Ok(lease::free(store, of, patience, &mut waiting).await?)
+}
+
+/// Waits for a stage so that people see it, each holder once.
+struct Visibly<'a> {
+    session: &'a Session<'a>,
+    stage: &'a StageName,
+    told: Option<String>,
+}
+
+#[async_trait(?Send)]
+impl Waiting for Visibly<'_> {
+    fn told(&mut self, lease: &Lease) {
+        if self.told.as_ref() == Some(&lease.mark) {
+            return;
         }
-    });
-    Ok(seen.await?)
+        let Lease {
+            holder, since, purpose, ..
+        } = lease;
+        let line = format!(
+            "waiting: {holder} holds stage `{}` since {since} ({purpose})",
+            self.stage
+        );
+        self.session.host.note(Ink::Careful, &line);
+        self.told = Some(lease.mark.clone());
+    }
+
+    async fn life(&mut self, lease: &Lease) -> Life {
+        match &lease.run {
+            Some(run) => self.session.host.life(run).await,
+            None => Life::Unknown,
+        }
+    }
 }
 
 /// Who we are, as a lease names us.
@@ -36,12 +76,8 @@ pub fn holder(session: &Session<'_>, purpose: &'static str) -> Holder {
         name: session.host.who(),
         purpose,
         since: session.now,
+        run: session.host.run(),
     }
-}
-
-/// Whether a former run was cut off, so that nothing is known for sure before somebody has looked.
-pub fn is_doubtful(state: &State) -> bool {
-    state.lease.is_some() || !state.in_doubt.is_empty()
 }
 
 /// Looks at AWS for all that is in doubt, with the lease in hand.
@@ -54,11 +90,14 @@ pub async fn settle(
     let Some(place) = state.place.clone() else {
         return Ok(());
     };
-    let note = format!(
-        "note: a former run of stage `{}` was cut off: looking at what is there",
-        state.stage
+    let note = match state.in_doubt.is_empty() {
+        false => "was cut off: looking at what is there",
+        true => "was cut off a while ago: looking once more at what is there",
+    };
+    session.host.note(
+        Ink::Careful,
+        &format!("note: a former run of stage `{}` {note}", state.stage),
     );
-    session.host.note(Ink::Careful, &note);
     let context = Context {
         hold: held.hold().clone(),
         place,
@@ -121,6 +160,7 @@ pub fn untouched(state: &mut State, before: State) {
     *state = State {
         generation: state.generation,
         lease: state.lease.clone(),
+        late: state.late.clone(),
         ..before
     };
 }

@@ -36,6 +36,7 @@ mod holding;
 pub mod init;
 pub mod plan;
 mod scene;
+pub mod succession;
 pub mod sweep;
 
 /// Something that is opened without a call, but not at once.
@@ -235,12 +236,14 @@ impl Session<'_> {
     fn attempt(&self, outcome: Progress, commit: Option<String>) -> Attempt {
         Attempt {
             outcome,
+            by: self.host.who(),
             commit,
             at: self.now,
             took_ms: (outcome.is_ended()).then(|| report::millis(self.began.elapsed())),
             run: self.host.run_url(),
             changes: Vec::new(),
             error: None,
+            release: None,
             deployment: None,
             merge: None,
         }

@@ -13,6 +13,7 @@ pub mod decide;
 pub mod glob;
 pub mod policy;
 mod removal;
+pub mod succession;
 #[cfg(test)]
 mod tests;
 

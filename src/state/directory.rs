@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
-use super::store::{Condition, Leftover, Store, Stored, Version};
+use super::store::{Condition, Leftover, Store, Stored, Version, Written};
 use crate::app::Artifact;
 use crate::fault::{Fault, FaultKind};
-use crate::names::{AppName, StageName};
+use crate::names::{AppName, StageName, Timestamp};
 use crate::resource::CodeLocation;
 
 /// A folder with one file a stage.
@@ -69,10 +69,13 @@ impl Store for Directory {
         read(&file).map_err(|error| fault("file:Read", &file, &error))
     }
 
-    async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Version, Fault> {
+    async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Written, Fault> {
         let file = self.file(stage);
         match self.swap(stage, &body, condition) {
-            Ok(true) => Ok(version(&body)),
+            Ok(true) => Ok(Written {
+                version: version(&body),
+                at: now(),
+            }),
             Ok(false) => {
                 let message = "the file has changed since it was read".to_owned();
                 Err(Fault::refused(
@@ -130,10 +133,17 @@ fn read(file: &Path) -> io::Result<Option<Stored>> {
         Ok(body) => Ok(Some(Stored {
             version: version(&body),
             body,
+            at: now(),
         })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A folder has no clock but ours.
+#[expect(clippy::disallowed_methods, reason = "this is a store's own clock")]
+fn now() -> Timestamp {
+    Timestamp::new(jiff::Timestamp::now())
 }
 
 fn version(body: &[u8]) -> Version {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use boot_time::Instant;
 
 use super::chalice::{self, Expected};
-use super::store::{Condition, Store, Stored, Version};
-use super::{Error, Lease, State};
+use super::store::{Condition, Store, Stored, Version, Written};
+use super::takeover::{self, Life, SILENCE, Watch};
+use super::{Error, HostRun, Lease, State};
 use crate::fault::{Certainty, FaultKind};
 use crate::hold::Hold;
 use crate::names::{AppName, StageName, Timestamp};
@@ -20,6 +22,9 @@ pub const RENEWAL: Duration = Duration::from_secs(6);
 /// How often a stage that somebody else holds is looked at.
 const GLANCE: Duration = Duration::from_secs(2);
 
+/// How often it is asked whether the holder lives.
+const QUESTION: Duration = Duration::from_secs(10);
+
 /// Who takes a lease, and what for.
 #[derive(Debug, Clone)]
 pub struct Holder {
@@ -31,6 +36,8 @@ pub struct Holder {
     pub purpose: &'static str,
     /// When the run began.
     pub since: Timestamp,
+    /// The run of the host, if it is one.
+    pub run: Option<HostRun>,
 }
 
 /// A stage's object as it was last seen.
@@ -40,6 +47,38 @@ pub struct Seen {
     pub state: State,
     /// Its version; `None` where there is no object.
     pub version: Option<Version>,
+    /// The store's clock; `None` where there is no object.
+    pub clock: Option<Clock>,
+}
+
+/// The clock of a store, as it was when an object was read, carried on by our own.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    at: Timestamp,
+    read: Instant,
+}
+
+impl Clock {
+    /// What the store's clock says now.
+    pub fn now(self) -> Timestamp {
+        self.at.after(self.read.elapsed())
+    }
+}
+
+impl Seen {
+    /// A stage that has no object.
+    pub fn new(app: AppName, stage: StageName) -> Self {
+        Self {
+            state: State::new(app, stage, new_mark()),
+            version: None,
+            clock: None,
+        }
+    }
+
+    /// As [`State::needs_a_look`], by the store's clock.
+    pub fn needs_a_look(&self) -> bool {
+        self.clock.is_some_and(|clock| self.state.needs_a_look(clock.now()))
+    }
 }
 
 /// Reads a stage's state.
@@ -64,11 +103,25 @@ pub async fn read(store: &dyn Store, app: Option<&AppName>, stage: &StageName) -
     Ok(Some(Seen {
         state,
         version: Some(stored.version),
+        clock: Some(Clock {
+            at: stored.at,
+            read: Instant::now(),
+        }),
     }))
 }
 
-/// Reads a stage's state, and while somebody else holds it, waits: until it is free, or until its object has been silent for
-/// a whole lease on our own clock, so that the holder must be dead.
+/// What is asked and told while somebody else holds a stage.
+#[async_trait(?Send)]
+pub trait Waiting {
+    /// Tells who holds the stage, each time that it is looked at.
+    fn told(&mut self, lease: &Lease);
+
+    /// Asks whether the holder lives.
+    async fn life(&mut self, lease: &Lease) -> Life;
+}
+
+/// Reads a stage's state, and while somebody else holds it, waits: until it is free, or until the holder
+/// [must be dead](takeover::may_take).
 ///
 /// # Errors
 ///
@@ -77,23 +130,28 @@ pub async fn free(
     store: &dyn Store,
     (app, stage): (&AppName, &StageName),
     patience: Duration,
-    mut waiting: impl FnMut(&Lease),
+    waiting: &mut dyn Waiting,
 ) -> Result<Seen, Error> {
     let began = Instant::now();
-    let mut silent: Option<(Version, Instant)> = None;
+    let mut watch = Watch::default();
+    let mut answer: Option<(Life, Instant)> = None;
     loop {
-        let new = || Seen {
-            state: State::new(app.clone(), stage.clone(), new_mark()),
-            version: None,
-        };
+        let new = || Seen::new(app.clone(), stage.clone());
         let seen = read(store, Some(app), stage).await?.unwrap_or_else(new);
         let (Some(lease), Some(version)) = (&seen.state.lease, &seen.version) else {
             return Ok(seen);
         };
-        match &silent {
-            Some((before, since)) if before == version && since.elapsed() > LEASE => return Ok(seen),
-            Some((before, _)) if before == version => {}
-            Some(_) | None => silent = Some((version.clone(), Instant::now())),
+        let silence = watch.silence(version, Instant::now());
+        if silence.is_zero() {
+            answer = None;
+        }
+        let is_old = answer.is_none_or(|(_, asked)| asked.elapsed() >= QUESTION);
+        if silence > SILENCE && is_old {
+            answer = Some((waiting.life(lease).await, Instant::now()));
+        }
+        if takeover::may_take(silence, answer.map_or(Life::Unknown, |(life, _)| life)) {
+            tracing::info!(%stage, holder = lease.holder, silent_s = silence.as_secs(), "the holder is dead");
+            return Ok(seen);
         }
         if began.elapsed() >= patience {
             return Err(Error::Held {
@@ -101,7 +159,7 @@ pub async fn free(
                 lease: Box::new(lease.clone()),
             });
         }
-        waiting(lease);
+        waiting.told(lease);
         pause(GLANCE).await;
     }
 }
@@ -113,9 +171,11 @@ pub struct Held<'a> {
     version: Version,
     hold: Hold,
     next_renewal: Instant,
+    clock: Clock,
 }
 
-/// Takes the lease and writes what the state says to be in doubt, in one write.
+/// Takes the lease and writes what the state says to be in doubt, in one write. Where a dead holder has it, what that one had
+/// begun may still come about, and is written down so.
 ///
 /// Returns `None` where somebody else was faster: read and plan again.
 ///
@@ -129,26 +189,33 @@ pub async fn take<'a>(store: &'a dyn Store, seen: &mut Seen, holder: &Holder) ->
         purpose: holder.purpose.to_owned(),
         since: holder.since,
         renewals: 0,
+        run: holder.run.clone(),
     };
     let mut state = seen.state.clone();
     state.generation += 1;
-    state.lease = Some(lease.clone());
+    if let (Some(_), Some(clock)) = (state.lease.replace(lease.clone()), seen.clock) {
+        state.expect_late(clock.now());
+    }
     let condition = seen.version.clone().map_or(Condition::Absent, Condition::Unchanged);
     let sent = Instant::now();
-    let version = match write(store, &state, &condition, Some(&holder.mark)).await {
-        Ok(version) => version,
+    let written = match write(store, &state, &condition, Some(&holder.mark)).await {
+        Ok(written) => written,
         Err(Error::Deposed { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
     tracing::info!(stage = %state.stage, generation = state.generation, "lease taken");
     seen.state = state;
-    seen.version = Some(version.clone());
+    seen.version = Some(written.version.clone());
     Ok(Some(Held {
         store,
         lease,
-        version,
+        version: written.version,
         hold: Hold::until(sent + LEASE),
         next_renewal: sent + RENEWAL,
+        clock: Clock {
+            at: written.at,
+            read: Instant::now(),
+        },
     }))
 }
 
@@ -156,6 +223,11 @@ impl Held<'_> {
     /// The hold that every mutating call asks.
     pub fn hold(&self) -> &Hold {
         &self.hold
+    }
+
+    /// What the store's clock says now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Waits until the next renewal is due.
@@ -228,8 +300,8 @@ impl Held<'_> {
         )
         .await
         {
-            Ok(version) => {
-                self.version = version;
+            Ok(written) => {
+                self.version = written.version;
                 Ok(())
             }
             Err(error) => {
@@ -263,13 +335,13 @@ pub async fn note(store: &dyn Store, seen: &Seen) -> Result<bool, Error> {
 
 /// One conditional write. Where it may have happened, a look tells: what stands is then ours to the byte, or bears our mark
 /// from a write whose answer was lost, or is as it was, so that the write is tried again; or it is somebody else's.
-async fn write(store: &dyn Store, state: &State, condition: &Condition, mark: Option<&str>) -> Result<Version, Error> {
+async fn write(store: &dyn Store, state: &State, condition: &Condition, mark: Option<&str>) -> Result<Written, Error> {
     let body = chalice::render(state);
     let mut condition = condition.clone();
     let mut pauses = [300, 900, 2000].map(Duration::from_millis).into_iter();
     loop {
         let fault = match store.write(&state.stage, body.clone(), &condition).await {
-            Ok(version) => return Ok(version),
+            Ok(written) => return Ok(written),
             Err(fault) => fault,
         };
         let is_final = fault.certainty == Certainty::DidNotHappen;
@@ -277,12 +349,17 @@ async fn write(store: &dyn Store, state: &State, condition: &Condition, mark: Op
             return Err(fault.into());
         }
         match store.read(&state.stage).await {
-            Ok(Some(found)) if found.body == body => return Ok(found.version),
+            Ok(Some(Stored {
+                body: stands,
+                version,
+                at,
+            })) if stands == body => return Ok(Written { version, at }),
             Ok(found) if is_as_before(&condition, found.as_ref()) => {}
             Ok(Some(found)) if is_ours(&found, state, mark) => condition = Condition::Unchanged(found.version),
-            Ok(_) => {
+            Ok(found) => {
                 return Err(Error::Deposed {
                     stage: state.stage.clone(),
+                    by: found.and_then(|found| holder_of(&found, &state.stage)).map(Box::new),
                 });
             }
             Err(unread) => tracing::debug!(%unread, "the look after a write failed"),
@@ -304,16 +381,23 @@ fn is_as_before(condition: &Condition, found: Option<&Stored>) -> bool {
 
 /// Whether what stands was written under the very lease with which we write.
 fn is_ours(found: &Stored, state: &State, mark: Option<&str>) -> bool {
-    let expected = Expected {
-        app: None,
-        stage: &state.stage,
-        object: "",
-    };
-    let found = chalice::parse(&found.body, expected, String::new());
-    found.is_ok_and(|found| {
+    parsed(found, &state.stage).is_some_and(|found| {
         let theirs = found.lease.as_ref().map(|lease| lease.mark.as_str());
         mark.is_some() && theirs == mark && found.generation == state.generation
     })
+}
+
+fn holder_of(found: &Stored, stage: &StageName) -> Option<Lease> {
+    parsed(found, stage)?.lease
+}
+
+fn parsed(found: &Stored, stage: &StageName) -> Option<State> {
+    let expected = Expected {
+        app: None,
+        stage,
+        object: "",
+    };
+    chalice::parse(&found.body, expected, String::new()).ok()
 }
 
 /// A random number, as text, that no other process has.

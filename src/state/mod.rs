@@ -1,6 +1,8 @@
 //! What is known of one stage: the document that is kept in the store, one object a stage.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +20,20 @@ pub mod lease;
 pub mod recover;
 pub mod s3;
 pub mod store;
+pub mod takeover;
 
 /// The only format there is so far.
 pub const FORMAT: u32 = 1;
+
+/// How many former runs a state remembers.
+const HISTORY: usize = 50;
+
+/// How many changes, and how much of an error, is remembered of a former run.
+const REMEMBERED: (usize, usize) = (20, 300);
+
+/// How long after nobody waits for a change any more it can still come about: calls end within seconds, and AWS finishes
+/// what it has taken on.
+pub const LATE: Duration = Duration::from_mins(5);
 
 /// The document of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +50,9 @@ pub struct State {
     pub lease: Option<Lease>,
     /// What was begun, and its end not recorded.
     pub in_doubt: BTreeMap<Address, Doubt>,
+    /// What was begun by somebody who is gone: a call of theirs may still land, so that it is looked at twice.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub late: BTreeMap<Address, Late>,
     /// What exists.
     pub deployed: BTreeMap<Address, Deployed>,
     /// Where it exists; unknown before the first deploy.
@@ -45,8 +61,8 @@ pub struct State {
     pub role: Option<String>,
     /// Keeps digests of secrets from being looked up in a table.
     pub salt: String,
-    /// The commit that a deploy has last begun to deploy.
-    pub attempted: Option<String>,
+    /// What a deploy has last begun to deploy, whatever came of it.
+    pub attempted: Option<Revision>,
     /// The last successful deploy.
     pub release: Option<Release>,
     /// What the stage was made for; `None` where only people deployed it.
@@ -55,6 +71,34 @@ pub struct State {
     /// How the last run went that wanted to change the stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Attempt>,
+    /// The runs before it, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Attempt>,
+}
+
+/// What was deployed: a commit, and by which run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The commit, if the project is in a repository.
+    pub commit: Option<String>,
+    /// The run of the host, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<HostRun>,
+}
+
+/// A run of a host that can be asked about it later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostRun {
+    /// The repository: `octo/app`.
+    pub repository: String,
+    /// The file of the workflow: `octo/app/.github/workflows/stages.yml`.
+    pub workflow: String,
+    /// The host's number of the run, among all of its runs.
+    pub id: u64,
+    /// Its number among the runs of its workflow.
+    pub number: u64,
+    /// How often it was started.
+    pub attempt: u64,
 }
 
 /// For which branch or pull request a stage was made.
@@ -94,6 +138,9 @@ impl Claim {
 pub struct Attempt {
     /// How it ended, or that it has not.
     pub outcome: Progress,
+    /// Who ran it, for people.
+    #[serde(default)]
+    pub by: String,
     /// The commit that it wanted to deploy.
     pub commit: Option<String>,
     /// When it began, by the clock of its machine. For people, and for previews that nobody touches any more.
@@ -107,12 +154,48 @@ pub struct Attempt {
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
+    /// Number of the release that it made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
     /// Where the host recorded the deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<u64>,
     /// What merging the pull request would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge: Option<Merge>,
+}
+
+impl Attempt {
+    /// What is remembered of it when another one has begun.
+    fn former(mut self) -> Self {
+        let (changes, error) = REMEMBERED;
+        self.changes.truncate(changes);
+        if let Some(problem) = &mut self.error {
+            problem.message = problem.message.chars().take(error).collect();
+            problem.hints.clear();
+        }
+        Self {
+            deployment: None,
+            merge: None,
+            ..self
+        }
+    }
+}
+
+impl Late {
+    /// Whether the second look is due, which ends it.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now.since(self.since) >= LATE
+    }
+}
+
+impl fmt::Display for HostRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.attempt {
+            1 => write!(f, "{} run {}", self.repository, self.id),
+            attempt => write!(f, "{} run {} attempt {attempt}", self.repository, self.id),
+        }
+    }
 }
 
 /// How far an attempt came.
@@ -129,13 +212,15 @@ pub enum Progress {
     Removing,
     /// The stage is gone.
     Removed,
+    /// What is deployed is newer, and was kept.
+    Superseded,
 }
 
 impl Progress {
     /// Whether nothing more will come.
     pub fn is_ended(self) -> bool {
         match self {
-            Self::Ready | Self::Failed | Self::Removed => true,
+            Self::Ready | Self::Failed | Self::Removed | Self::Superseded => true,
             Self::Deploying | Self::Removing => false,
         }
     }
@@ -174,6 +259,9 @@ pub struct Lease {
     pub since: Timestamp,
     /// Grows with every renewal, so that the object changes.
     pub renewals: u64,
+    /// The run of the host that holds it, which can be asked whether it lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<HostRun>,
 }
 
 /// A change that was begun, and its end not recorded.
@@ -183,6 +271,15 @@ pub struct Doubt {
     pub intent: Intent,
     /// What was wanted; the last that is known of it, for a delete.
     pub resource: Option<Resource>,
+}
+
+/// A change whose end nobody waits for any more, and which may come about all the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Late {
+    /// What was wanted; the last that is known of it, for a delete.
+    pub resource: Option<Resource>,
+    /// Since when nobody waits for it, by the store's clock.
+    pub since: Timestamp,
 }
 
 /// What was begun.
@@ -211,8 +308,9 @@ pub struct Deployed {
 pub struct Release {
     /// Counts the deploys of this stage from 1.
     pub number: u64,
-    /// The commit, if the project is in a repository.
-    pub commit: Option<String>,
+    /// Of what.
+    #[serde(flatten)]
+    pub revision: Revision,
     /// When its run began, by the clock of the machine that ran it.
     pub at: Timestamp,
     /// Who ran it.
@@ -265,11 +363,20 @@ pub enum Error {
         lease: Box<Lease>,
     },
     /// Somebody else took the stage from us.
-    #[error("somebody else has taken stage `{stage}` over")]
+    #[error("{} taken stage `{stage}` over from this run", taker(by.as_deref()))]
     Deposed {
         /// The stage.
         stage: StageName,
+        /// Their lease, where it still stands.
+        by: Option<Box<Lease>>,
     },
+}
+
+fn taker(lease: Option<&Lease>) -> String {
+    match lease {
+        Some(Lease { holder, purpose, .. }) => format!("{holder} ({purpose}) has"),
+        None => "another run has".to_owned(),
+    }
 }
 
 impl State {
@@ -282,6 +389,7 @@ impl State {
             generation: 0,
             lease: None,
             in_doubt: BTreeMap::new(),
+            late: BTreeMap::new(),
             deployed: BTreeMap::new(),
             place: None,
             role: None,
@@ -290,12 +398,15 @@ impl State {
             release: None,
             claim: None,
             last: None,
+            history: Vec::new(),
         }
     }
 
     /// The commit of the last release.
     pub fn commit(&self) -> Option<String> {
-        self.release.as_ref().and_then(|release| release.commit.clone())
+        self.release
+            .as_ref()
+            .and_then(|release| release.revision.commit.clone())
     }
 
     /// What is known of every resource that exists.
@@ -312,6 +423,41 @@ impl State {
             Outputs::Deployment(deployment) => Some(deployment),
             Outputs::Role(_) | Outputs::Function(_) | Outputs::RestApi(_) | Outputs::Permission(_) => None,
         })
+    }
+
+    /// Whether nothing is known for sure before somebody has looked: a former run was cut off, or it is time for the second
+    /// look at what one had begun.
+    pub fn needs_a_look(&self, now: Timestamp) -> bool {
+        self.lease.is_some() || !self.in_doubt.is_empty() || self.late.values().any(|late| late.is_due(now))
+    }
+
+    /// Records that nobody waits any more for what is in doubt, and that it may come about all the same.
+    pub fn expect_late(&mut self, since: Timestamp) {
+        for address in self.in_doubt.keys().cloned().collect::<Vec<_>>() {
+            self.expect_late_of(&address, since);
+        }
+    }
+
+    /// As [`State::expect_late`], of one resource.
+    pub fn expect_late_of(&mut self, address: &Address, since: Timestamp) {
+        if let Some(doubt) = self.in_doubt.get(address) {
+            let resource = doubt.resource.clone();
+            self.late.insert(address.clone(), Late { resource, since });
+        }
+    }
+
+    /// Records that a run has begun that wants to change the stage. What was known of the one before goes into the history.
+    pub fn begin(&mut self, attempt: Attempt) {
+        if let Some(former) = self.last.replace(attempt) {
+            self.remember(former);
+        }
+    }
+
+    /// Records a run that has ended and changed nothing, beside the last one that did.
+    pub fn remember(&mut self, attempt: Attempt) {
+        self.history.push(attempt.former());
+        let surplus = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..surplus);
     }
 
     /// Records that a resource exists.

@@ -19,8 +19,9 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use super::store::{Condition, Leftover, Store, Stored, Version};
+use super::store::{Condition, Leftover, Store, Stored, Version, Written};
 use crate::app::Artifact;
+use crate::aws::answered::Answered;
 use crate::aws::{self, Access, fault};
 use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName, Timestamp};
@@ -243,7 +244,9 @@ impl Store for Bucket {
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
         const OPERATION: &str = "s3:GetObject";
         let key = self.key(stage);
-        let found = match self.client.get_object().bucket(&self.bucket).key(&key).send().await {
+        let answered = Answered::default();
+        let request = self.client.get_object().bucket(&self.bucket).key(&key);
+        let found = match request.customize().interceptor(answered.clone()).send().await {
             Ok(found) => found,
             Err(error) => match fault::of(OPERATION, self.url(&key), &error) {
                 absent if absent.code == "NoSuchKey" => return Ok(None),
@@ -252,15 +255,19 @@ impl Store for Bucket {
         };
         let broken = |message: String| Fault::refused(OPERATION, self.url(&key), FaultKind::Unreachable, message);
         let version = found.e_tag.ok_or_else(|| broken("the answer has no ETag".to_owned()))?;
+        // Without a `Date` it is at least so late as the object is old.
+        let at = answered.at().or_else(|| moment(found.last_modified.as_ref()));
+        let at = at.ok_or_else(|| broken("the answer has no date".to_owned()))?;
         let body = found.body.collect().await.map_err(|error| broken(error.to_string()))?;
         Ok(Some(Stored {
             body: body.to_vec(),
             version: Version(version),
+            at,
         }))
     }
 
     /// The SDK's own retries are off: a retry after a lost answer would be refused by our own first write.
-    async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Version, Fault> {
+    async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Written, Fault> {
         const OPERATION: &str = "s3:PutObject";
         let key = self.key(stage);
         let request = self
@@ -273,11 +280,13 @@ impl Store for Bucket {
             Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(Version(version)) => request.if_match(version),
         };
+        let answered = Answered::default();
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let sent = request
             .body(ByteStream::from(body))
             .customize()
             .config_override(once)
+            .interceptor(answered.clone())
             .send()
             .await;
         let written = sent.map_err(|error| match fault::of(OPERATION, self.url(&key), &error) {
@@ -289,7 +298,11 @@ impl Store for Bucket {
             fault => fault,
         })?;
         match written.e_tag {
-            Some(version) => Ok(Version(version)),
+            Some(version) => Ok(Written {
+                version: Version(version),
+                // A store that tells no time: what is late is then looked at with the next run.
+                at: answered.at().unwrap_or(Timestamp::new(jiff::Timestamp::UNIX_EPOCH)),
+            }),
             None => {
                 let message = "no ETag came back".to_owned();
                 Err(Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message).of_a_begun_step())

@@ -18,6 +18,17 @@ pub struct Stored {
     pub body: Vec<u8>,
     /// Its version.
     pub version: Version,
+    /// When it was read, by the store's clock.
+    pub at: Timestamp,
+}
+
+/// A write that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The version of the object that it made.
+    pub version: Version,
+    /// When it happened, by the store's clock.
+    pub at: Timestamp,
 }
 
 /// What must be true for a write to happen.
@@ -69,7 +80,7 @@ pub trait Store: Send + Sync {
     ///
     /// [`FaultKind::Condition`](crate::fault::FaultKind::Condition) where it does not hold. It may also come after
     /// a write of ours whose answer was lost: whoever cares reads again and looks for their mark.
-    async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Version, Fault>;
+    async fn write(&self, stage: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Written, Fault>;
 
     /// The stages that have an object, sorted.
     async fn stages(&self) -> Result<Vec<StageName>, Fault>;
@@ -99,22 +110,26 @@ pub mod contract {
         name.parse().unwrap()
     }
 
+    async fn stands(store: &dyn Store, stage: &StageName) -> (Vec<u8>, Version) {
+        let found = store.read(stage).await.unwrap().unwrap();
+        (found.body, found.version)
+    }
+
     /// What was written is read, and every write has a version of its own.
     pub async fn what_was_written_is_read(store: &dyn Store) {
         let dev = stage("dev");
         assert_eq!(store.read(&dev).await.unwrap(), None);
-        let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
-        assert_eq!(
-            store.read(&dev).await.unwrap().unwrap(),
-            Stored {
-                body: b"one".to_vec(),
-                version: first.clone()
-            }
-        );
+        let first = store
+            .write(&dev, b"one".to_vec(), &Condition::Absent)
+            .await
+            .unwrap()
+            .version;
+        assert_eq!(stands(store, &dev).await, (b"one".to_vec(), first.clone()));
         let second = store
             .write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone()))
             .await
-            .unwrap();
+            .unwrap()
+            .version;
         assert_ne!(first, second);
         assert_eq!(store.stages().await.unwrap(), [dev]);
     }
@@ -122,7 +137,11 @@ pub mod contract {
     /// What stands is no leftover, however often it was written; only what it was before may be one.
     pub async fn a_state_that_stands_is_no_leftover(store: &dyn Store) {
         let dev = stage("dev");
-        let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
+        let first = store
+            .write(&dev, b"one".to_vec(), &Condition::Absent)
+            .await
+            .unwrap()
+            .version;
         assert_eq!(store.leftovers().await.unwrap(), []);
         let unchanged = Condition::Unchanged(first);
         store.write(&dev, b"two".to_vec(), &unchanged).await.unwrap();
@@ -135,22 +154,21 @@ pub mod contract {
     /// A write whose condition does not hold changes nothing.
     pub async fn a_stale_write_is_refused(store: &dyn Store) {
         let dev = stage("dev");
-        let first = store.write(&dev, b"one".to_vec(), &Condition::Absent).await.unwrap();
+        let first = store
+            .write(&dev, b"one".to_vec(), &Condition::Absent)
+            .await
+            .unwrap()
+            .version;
         let second = store
             .write(&dev, b"two".to_vec(), &Condition::Unchanged(first.clone()))
             .await
-            .unwrap();
+            .unwrap()
+            .version;
         for condition in [Condition::Absent, Condition::Unchanged(first)] {
             let refused = store.write(&dev, b"lost".to_vec(), &condition).await.unwrap_err();
             assert_eq!(refused.kind, FaultKind::Condition, "{condition:?}");
         }
-        assert_eq!(
-            store.read(&dev).await.unwrap().unwrap(),
-            Stored {
-                body: b"two".to_vec(),
-                version: second
-            }
-        );
+        assert_eq!(stands(store, &dev).await, (b"two".to_vec(), second));
         let gone = store
             .write(
                 &stage("gone"),

@@ -14,6 +14,7 @@ use super::fault;
 use super::wire::{Answer, Method, Wire};
 use crate::aws::Tell;
 use crate::fault::{Certainty, Fault, FaultKind};
+use crate::stage::succession::Kinship;
 use crate::variable::Secret;
 
 /// How often one call is made at most.
@@ -93,18 +94,9 @@ const LISTED_FILES: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     /// How the second stands to the first.
-    pub relation: Relation,
+    pub kinship: Kinship,
     /// The files that were changed; `None` where GitHub does not list them all.
     pub files: Option<Vec<String>>,
-}
-
-/// How a commit stands to another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    /// It is the other one, or comes after it.
-    Contains,
-    /// It comes before the other one, or beside it.
-    Other,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +147,11 @@ struct Label {
 #[derive(Deserialize)]
 struct Branch {
     commit: Head,
+}
+
+#[derive(Deserialize)]
+struct RunAttempt {
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -249,9 +246,12 @@ impl Api {
         let Comparison { status, files } = read(&call, &answer)?;
         let is_whole = files.len() < LISTED_FILES;
         Ok(Compared {
-            relation: match status.as_str() {
-                "ahead" | "identical" => Relation::Contains,
-                _ => Relation::Other,
+            kinship: match status.as_str() {
+                "identical" => Kinship::Same,
+                "ahead" => Kinship::Descendant,
+                "behind" => Kinship::Ancestor,
+                "diverged" => Kinship::Diverged,
+                _ => Kinship::Unknown,
             },
             files: is_whole.then(|| files.into_iter().flat_map(ChangedFile::names).collect()),
         })
@@ -267,13 +267,29 @@ impl Api {
     }
 
     /// The commit at the head of a branch; `None` where there is no such branch.
-    async fn branch_head(&self, branch: &str) -> Result<Option<String>, Fault> {
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn branch_head(&self, branch: &str) -> Result<Option<String>, Fault> {
         let call = Call {
             target: format!("{}@{branch}", self.access.repository),
             ..self.look("github:GetBranch", &format!("/branches/{}", encoded(branch)))
         };
         let found: Option<Branch> = self.found(&call).await?;
         Ok(found.map(|branch| branch.commit.sha))
+    }
+
+    /// Whether an attempt of a run has ended; `None` where GitHub does not know it.
+    ///
+    /// # Errors
+    ///
+    /// The call failed, so that nobody knows.
+    pub async fn has_ended(&self, id: u64, attempt: u64) -> Result<Option<bool>, Fault> {
+        let path = format!("/actions/runs/{id}/attempts/{attempt}");
+        let call = self.look("github:GetWorkflowRunAttempt", &path);
+        let found: Option<RunAttempt> = self.found(&call).await?;
+        Ok(found.map(|run| run.status.as_deref() == Some("completed")))
     }
 
     /// The login that the token's comments are under, as GraphQL names it; `None` where it does not say.

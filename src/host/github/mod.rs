@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::Value;
 
 use self::api::{Access, Api};
@@ -13,8 +15,11 @@ use self::event::EventError;
 use self::workflow::Workflow;
 use crate::aws::WebIdentity;
 use crate::host::terminal::Terminal;
-use crate::host::{Annotation, Host, Ink};
-use crate::stage::Trigger;
+use crate::host::{Annotation, Host, Ink, checkout};
+use crate::stage::succession::Kinship;
+use crate::stage::{Source, Trigger};
+use crate::state::HostRun;
+use crate::state::takeover::Life;
 use crate::variable::Secret;
 
 pub mod api;
@@ -78,7 +83,12 @@ pub struct Inputs {
     pub wait: Option<String>,
     /// `comment-author`: the login that our comments are under.
     pub comment_author: Option<String>,
+    /// `allow-older`: whether a commit is deployed that is older than what is deployed.
+    pub allow_older: Option<String>,
 }
+
+/// How long GitHub is waited for, where others can be waited for without it.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A run of GitHub Actions.
 pub struct GitHub {
@@ -97,6 +107,9 @@ struct Run {
     server: String,
     id: String,
     attempt: String,
+    number: Option<u64>,
+    /// The workflow's file, without the ref that it was taken from.
+    workflow: Option<String>,
     event_name: String,
     event_path: PathBuf,
     git_ref: String,
@@ -141,6 +154,7 @@ impl Inputs {
             region: input("REGION"),
             wait: input("WAIT"),
             comment_author: input("COMMENT-AUTHOR"),
+            allow_older: input("ALLOW-OLDER"),
         }
     }
 }
@@ -161,6 +175,13 @@ impl Run {
             server: variables.url("GITHUB_SERVER_URL", "https://github.com"),
             id: variables.needed("GITHUB_RUN_ID")?,
             attempt: variables.any("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
+            number: variables
+                .any("GITHUB_RUN_NUMBER")
+                .and_then(|number| number.parse().ok()),
+            workflow: variables.any("GITHUB_WORKFLOW_REF").map(|workflow| {
+                let file = workflow.split_once('@').map(|(file, _)| file.to_owned());
+                file.unwrap_or(workflow)
+            }),
             event_name: variables.needed("GITHUB_EVENT_NAME")?,
             event_path: variables.needed("GITHUB_EVENT_PATH")?.into(),
             git_ref: variables.needed("GITHUB_REF")?,
@@ -203,6 +224,17 @@ impl Run {
             "1" => format!("{} run {}", self.repository, self.id),
             attempt => format!("{} run {} attempt {attempt}", self.repository, self.id),
         }
+    }
+
+    /// What of it is recorded where others ask about it. A runner that is no number of GitHub's has none.
+    fn recorded(&self) -> Option<HostRun> {
+        Some(HostRun {
+            repository: self.repository.clone(),
+            workflow: self.workflow.clone()?,
+            id: self.id.parse().ok()?,
+            number: self.number?,
+            attempt: self.attempt.parse().ok()?,
+        })
     }
 
     /// Of a pull request, its head: what GitHub names as the commit of such a run is a merge that is nowhere else, or
@@ -341,6 +373,7 @@ impl GitHub {
     }
 }
 
+#[async_trait(?Send)]
 impl Host for GitHub {
     fn progress(&self, ink: Ink, line: &str) {
         locked(&self.workflow).line(ink, line);
@@ -385,6 +418,58 @@ impl Host for GitHub {
 
     fn commit(&self, _folder: &Path) -> Option<String> {
         self.run.commit()
+    }
+
+    fn run(&self) -> Option<HostRun> {
+        self.run.recorded()
+    }
+
+    /// Of our own run GitHub only knows that it goes on, and not which of its jobs holds what.
+    async fn life(&self, run: &HostRun) -> Life {
+        let is_ours = self
+            .run()
+            .is_some_and(|ours| (ours.id, ours.attempt) == (run.id, run.attempt));
+        if is_ours || run.repository != self.run.repository {
+            return Life::Unknown;
+        }
+        match tokio::time::timeout(ANSWER, self.api.has_ended(run.id, run.attempt)).await {
+            Ok(Ok(Some(true))) => Life::Ended,
+            Ok(Ok(Some(false))) => Life::Alive,
+            Ok(Ok(None)) | Err(_) => Life::Unknown,
+            Ok(Err(fault)) => {
+                tracing::info!(%fault, "GitHub does not say whether the holder's run goes on");
+                Life::Unknown
+            }
+        }
+    }
+
+    async fn kinship(&self, folder: &Path, ours: &str, theirs: &str) -> Kinship {
+        if ours == theirs {
+            return Kinship::Same;
+        }
+        match self.api.compare(theirs, ours).await {
+            Ok(compared) if compared.kinship != Kinship::Unknown => compared.kinship,
+            Ok(_) => checkout::kinship(folder, ours, theirs),
+            Err(fault) => {
+                tracing::info!(%fault, "GitHub does not say which commit is newer");
+                checkout::kinship(folder, ours, theirs)
+            }
+        }
+    }
+
+    async fn head(&self, source: &Source) -> Option<String> {
+        let head = match source {
+            Source::Branch(branch) => self.api.branch_head(branch).await,
+            Source::PullRequest(number) => self
+                .api
+                .pull_request(*number)
+                .await
+                .map(|pull| pull.map(|pull| pull.head)),
+        };
+        head.unwrap_or_else(|fault| {
+            tracing::info!(%fault, "GitHub does not say where the branch is");
+            None
+        })
     }
 }
 

@@ -64,22 +64,42 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
     }
 }
 
-/// Looks for the API Gateway stage.
-pub async fn look(clients: &Clients, deployment: &Deployment, context: &Context) -> Result<Option<Outputs>, Fault> {
-    const OPERATION: &str = "apigateway:GetStage";
+/// Looks for the API Gateway stage: for the known one, which may be of a former name, or else by the name that was wanted.
+pub async fn look(
+    clients: &Clients,
+    (deployment, known): (&Deployment, Option<&Outputs>),
+    context: &Context,
+) -> Result<Option<Outputs>, Fault> {
+    if let Some(known) = known
+        && stands(clients, (&known.rest_api_id, &known.stage_name)).await?
+    {
+        return Ok(Some(known.clone()));
+    }
     let Ok(id) = rest_api::id(&context.outputs, &deployment.rest_api) else {
         return Ok(None);
     };
-    let stage = clients
-        .api_gateway
-        .get_stage()
-        .rest_api_id(id)
-        .stage_name(&deployment.stage_name)
-        .send()
-        .await;
-    match stage.map_err(|error| fault::of(OPERATION, id, &error)) {
-        Ok(_) => Ok(Some(outputs(id, deployment, context))),
-        Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
+    let found = stands(clients, (id, &deployment.stage_name)).await?;
+    Ok(found.then(|| outputs(id, deployment, context)))
+}
+
+/// The API Gateway stage that a late call made under the name that was wanted once, beside the one that stands.
+pub async fn twins(
+    clients: &Clients,
+    (deployment, known): (&Deployment, &Outputs),
+    context: &Context,
+) -> Result<Vec<Outputs>, Fault> {
+    let twin = outputs(&known.rest_api_id, deployment, context);
+    let is_other = twin.stage_name != known.stage_name;
+    let stands = is_other && stands(clients, (&twin.rest_api_id, &twin.stage_name)).await?;
+    Ok(stands.then_some(twin).into_iter().collect())
+}
+
+async fn stands(clients: &Clients, (id, stage_name): (&str, &str)) -> Result<bool, Fault> {
+    const OPERATION: &str = "apigateway:GetStage";
+    let request = clients.api_gateway.get_stage().rest_api_id(id).stage_name(stage_name);
+    match request.send().await.map_err(|error| fault::of(OPERATION, id, &error)) {
+        Ok(_) => Ok(true),
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
         Err(fault) => Err(fault),
     }
 }

@@ -183,6 +183,16 @@ pub async fn look(clients: &Clients, api: &RestApi) -> Result<Option<Outputs>, F
     Ok(ours.and_then(|found| found.id).map(|id| Outputs { id }))
 }
 
+/// The other REST APIs that bear our mark.
+pub async fn twins(clients: &Clients, api: &RestApi, stands: &Outputs) -> Result<Vec<Outputs>, Fault> {
+    let found = all(clients, name(api)).await?;
+    let marked = found
+        .into_iter()
+        .filter(|found| found.description.as_deref() == Some(api.mark()));
+    let others = marked.filter_map(|found| found.id).filter(|id| *id != stands.id);
+    Ok(others.map(|id| Outputs { id }).collect())
+}
+
 /// Looks for REST APIs that bear a mark.
 pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
     let marked = |found: types::RestApi| {

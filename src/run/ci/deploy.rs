@@ -11,7 +11,7 @@ use crate::config::workspace;
 use crate::config::{Project, Protection};
 use crate::error::Failure;
 use crate::host::Host as _;
-use crate::host::github::api::{Relation, Standing};
+use crate::host::github::api::Standing;
 use crate::host::github::comment::Mode;
 use crate::host::github::deployments::Status;
 use crate::names::{AppName, StageName};
@@ -19,7 +19,9 @@ use crate::report::Outcome;
 use crate::run::Told;
 use crate::run::behalf::{Behalf, Wanted};
 use crate::run::deploy::{Order, deploy};
+use crate::run::succession::Older;
 use crate::stage::claim::claims;
+use crate::stage::succession::Kinship;
 use crate::stage::{Removal, Source, Trigger};
 use crate::state::store::Store;
 use crate::state::{Attempt, Claim, Progress, State, lease};
@@ -88,7 +90,7 @@ impl Ci<'_> {
         }
         self.tell_entry(&entry, &ended).await;
         if let Source::PullRequest(number) = source {
-            if ended.failure.is_none() && ended.report.outcome != Outcome::Skipped {
+            if ended.failure.is_none() && !matches!(ended.report.outcome, Outcome::Skipped | Outcome::Superseded) {
                 ended.plan = self.merging(project, app, stage).await;
             }
             self.comment_on(*number, &entry, &ended).await;
@@ -99,6 +101,7 @@ impl Ci<'_> {
     async fn comment_on(&self, number: u64, entry: &Entry<'_>, ended: &Ended) {
         let (mode, news) = match ended.report.outcome {
             Outcome::Unchanged if entry.was_ready() => (Mode::Create, News::None),
+            Outcome::Superseded => (Mode::OnlyUpdate, News::None),
             Outcome::Skipped => (Mode::OnlyUpdate, News::Some),
             Outcome::Unchanged | Outcome::Deployed | Outcome::Planned | Outcome::Destroyed | Outcome::Failed => {
                 (Mode::Create, News::Some)
@@ -140,9 +143,21 @@ impl Ci<'_> {
         let order = Order {
             stage,
             resolution: Resolution::Recorded,
+            older: self.older()?,
             behalf: Some(&behalf),
         };
         deploy(self.session, project, order).await.map(Some)
+    }
+
+    /// Whether the workflow wants a commit that is older than what is deployed.
+    fn older(&self) -> Result<Older, Failure> {
+        match self.github.inputs().allow_older.as_deref() {
+            None | Some("false") => Ok(Older::Superseded),
+            Some("true") => Ok(Older::Allowed),
+            Some(other) => Err(Failure::input(format!(
+                "the input `allow-older` is `{other}`, and only `true` and `false` are known"
+            ))),
+        }
     }
 
     /// With the stage in hand: tells that it has begun, if it is still wanted.
@@ -248,7 +263,8 @@ impl Ci<'_> {
             return Ok(None);
         };
         // After a force-push, what is deployed has changes that are in no list.
-        let is_known = compared.relation == Relation::Contains || state.is_none_or(|state| state.release.is_none());
+        let is_known = matches!(compared.kinship, Kinship::Same | Kinship::Descendant)
+            || state.is_none_or(|state| state.release.is_none());
         let Some(files) = compared.files.filter(|_| is_known) else {
             return Ok(None);
         };
@@ -283,20 +299,15 @@ impl Ci<'_> {
     ) {
         let kept = async {
             let store = self.store(app).await?;
-            let mut seen = match lease::read(store.as_ref(), Some(app), stage).await? {
-                Some(seen) => seen,
-                None => lease::Seen {
-                    state: State::new(app.clone(), stage.clone(), lease::new_mark()),
-                    version: None,
-                },
-            };
+            let seen = lease::read(store.as_ref(), Some(app), stage).await?;
+            let mut seen = seen.unwrap_or_else(|| lease::Seen::new(app.clone(), stage.clone()));
             let is_theirs = |claim: &Claim| !self.is_ours(claim) || claim.source != *source;
             if seen.state.claim.as_ref().is_some_and(is_theirs) {
                 return Ok(false);
             }
             seen.state.claim = Some(self.claim(source.clone()));
-            let deployment = seen.state.last.take().and_then(|last| last.deployment);
-            seen.state.last = Some(Attempt {
+            let deployment = seen.state.last.as_ref().and_then(|last| last.deployment);
+            seen.state.begin(Attempt {
                 deployment,
                 ..self.session.ended(Progress::Failed, (commit, &[]), Some(failure))
             });
@@ -316,7 +327,7 @@ impl Ci<'_> {
                 entry.end(&Status::Success { url }).await;
             }
             Outcome::Failed => entry.end(&Status::Failure).await,
-            Outcome::Unchanged | Outcome::Planned | Outcome::Destroyed | Outcome::Skipped => {}
+            Outcome::Unchanged | Outcome::Planned | Outcome::Destroyed | Outcome::Skipped | Outcome::Superseded => {}
         }
     }
 
@@ -351,7 +362,7 @@ fn compared_with(state: Option<&State>) -> Option<Option<String>> {
     let release = state.release.as_ref()?;
     let is_settled = state.in_doubt.is_empty() && state.lease.is_none();
     let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
-    Some(release.commit.clone().filter(|_| is_settled && is_ready))
+    Some(release.revision.commit.clone().filter(|_| is_settled && is_ready))
 }
 
 /// Whether a changed file is one of an app in `folder`, or may be one that apps share: it lies in none of their `folders`.
@@ -383,7 +394,10 @@ mod tests {
         assert_eq!(compared_with(Some(&state)), None);
         state.release = Some(crate::state::Release {
             number: 1,
-            commit: Some("c1".to_owned()),
+            revision: crate::state::Revision {
+                commit: Some("c1".to_owned()),
+                run: None,
+            },
             at: crate::names::Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
             by: String::new(),
             artifacts: std::collections::BTreeMap::new(),
@@ -396,6 +410,7 @@ mod tests {
             purpose: String::new(),
             since: crate::names::Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
             renewals: 0,
+            run: None,
         });
         assert_eq!(compared_with(Some(&state)), Some(None));
     }

@@ -90,7 +90,10 @@ impl<'a> Entry<'a> {
                     .told(api.set_status(former, &Status::Inactive, log.as_deref()).await);
             }
             // What was left behind by runs that failed or were cut off is looked for.
-            Some((_, Progress::Deploying | Progress::Failed | Progress::Removing | Progress::Removed)) => {
+            Some((
+                _,
+                Progress::Deploying | Progress::Failed | Progress::Removing | Progress::Removed | Progress::Superseded,
+            )) => {
                 self.ci.retire(&self.app, self.stage, self.id.get()).await;
             }
         }

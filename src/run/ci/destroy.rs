@@ -68,7 +68,7 @@ impl Ci<'_> {
                     self.keep(app, removal, (Progress::Failed, failure)).await;
                 }
             }
-            Outcome::Deployed | Outcome::Planned | Outcome::Skipped => {}
+            Outcome::Deployed | Outcome::Planned | Outcome::Skipped | Outcome::Superseded => {}
         }
         if let Some(failure) = &ended.failure {
             mark(self.session, failure, &self.session.options.project_dir);
@@ -90,8 +90,8 @@ impl Ci<'_> {
             if is_known || self.may_remove(removal, &seen.state) != Wanted::Yes {
                 return Ok(false);
             }
-            let commit = seen.state.last.take().and_then(|last| last.commit);
-            seen.state.last = Some(self.session.ended(outcome, (commit, &[]), failure));
+            let commit = seen.state.last.as_ref().and_then(|last| last.commit.clone());
+            seen.state.begin(self.session.ended(outcome, (commit, &[]), failure));
             Ok::<_, Failure>(lease::note(store.as_ref(), &seen).await?)
         };
         match kept.await {

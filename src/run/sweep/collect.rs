@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(referred(&[state.clone()]), BTreeSet::new());
         state.release = Some(Release {
             number: 1,
-            commit: None,
+            revision: crate::state::Revision::default(),
             at: now(),
             by: "ann".to_owned(),
             artifacts: [("app".to_owned(), "used".to_owned())].into(),

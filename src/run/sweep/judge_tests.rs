@@ -98,12 +98,14 @@ fn state(name: &str, claim: Option<(&str, Source)>, hours: i64) -> State {
     });
     state.last = Some(Attempt {
         outcome: Progress::Ready,
+        by: String::new(),
         commit: None,
         at: at(hours),
         took_ms: None,
         run: None,
         changes: Vec::new(),
         error: None,
+        release: None,
         deployment: None,
         merge: None,
     });

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Ground;
 use super::removal::Became;
@@ -17,7 +18,7 @@ use crate::report::sweep::RowOutcome;
 use crate::resource::marked::{self, Marked, Search};
 use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource};
 use crate::run::Session;
-use crate::run::holding::{holder, is_doubtful, lost_to_somebody, record};
+use crate::run::holding::{free_within, holder, lost_to_somebody, record};
 use crate::state::store::Store;
 use crate::state::{State, lease};
 
@@ -194,12 +195,11 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
         place,
     } = orphan;
     let Owner { app, stage, .. } = &marked.owner;
-    let patience = std::time::Duration::ZERO;
-    let mut seen = lease::free(*store, (app, stage), patience, |_| {}).await?;
+    let mut seen = free_within(session, *store, (app, stage), Duration::ZERO).await?;
     if seen.version.is_none() && fixed.contains(stage) {
         return Ok(Became::left("the state of this stage is missing: put it back first"));
     }
-    if is_doubtful(&seen.state) || has(&seen.state, marked) {
+    if seen.needs_a_look() || has(&seen.state, marked) {
         return Ok(Became::left("it may belong to the stage by now"));
     }
     let _holding = session.stop.holding();

@@ -73,7 +73,7 @@ pub async fn remove(
         | Err(failure) => Became::broken(failure),
         Ok(Told { report, failure: None }) => match report.outcome {
             Outcome::Destroyed | Outcome::Unchanged => Became(RowOutcome::Removed, None),
-            Outcome::Skipped | Outcome::Deployed | Outcome::Planned | Outcome::Failed => {
+            Outcome::Skipped | Outcome::Deployed | Outcome::Planned | Outcome::Superseded | Outcome::Failed => {
                 Became(RowOutcome::Left, report.reason)
             }
         },
