@@ -18,7 +18,7 @@ impl std::fmt::Debug for Document {
 }
 
 /// What is done to the bytes of a document.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum ToBytes {
     /// Everything after a place is lost.
     Cut(Index),
