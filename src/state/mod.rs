@@ -17,6 +17,12 @@ pub mod directory;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod lease;
+#[cfg(test)]
+mod lease_model;
+#[cfg(test)]
+mod lease_tests;
+#[cfg(test)]
+mod memory;
 pub mod recover;
 pub mod s3;
 pub mod store;
