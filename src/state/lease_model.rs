@@ -335,11 +335,8 @@ impl Protocol {
     }
 
     fn is_covered(&self, hold: u8) -> bool {
-        match self.flaw {
-            Some(Flaw::AsksForNoCover) => true,
-            Some(Flaw::ForgetsHowLongCallsTake) => hold > 0,
-            _ => self.covered[usize::from(hold)],
-        }
+        let forgets = self.is(Flaw::ForgetsHowLongCallsTake) && hold > 0;
+        self.is(Flaw::AsksForNoCover) || forgets || self.covered[usize::from(hold)]
     }
 
     /// Whether something has to happen before time may pass: calls of the living end in their time, answers and looks do not
@@ -365,11 +362,8 @@ impl Protocol {
     /// Whether a lease that stands may be taken, as a contender sees it.
     fn may_take(&self, silence: u8, life: Life) -> bool {
         let silence = self.time(silence);
-        match self.flaw {
-            Some(Flaw::TakesAtOnce) => true,
-            Some(Flaw::TakesFromTheLiving) => may_take(silence, life) || silence > LEASE,
-            _ => may_take(silence, life),
-        }
+        let is_deaf = self.is(Flaw::TakesFromTheLiving) && silence > LEASE;
+        self.is(Flaw::TakesAtOnce) || is_deaf || may_take(silence, life)
     }
 
     /// What the host may say of whoever holds the stage; it is asked as late as the program asks.

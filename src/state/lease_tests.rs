@@ -78,7 +78,7 @@ enum Ended {
     Unknown,
 }
 
-fn ended<T>(result: Result<T, Error>) -> Ended {
+fn ended<T>(result: &Result<T, Error>) -> Ended {
     match result {
         Ok(_) => Ended::Told,
         Err(Error::Deposed { .. }) => Ended::Deposed,
@@ -162,9 +162,9 @@ impl World<'_> {
         self.next += 1;
         record(&mut state, self.next);
         let ended = match act {
-            Act::GiveBack => ended(held.give_back(&mut state).await),
+            Act::GiveBack => ended(&held.give_back(&mut state).await),
             Act::Read | Act::Take | Act::Renew | Act::Note => {
-                let ended = ended(held.renew(&mut state).await);
+                let ended = ended(&held.renew(&mut state).await);
                 if !matches!(ended, Ended::Deposed) {
                     self.contenders[contender].held = Some((held, state));
                 }

@@ -9,6 +9,42 @@ use super::{CONTENDERS, Contender, Happening, Phase, Process, Protocol, World, W
 use crate::state::takeover::Life;
 
 impl Protocol {
+    /// What has to be reached, or the model would prove nothing.
+    fn reached(&self) -> Vec<Property<Self>> {
+        let reaches = |name, is_there: fn(&Self, &World) -> bool| Property::sometimes(name, is_there);
+        let mut properties = vec![reaches("each in turn releases", |protocol, world| {
+            let released = |contender: &&Contender| contender.phase == Phase::Released;
+            world.contenders.iter().filter(released).count() == protocol.contenders
+        })];
+        if self.trouble.crashes > 0 {
+            properties.push(reaches(
+                "a call of the dead is under way behind the takeover",
+                |_, world| {
+                    let is_late = |contender: &Contender| !contender.stands && contender.call.is_some();
+                    let is_dead = |contender: &Contender| contender.process == Process::Dead;
+                    world
+                        .contenders
+                        .iter()
+                        .any(|contender| is_dead(contender) && is_late(contender))
+                },
+            ));
+        }
+        if self.trouble.pauses > 0 {
+            properties.push(reaches(
+                "who was replaced wakes up, and does not know it yet",
+                |_, world| {
+                    let is_holding = |contender: &Contender| contender.is_up() && contender.phase == Phase::Holding;
+                    let is_replaced = |contender: &Contender| contender.write.is_none() && !contender.stands;
+                    world
+                        .contenders
+                        .iter()
+                        .any(|contender| is_holding(contender) && is_replaced(contender))
+                },
+            ));
+        }
+        properties
+    }
+
     /// What happens next where nothing more goes wrong, and who is stopped stays so.
     fn calmly(&self, world: &World) -> Option<World> {
         let all = (0..CONTENDERS).flat_map(|who| self.may_happen_to(world, who));
@@ -121,8 +157,7 @@ impl Model for Protocol {
             let mut contenders = world.contenders.iter();
             contenders.all(|contender| contender.call.is_none() || contender.is_noted)
         };
-        let reaches = |name, is_there: fn(&Self, &World) -> bool| Property::sometimes(name, is_there);
-        let mut properties = vec![
+        let mut promises = vec![
             Property::always(promise::ONE_AT_A_TIME, one_at_a_time),
             Property::always(promise::NO_OVERLAP, |_, world: &World| {
                 world.wrong != Some(Wrong::Overlap)
@@ -145,37 +180,8 @@ impl Model for Protocol {
             Property::always(promise::NO_DEADLOCK, |protocol: &Self, world: &World| {
                 world.wrong.is_some() || protocol.goes_on(world)
             }),
-            reaches("each in turn releases", |protocol, world| {
-                let released = |contender: &&Contender| contender.phase == Phase::Released;
-                world.contenders.iter().filter(released).count() == protocol.contenders
-            }),
         ];
-        if self.trouble.crashes > 0 {
-            properties.push(reaches(
-                "a call of the dead is under way behind the takeover",
-                |_, world| {
-                    let is_late = |contender: &Contender| !contender.stands && contender.call.is_some();
-                    let is_dead = |contender: &Contender| contender.process == Process::Dead;
-                    world
-                        .contenders
-                        .iter()
-                        .any(|contender| is_dead(contender) && is_late(contender))
-                },
-            ));
-        }
-        if self.trouble.pauses > 0 {
-            properties.push(reaches(
-                "who was replaced wakes up, and does not know it yet",
-                |_, world| {
-                    let is_holding = |contender: &Contender| contender.is_up() && contender.phase == Phase::Holding;
-                    let is_replaced = |contender: &Contender| contender.write.is_none() && !contender.stands;
-                    world
-                        .contenders
-                        .iter()
-                        .any(|contender| is_holding(contender) && is_replaced(contender))
-                },
-            ));
-        }
-        properties
+        promises.extend(self.reached());
+        promises
     }
 }
