@@ -5,6 +5,8 @@ mod apply;
 mod aws;
 mod cli;
 mod config;
+#[cfg(test)]
+mod damage;
 mod error;
 mod fault;
 mod hold;

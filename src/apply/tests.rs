@@ -18,8 +18,9 @@ use crate::resource::permission::{self, Permission};
 use crate::resource::rest_api::{self, RestApi};
 use crate::resource::role::{self, Role};
 use crate::state::lease::{self, Holder};
+use crate::state::memory::Memory;
 use crate::state::recover;
-use crate::state::store::{Condition, Former, Leftover, Store, Stored, Version, Written};
+use crate::state::store::{Condition, Former, Leftover, Store, Stored, Written};
 
 mod killed;
 
@@ -241,79 +242,6 @@ impl Cloud for Sky {
 
     async fn marked(&self, _: &Search<'_>) -> Result<Vec<Marked>, Fault> {
         Ok(Vec::new())
-    }
-}
-
-/// A store in memory.
-#[derive(Default)]
-struct Memory(Mutex<Option<(u64, Vec<u8>)>>);
-
-#[async_trait(?Send)]
-impl Store for Memory {
-    fn identity(&self) -> Option<String> {
-        None
-    }
-
-    fn object(&self, stage: &StageName) -> String {
-        stage.to_string()
-    }
-
-    async fn read(&self, _: &StageName) -> Result<Option<Stored>, Fault> {
-        let found = self.0.lock().unwrap().clone();
-        Ok(found.map(|(version, body)| Stored {
-            body,
-            version: Version(version.to_string()),
-            at: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
-        }))
-    }
-
-    async fn write(&self, _: &StageName, body: Vec<u8>, condition: &Condition) -> Result<Written, Fault> {
-        let mut stored = self.0.lock().unwrap();
-        let found = stored
-            .as_ref()
-            .map(|(version, _)| Condition::Unchanged(Version(version.to_string())));
-        if *condition != found.unwrap_or(Condition::Absent) {
-            return Err(Fault::refused(
-                "memory:Write",
-                "it",
-                FaultKind::Condition,
-                "stale".to_owned(),
-            ));
-        }
-        let next = stored.as_ref().map_or(1, |(version, _)| version + 1);
-        *stored = Some((next, body));
-        Ok(Written {
-            version: Version(next.to_string()),
-            at: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
-        })
-    }
-
-    async fn former(&self, _: &StageName) -> Result<Vec<Former>, Fault> {
-        Ok(Vec::new())
-    }
-
-    async fn read_former(&self, _: &StageName, _: &str) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(None)
-    }
-
-    async fn stages(&self) -> Result<Vec<StageName>, Fault> {
-        Ok(Vec::new())
-    }
-
-    async fn apps(&self) -> Result<Vec<AppName>, Fault> {
-        Ok(Vec::new())
-    }
-
-    async fn keep(&self, _: &Artifact, _: &str) -> Result<Option<CodeLocation>, Fault> {
-        Ok(None)
-    }
-
-    async fn leftovers(&self) -> Result<Vec<Leftover>, Fault> {
-        Ok(Vec::new())
-    }
-
-    async fn discard(&self, _: &[Leftover]) -> Result<(), Fault> {
-        Ok(())
     }
 }
 

@@ -10,6 +10,8 @@ use crate::stage::branches::{Branches, is_reserved};
 use crate::stage::policy::PullRequests;
 
 pub mod file;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod load;
 #[cfg(test)]
 mod manifest_tests;

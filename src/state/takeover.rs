@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use boot_time::Instant;
 
-use super::lease::{LEASE, RENEWAL};
+use super::lease::LEASE;
 use super::store::Version;
+use crate::hold::CALL_TIMEOUT;
 
 /// What the host says of the run that holds a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,9 +19,10 @@ pub enum Life {
     Unknown,
 }
 
-/// How long an object must have been silent before it is worth asking whether its holder lives. A holder that lives writes
-/// every [`RENEWAL`].
-pub const SILENCE: Duration = RENEWAL.saturating_mul(2);
+/// How long an object must have been silent before the word of the host counts. A holder that lives writes every
+/// [`RENEWAL`](super::lease::RENEWAL); and one that was only stopped begins no call any more when it wakes up behind this, though its lease may
+/// still last.
+pub const SILENCE: Duration = LEASE.saturating_sub(CALL_TIMEOUT);
 
 /// Whether the lease of a holder may be taken over whose object has been silent for so long on our own clock.
 ///

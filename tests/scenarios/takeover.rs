@@ -36,7 +36,7 @@ fn a_holder_whose_run_has_ended_is_replaced_without_waiting_for_its_lease() {
     repository.github.set_run(2001, 1, "completed");
     let mut next = run(&repository, 2002);
     // A lease lasts 30 s: whoever waited for its end would give up before.
-    next.input("wait", "22s");
+    next.input("wait", "27s");
     repository
         .step(&next, &["ci"])
         .succeeded()

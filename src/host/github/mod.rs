@@ -27,6 +27,8 @@ mod cut;
 pub mod deployments;
 pub mod event;
 mod fault;
+#[cfg(test)]
+mod fuzz_tests;
 mod oidc;
 mod repository;
 mod wire;
