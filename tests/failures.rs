@@ -19,6 +19,7 @@ const OF_A_STATE: &[(&str, &str)] = &[
         "Newer",
         "`OBJECT` has format FORMAT, and this version reads up to FORMAT",
     ),
+    ("Unread", "`OBJECT` has the key `KEY`, which this version does not know"),
     ("Misplaced", "`OBJECT` is the state of STAGE, and not of STAGE"),
     ("Held", "stage `STAGE` is held by HOLDER since TIME (PURPOSE)"),
     ("Deposed", "HOLDER (PURPOSE) has taken stage `STAGE` over from this run"),
