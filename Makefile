@@ -3,7 +3,7 @@
 export RUST_TEST_THREADS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-all container lint lint-actions env clean
+.PHONY: help build demo test test-all mutations container lint lint-actions env clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -19,6 +19,9 @@ test: env ## every test: units, layers, and scenarios against an emulated AWS
 
 test-all: export KILL_SWEEP = all
 test-all: test ## as `test`, and the sweeps that kill a run at each of its calls try every case: minutes more
+
+mutations: env ## takes out each line that keeps a rule of docs/state.md, and insists on a red test: most of an hour
+	.env/bin/python tests/mutations.py
 
 container: env ## only the tests that build the image and run it as GitHub does; they need root or a container engine
 	cargo test --locked --test action

@@ -61,6 +61,14 @@ impl Failure {
         }
     }
 
+    /// A failure of what is around us.
+    pub fn outside(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Outside,
+            ..Self::input(message)
+        }
+    }
+
     /// The user, or the system, told us to stop.
     pub fn stopped() -> Self {
         Self {

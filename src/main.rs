@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(LocalSet::new().run_until(until_stopped(&cli, &host, variables))),
-        Err(error) => Err(Failure::input(format!("no asynchronous runtime can be had: {error}"))),
+        Err(error) => Err(Failure::outside(format!("no asynchronous runtime can be had: {error}"))),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -143,7 +143,7 @@ async fn signalled(stop: &Stop) -> Failure {
     stop.request();
     if stop.is_holding() {
         interrupt.recv().await;
-        return Failure::stopped().now("the stage is still held: the next run waits 30 s, and looks at what is there");
+        return Failure::stopped().now("the stage is still held: the next run waits until this one counts as dead, and looks at what is there");
     }
     Failure::stopped().now(match stop.has_held() {
         true => "what was done before is recorded; the rest was not begun",

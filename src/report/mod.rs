@@ -180,7 +180,7 @@ pub fn ended(step: &Ended) -> String {
         StepOutcome::Done => format!("{} {address}  {}", past(action), seconds(*took)),
         StepOutcome::Failed(fault) => format!("could not {action} {address}  {}: {fault}", seconds(*took)),
         StepOutcome::Skipped(blocker) => format!("did not {action} {address}: it comes after {blocker}"),
-        StepOutcome::Stopped => format!("did not {action} {address}: the stage is not ours any more"),
+        StepOutcome::Stopped => format!("did not {action} {address}: the run ended before it"),
     }
 }
 

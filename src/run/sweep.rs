@@ -12,7 +12,7 @@ use super::{Session, no_app_is_known};
 use crate::config::state_url::StateUrl;
 use crate::config::workspace::{Workspace, workspace};
 use crate::config::{Config, load, read::state_without_config};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::fault::Fault;
 use crate::host::github::api::Api;
 use crate::host::{Annotation, Ink, Level};
@@ -445,11 +445,10 @@ fn failed(rows: &[Row]) -> Option<Failure> {
         })
         .collect();
     (!failed.is_empty()).then(|| Failure {
-        exit: Exit::Outside,
         details: Some(failed.join("\n")),
         hints: vec!["run `sweep` again: it goes on where this one stopped".to_owned()],
         now: Some("everything else in the table is as it says".to_owned()),
-        ..Failure::input(format!("{} of {} could not be removed", failed.len(), rows.len()))
+        ..Failure::outside(format!("{} of {} could not be removed", failed.len(), rows.len()))
     })
 }
 

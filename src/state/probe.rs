@@ -125,12 +125,16 @@ impl Record {
     }
 }
 
-/// Makes sure that a store is reliable, before it is first relied on. One read where that was found out before.
+/// Makes sure that a store is reliable, before it is first relied on. One read where that was found out before. A folder is
+/// not tried, for it would leave a file beside the project's own: we lock it ourselves, and [`prove`] can be asked for.
 ///
 /// # Errors
 ///
 /// [`Error::Lies`], and the store's faults.
 pub async fn ensure(store: &dyn Store) -> Result<(), Error> {
+    if store.identity().is_none() {
+        return Ok(());
+    }
     tried(store, Extent::Trust).await
 }
 
