@@ -69,7 +69,7 @@ impl Shelf {
         self.objects.insert(stage.clone(), (next, body));
         Ok(Written {
             version: Version(next.to_string()),
-            at: now(),
+            at: Some(now()),
         })
     }
 

@@ -59,7 +59,7 @@ impl Store for Shop {
             self.kill().await;
         }
         Ok(Written {
-            at: self.now(),
+            at: Some(self.now()),
             ..written
         })
     }
