@@ -185,7 +185,10 @@ impl World<'_> {
             Ended::Deposed => {
                 // A late write of somebody else can land right before ours.
                 let is_replaced = self.stands().is_some_and(|found| found.generation != generation);
-                prop_assert!(!is_holder || is_replaced, "somebody was told to be replaced who was not");
+                prop_assert!(
+                    !is_holder || is_replaced,
+                    "somebody was told to be replaced who was not"
+                );
             }
             Ended::Unknown => prop_assert!(!is_bearable, "a lost answer was not recognised"),
         }
