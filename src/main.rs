@@ -5,8 +5,6 @@ mod apply;
 mod aws;
 mod cli;
 mod config;
-#[cfg(test)]
-mod damage;
 mod error;
 mod fault;
 mod hold;
@@ -289,3 +287,6 @@ fn log(verbose: u8) {
         .with_target(false);
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
 }
+
+#[cfg(test)]
+mod damage;

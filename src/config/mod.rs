@@ -10,11 +10,7 @@ use crate::stage::branches::{Branches, is_reserved};
 use crate::stage::policy::PullRequests;
 
 pub mod file;
-#[cfg(test)]
-mod fuzz_tests;
 pub mod load;
-#[cfg(test)]
-mod manifest_tests;
 mod previews;
 pub mod read;
 pub mod state_url;
@@ -112,3 +108,8 @@ pub enum Protection {
     /// The config of the default branch alone.
     Protected,
 }
+
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod manifest_tests;

@@ -14,8 +14,6 @@ pub mod glob;
 pub mod policy;
 mod removal;
 pub mod succession;
-#[cfg(test)]
-mod tests;
 
 /// What started the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,3 +238,6 @@ impl Removal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

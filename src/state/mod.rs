@@ -14,15 +14,7 @@ use crate::stage::Source;
 
 pub mod chalice;
 pub mod directory;
-#[cfg(test)]
-mod fuzz_tests;
 pub mod lease;
-#[cfg(test)]
-mod lease_model;
-#[cfg(test)]
-mod lease_tests;
-#[cfg(test)]
-pub mod memory;
 pub mod probe;
 pub mod recover;
 pub mod restored;
@@ -536,3 +528,12 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod lease_model;
+#[cfg(test)]
+mod lease_tests;
+#[cfg(test)]
+pub mod memory;

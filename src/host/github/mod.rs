@@ -27,8 +27,6 @@ mod cut;
 pub mod deployments;
 pub mod event;
 mod fault;
-#[cfg(test)]
-mod fuzz_tests;
 mod oidc;
 mod repository;
 mod wire;
@@ -488,5 +486,7 @@ fn write(
     })
 }
 
+#[cfg(test)]
+mod fuzz_tests;
 #[cfg(test)]
 mod tests;
