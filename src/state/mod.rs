@@ -119,6 +119,9 @@ pub struct HostRun {
     pub number: u64,
     /// How often it was started.
     pub attempt: u64,
+    /// The runner that has the job: the only thing that a job and the host's list of jobs have in common. Two may be called the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<String>,
 }
 
 /// For which branch or pull request a stage was made.

@@ -14,6 +14,7 @@ fn run(repository: &Repository, id: u64) -> Runner {
     let mut runner = repository.runner(&events::push("develop", &sha("d1")));
     runner.set("GITHUB_RUN_ID", &id.to_string());
     runner.set("GITHUB_RUN_NUMBER", &id.to_string());
+    runner.set("RUNNER_NAME", &format!("machine {id}"));
     runner
 }
 
@@ -57,6 +58,64 @@ fn a_holder_whose_run_goes_on_is_never_replaced_however_long_it_is_silent() {
         .ended_with(3)
         .saying(&["octo/app run 2001", "stagewright unlock --stage beta"]);
     assert_eq!(repository.world.state("hello", "beta"), before);
+}
+
+#[test]
+fn a_holder_whose_job_has_ended_is_replaced_though_its_run_goes_on() {
+    let repository = with_a_killed_run(2001);
+    let github = &repository.github;
+    github.set_run(2001, 1, "in_progress");
+    let mut jobs = vec![("completed", Some("another machine")); 100];
+    jobs.extend([
+        ("in_progress", Some("slow machine")),
+        ("waiting", None),
+        ("completed", Some("machine 2001")),
+    ]);
+    github.set_jobs(2001, 1, &jobs);
+    let mut next = run(&repository, 2002);
+    // Too short for whoever waits for the end of a lease.
+    next.input("wait", "27s");
+    repository.step(&next, &["ci"]).succeeded();
+    assert_eq!(repository.greeting("beta"), json!({"hello": "world"}));
+    assert_eq!(github.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_job_that_has_ended_on_another_runner_says_nothing_of_the_holder() {
+    let repository = with_a_killed_run(2001);
+    let github = &repository.github;
+    github.set_run(2001, 1, "in_progress");
+    github.set_jobs(
+        2001,
+        1,
+        &[("completed", Some("machine 2")), ("in_progress", Some("machine 2001"))],
+    );
+    let before = repository.world.state("hello", "beta");
+    let mut next = run(&repository, 2002);
+    // Longer than a lease lasts.
+    next.input("wait", "36s");
+    repository.step(&next, &["ci"]).ended_with(3);
+    assert_eq!(repository.world.state("hello", "beta"), before);
+}
+
+#[test]
+fn a_job_that_was_killed_does_not_keep_out_a_later_job_of_its_run() {
+    let repository = with_a_killed_run(2001);
+    let github = &repository.github;
+    github.set_run(2001, 1, "in_progress");
+    github.set_jobs(
+        2001,
+        1,
+        &[
+            ("completed", Some("machine 2001")),
+            ("in_progress", Some("later machine")),
+        ],
+    );
+    let mut next = run(&repository, 2001);
+    next.set("RUNNER_NAME", "later machine");
+    next.input("wait", "27s");
+    repository.step(&next, &["ci"]).succeeded();
+    assert_eq!(repository.greeting("beta"), json!({"hello": "world"}));
 }
 
 #[test]

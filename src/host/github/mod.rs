@@ -103,6 +103,7 @@ struct Run {
     id: String,
     attempt: String,
     number: Option<u64>,
+    runner: Option<String>,
     /// The workflow's file, without the ref that it was taken from.
     workflow: Option<String>,
     event_name: String,
@@ -173,6 +174,7 @@ impl Run {
             number: variables
                 .any("GITHUB_RUN_NUMBER")
                 .and_then(|number| number.parse().ok()),
+            runner: variables.any("RUNNER_NAME"),
             workflow: variables.any("GITHUB_WORKFLOW_REF").map(|workflow| {
                 let file = workflow.split_once('@').map(|(file, _)| file.to_owned());
                 file.unwrap_or(workflow)
@@ -229,6 +231,7 @@ impl Run {
             id: self.id.parse().ok()?,
             number: self.number?,
             attempt: self.attempt.parse().ok()?,
+            runner: self.runner.clone(),
         })
     }
 
@@ -419,15 +422,17 @@ impl Host for GitHub {
         self.run.recorded()
     }
 
-    /// Of our own run GitHub only knows that it goes on, and not which of its jobs holds what.
     async fn life(&self, run: &HostRun) -> Life {
-        let is_ours = self
-            .run()
-            .is_some_and(|ours| (ours.id, ours.attempt) == (run.id, run.attempt));
-        if is_ours {
-            Life::Unknown
-        } else {
-            self.api.life(run).await
+        match self.run() {
+            Some(ours) if (ours.id, ours.attempt) == (run.id, run.attempt) => match &run.runner {
+                // That our own run goes on says nothing of its other jobs.
+                Some(theirs) if ours.runner.as_ref().is_some_and(|ours| ours != theirs) => {
+                    self.api.job_life(run, theirs).await
+                }
+                // The job goes on that we are a step of, and the holder may be a former step of it.
+                Some(_) | None => Life::Unknown,
+            },
+            Some(_) | None => self.api.life(run).await,
         }
     }
 

@@ -61,6 +61,20 @@ fn a_run_says_who_it_is_and_where_to_look() {
 }
 
 #[test]
+fn a_run_is_recorded_with_its_runner_where_that_has_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut variables = variables(&folder);
+    set(&mut variables, "GITHUB_RUN_NUMBER", "7");
+    set(&mut variables, "GITHUB_WORKFLOW_REF", "octo/app/w.yml@refs/heads/main");
+    let nameless = run(&variables).unwrap().recorded().unwrap();
+    assert_eq!(nameless.runner, None);
+    assert!(serde_json::to_value(&nameless).unwrap().get("runner").is_none());
+    set(&mut variables, "RUNNER_NAME", "GitHub Actions 2");
+    let named = run(&variables).unwrap().recorded().unwrap();
+    assert_eq!(named.runner.as_deref(), Some("GitHub Actions 2"));
+}
+
+#[test]
 fn the_commit_of_a_pull_request_is_its_head_and_not_the_merge() {
     let folder = tempfile::tempdir().unwrap();
     let mut variables = variables(&folder);

@@ -86,6 +86,7 @@ pub fn answer(state: &mut State, question: &Question<'_>) -> Reply {
         "deployments" => change_deployments(state, question, path),
         "environments" => environments(state, question, path),
         "pulls" => pull_requests(state, question, path),
+        "actions" if path.ends_with("/jobs") => jobs(state, question),
         "actions" => runs(state, question),
         "contents" => contents(state, question),
         _ => git(state, question, path),
@@ -392,6 +393,22 @@ fn runs(state: &State, question: &Question<'_>) -> Reply {
     newest.map_or_else(not_found, |((run, attempt), status)| {
         Reply::new(200, &objects::run(state, *run, *attempt, status))
     })
+}
+
+fn jobs(state: &State, question: &Question<'_>) -> Reply {
+    let attempt = (question.number("run_id"), question.number("attempt_number"));
+    if !state.runs.contains_key(&attempt) {
+        return not_found();
+    }
+    let jobs = state.jobs.get(&attempt).into_iter().flatten();
+    let found: Vec<Value> = jobs.map(|job| objects::job(state, attempt, job)).collect();
+    let (part, link) = question.part(state, &found);
+    let reply = Reply::new(200, &json!({"total_count": found.len(), "jobs": part}));
+    if link.is_empty() {
+        reply
+    } else {
+        reply.with("link", &link)
+    }
 }
 
 fn contents(state: &State, question: &Question<'_>) -> Reply {

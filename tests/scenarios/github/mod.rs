@@ -18,7 +18,7 @@ use self::door::exchange;
 use self::events::Event;
 use self::runner::Runner;
 use self::server::{Asked, Server};
-use self::state::{Comparison, Condition, DEFAULT_BRANCH, PullRequest, State};
+use self::state::{Comparison, Condition, DEFAULT_BRANCH, Job, PullRequest, State};
 
 pub use self::contract::{Operation, invalid_event, read};
 pub use self::server::Reply;
@@ -234,6 +234,15 @@ impl GitHub {
     /// Sets what an attempt of a workflow run is at: `in_progress`, `completed`, …
     pub fn set_run(&self, id: u64, attempt: u64, status: &str) {
         self.state().runs.insert((id, attempt), status.to_owned());
+    }
+
+    /// Sets the jobs of an attempt of a workflow run: what each is at, and its runner, which may be none yet.
+    pub fn set_jobs(&self, id: u64, attempt: u64, jobs: &[(&str, Option<&str>)]) {
+        let jobs = jobs.iter().map(|&(status, runner)| Job {
+            status: status.to_owned(),
+            runner: runner.map(str::to_owned),
+        });
+        self.state().jobs.insert((id, attempt), jobs.collect());
     }
 
     /// Sets how `head` lies to `base` (`ahead`, `behind`, `diverged`, `identical`), and the files that differ.

@@ -3,7 +3,9 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
-use super::state::{Comment, Comparison, Condition, DEFAULT_BRANCH, Deployment, DeploymentStatus, PullRequest, State};
+use super::state::{
+    Comment, Comparison, Condition, DEFAULT_BRANCH, Deployment, DeploymentStatus, Job, PullRequest, State,
+};
 use super::{OWNER, REPOSITORY};
 
 const REPOSITORY_ID: u64 = 1_296_269;
@@ -188,6 +190,27 @@ pub fn run(state: &State, id: u64, attempt: u64, status: &str) -> Value {
         Value::Null
     };
     run
+}
+
+/// A job of an attempt of a workflow run.
+pub fn job(state: &State, (id, attempt): (u64, u64), of: &Job) -> Value {
+    let mut job = numbered(&state.seeds["jobs"]["jobs"][0], "/29679449", &format!("/{id}"));
+    job["run_id"] = json!(id);
+    job["run_attempt"] = json!(attempt);
+    job["status"] = json!(of.status);
+    job["runner_name"] = json!(of.runner);
+    // It is required, and the document's own example has none.
+    job["created_at"] = job["started_at"].clone();
+    if of.status != "completed" {
+        job["conclusion"] = Value::Null;
+        job["completed_at"] = Value::Null;
+    }
+    if of.runner.is_none() {
+        for name in ["runner_id", "runner_group_id", "runner_group_name"] {
+            job[name] = Value::Null;
+        }
+    }
+    job
 }
 
 /// A branch, with its commit.

@@ -125,6 +125,15 @@ pub struct Comparison {
     pub files: Vec<String>,
 }
 
+/// A job of a workflow run.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// `in_progress`, `waiting`, `completed`, …
+    pub status: String,
+    /// The name of the runner that has it; nothing before one has.
+    pub runner: Option<String>,
+}
+
 /// Everything that the fake knows.
 #[derive(Debug)]
 pub struct State {
@@ -144,6 +153,8 @@ pub struct State {
     pub files: BTreeMap<String, String>,
     /// The attempts of workflow runs, with their statuses: `in_progress`, `completed`, …
     pub runs: BTreeMap<(u64, u64), String>,
+    /// The jobs of attempts of workflow runs.
+    pub jobs: BTreeMap<(u64, u64), Vec<Job>>,
     /// Comparisons of two commits or branches.
     pub comparisons: BTreeMap<(String, String), Comparison>,
     /// Every request so far.
@@ -174,6 +185,7 @@ impl State {
             branches: BTreeMap::from([(DEFAULT_BRANCH.to_owned(), "1".repeat(40))]),
             files: BTreeMap::new(),
             runs: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             comparisons: BTreeMap::new(),
             calls: Vec::new(),
             violations: Vec::new(),
