@@ -220,7 +220,7 @@ pub async fn restore(session: &Session<'_>, stage: &StageName, wishes: (Wanted<'
     let present = present(session, store, of).await?;
     place_is_one(&former, present.state.as_ref())?;
     if present.unread.is_some() {
-        former_versions_are_kept(session, config.state.as_ref()).await?;
+        Box::pin(former_versions_are_kept(session, config.state.as_ref())).await?;
     }
     let known = [Some(&former), present.state.as_ref()];
     if let Some(placed) = known.into_iter().flatten().find(|state| state.place.is_some()) {
