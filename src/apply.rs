@@ -110,7 +110,7 @@ pub async fn run(
         if running.is_empty() {
             return complete(plan, applied);
         }
-        if matches!(applied.cut_short, Some(CutShort::Stopped)) {
+        if applied.cut_short.is_some() {
             deadline.get_or_insert_with(|| tokio::time::Instant::now() + GRACE);
         }
         tokio::select! {

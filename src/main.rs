@@ -143,7 +143,9 @@ async fn signalled(stop: &Stop) -> Failure {
     stop.request();
     if stop.is_holding() {
         interrupt.recv().await;
-        return Failure::stopped().now("the stage is still held: the next run waits until this one counts as dead, and looks at what is there");
+        return Failure::stopped().now(
+            "the stage is still held: the next run waits until this one counts as dead, and looks at what is there",
+        );
     }
     Failure::stopped().now(match stop.has_held() {
         true => "what was done before is recorded; the rest was not begun",

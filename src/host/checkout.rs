@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::variable;
 use crate::stage::succession::Kinship;
 
 /// A checkout of a repository, as far as Git tells.
@@ -84,12 +85,20 @@ fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     (answered.status.success() && !line.is_empty()).then_some(line)
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
+/// Git in a folder. What the repository's own config names must not be run, and never with our environment; and what is
+/// missing is not fetched.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let own = ["PATH", "HOME"]
+        .into_iter()
+        .filter_map(|name| Some((name, variable(name)?)));
     let mut command = Command::new("git");
     command
-        // What a repository's own config names must not be run by us.
         .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(arguments)
+        .env_clear()
+        .envs(own)
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

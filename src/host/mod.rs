@@ -98,3 +98,9 @@ pub trait Host {
     /// The commit at the head of a branch or pull request; `None` where nobody can tell.
     async fn head(&self, source: &Source) -> Option<String>;
 }
+
+/// One variable of our environment.
+#[expect(clippy::disallowed_methods, reason = "the host is where the environment is read")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

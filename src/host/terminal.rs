@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{Annotation, Host, Ink, Level, checkout};
+use super::{Annotation, Host, Ink, Level, checkout, variable};
 use crate::cli::Color;
 use crate::stage::Source;
 use crate::stage::succession::Kinship;
@@ -192,29 +191,10 @@ fn who() -> String {
 
 /// The commit that is checked out in a folder, with `-dirty` where the work tree differs; `None` outside a repository.
 fn commit(folder: &Path) -> Option<String> {
-    let described = Command::new("git")
-        // What a repository's own config names must not be run with our environment.
-        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
-        .args(["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"])
-        .env_clear()
-        .envs(
-            ["PATH", "HOME"]
-                .into_iter()
-                .filter_map(|name| Some((name, variable(name)?))),
-        )
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let arguments = ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"];
+    let described = checkout::command(folder, &arguments).output().ok()?;
     let commit = String::from_utf8(described.stdout).ok()?.trim().to_owned();
     (described.status.success() && !commit.is_empty()).then_some(commit)
-}
-
-/// One variable of our environment.
-#[expect(clippy::disallowed_methods, reason = "the host is where the environment is read")]
-pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// All of our environment that is text.

@@ -155,7 +155,10 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     let held = match held {
         Some(mut held) => match held.renew(&mut seen.state).await {
             Ok(()) => held,
-            Err(error) => return Err(abandon(Some(held), &mut seen.state, error.into()).await),
+            Err(error) => {
+                untouched(&mut seen.state, before);
+                return Err(abandon(Some(held), &mut seen.state, error.into()).await);
+            }
         },
         None => match lease::take(scene.store, &mut seen, &holder(scene.session, "deploy")).await? {
             Some(held) => held,
@@ -225,7 +228,10 @@ async fn prepare(
     }
     let located = code(scene, ready, &plan, &place);
     let code = match held {
-        Some(held) => held.while_working(state, located).await??,
+        Some(held) => tokio::select! {
+            located = held.while_working(state, located) => located??,
+            () = scene.session.stop.requested() => return Err(Failure::stopped().now("nothing new was begun")),
+        },
         None => located.await?,
     };
     Ok(Prepared { plan, place, code })
@@ -364,7 +370,7 @@ fn revision(scene: &Scene<'_>, ready: &Ready) -> Revision {
 fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {
     let digest = |(name, artifact): (&String, &Artifact)| (name.clone(), artifact.sha256.clone());
     Release {
-        number: state.release.as_ref().map_or(1, |release| release.number + 1),
+        number: state.next_release(),
         revision: revision(scene, ready),
         at: scene.session.now,
         by: scene.session.host.who(),

@@ -15,7 +15,7 @@ use crate::resource::{Cloud, Context, Place};
 use crate::state::lease::{self, Held, Holder, Seen, Waiting};
 use crate::state::store::Store;
 use crate::state::takeover::Life;
-use crate::state::{Lease, State, recover};
+use crate::state::{LATE, Lease, State, recover};
 
 /// Waits, visibly, until nobody else holds the stage.
 pub async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &StageName)) -> Result<Seen, Failure> {
@@ -113,7 +113,13 @@ pub async fn settle(
         outputs: Arc::default(),
         code: Arc::default(),
     };
-    Ok(recover::settle(state, held, cloud, &context).await?)
+    tokio::select! {
+        settled = recover::settle(state, held, cloud, &context) => Ok(settled?),
+        () = session.stop.requested() => {
+            let now = "what a former run had begun is still in doubt: the next run looks at it";
+            Err(Failure::stopped().now(now))
+        }
+    }
 }
 
 /// Where the stage stands, as its state says and AWS confirms: the ids of another account would lie.
@@ -124,26 +130,34 @@ pub async fn settle(
 pub async fn confirmed_place(cloud: &dyn Cloud, state: &State) -> Result<Place, Failure> {
     let here = cloud.place().await?;
     match &state.place {
-        Some(there) if there.account != here.account => {
-            Err(elsewhere(&state.stage, "account", &there.account, &here.account))
-        }
-        Some(there) if there.region != here.region => {
-            Err(elsewhere(&state.stage, "Region", &there.region, &here.region))
-        }
+        Some(there) if there.account != here.account => Err(elsewhere(state, "account", &there.account, &here.account)),
+        Some(there) if there.region != here.region => Err(elsewhere(state, "Region", &there.region, &here.region)),
         Some(there) => Ok(there.clone()),
         None => Ok(here),
     }
 }
 
-/// A stage that stands in another account or Region than we are in.
-pub fn elsewhere(stage: &StageName, what: &str, there: &str, here: &str) -> Failure {
-    Failure::input(format!(
-        "stage `{stage}` stands in {what} `{there}`, and this run is in `{here}`"
-    ))
-    .hint(format!(
-        "use credentials and a Region of `{there}`, or another stage name"
-    ))
-    .now("nothing was changed")
+/// A stage that stands in another account or Region than we are in, or stood there, and is still to be looked at.
+pub fn elsewhere(state: &State, what: &str, there: &str, here: &str) -> Failure {
+    let stage = &state.stage;
+    let failure = if state.deployed.is_empty() {
+        let when = state.late.values().map(|late| late.since.after(LATE)).max();
+        let when = when.map_or_else(String::new, |when| format!(" after {when}"));
+        Failure::input(format!(
+            "stage `{stage}` stood in {what} `{there}`, where a call of a run that was cut off may still land; this run is in `{here}`"
+        ))
+        .hint(format!(
+            "run `stagewright destroy --stage {stage}`{when}, which looks there once more, and then this again; or the sweep does so"
+        ))
+    } else {
+        Failure::input(format!(
+            "stage `{stage}` stands in {what} `{there}`, and this run is in `{here}`"
+        ))
+        .hint(format!(
+            "use credentials and a Region of `{there}`, or another stage name"
+        ))
+    };
+    failure.now("nothing was changed")
 }
 
 /// Shows a step that has ended.

@@ -214,7 +214,6 @@ impl Session<'_> {
 
     /// How a stage's account is reached: as the config says, else as the stage's own state does.
     async fn cloud(&self, configured: StageConfig, state: &State, whose: Region) -> Result<Rc<dyn Cloud>, Failure> {
-        let stage = &state.stage;
         let recorded = state.place.as_ref().map(|place| place.region.clone());
         let wished = configured.role.or_else(|| self.options.role.clone());
         let role = wished.or_else(|| state.role.clone());
@@ -231,7 +230,7 @@ impl Session<'_> {
         let cloud = (self.open_cloud)(access(region), self.tell()).await;
         match (cloud.region(), recorded) {
             (None, Some(region)) => Ok((self.open_cloud)(access(Some(region)), self.tell()).await),
-            (Some(here), Some(there)) if here != there => Err(holding::elsewhere(stage, "Region", &there, &here)),
+            (Some(here), Some(there)) if here != there => Err(holding::elsewhere(state, "Region", &there, &here)),
             (_, _) => Ok(cloud),
         }
     }

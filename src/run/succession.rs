@@ -104,8 +104,9 @@ pub async fn told(
         Ok(noted) => tracing::debug!(noted, "superseded"),
         Err(error) => tracing::warn!(%error, "that the run was superseded could not be noted"),
     }
+    let reason = format!("{reason} `--allow-older` deploys it all the same.");
     session.host.say(&format!("Superseded: {reason}\n"));
     let mut report = Report::new(&seen.state, Outcome::Superseded, session.url(&seen.state));
-    report.reason = Some(format!("{reason} `--allow-older` deploys it all the same."));
+    report.reason = Some(reason);
     Told::of(report)
 }

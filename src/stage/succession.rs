@@ -28,8 +28,8 @@ pub struct Evidence {
 
 /// Whether ours is superseded.
 ///
-/// What the other one contains is older, unless it is the present head: then somebody has put the branch back. Beside the
-/// other one, the one counts that is still part of the branch. Where no history is known, the later run counts.
+/// The present head of the branch never is: somebody may have put the branch back to it. What the other one contains is older.
+/// Beside the other one, the one counts that is still part of the branch. Where no history is known, the later run counts.
 pub fn is_superseded(evidence: Evidence) -> bool {
     let Evidence {
         to_theirs,
@@ -38,7 +38,7 @@ pub fn is_superseded(evidence: Evidence) -> bool {
     } = evidence;
     let is_earlier_run = runs.is_some_and(|(ours, theirs)| ours < theirs);
     match (to_theirs, to_head) {
-        (Kinship::Same | Kinship::Descendant, _) | (Kinship::Ancestor | Kinship::Diverged, Kinship::Same) => false,
+        (Kinship::Same | Kinship::Descendant, _) | (_, Kinship::Same) => false,
         (Kinship::Ancestor, _) | (Kinship::Diverged, Kinship::Descendant | Kinship::Diverged) => true,
         (Kinship::Diverged, Kinship::Ancestor) => false,
         (Kinship::Diverged, Kinship::Unknown) | (Kinship::Unknown, _) => is_earlier_run,
@@ -76,6 +76,7 @@ mod tests {
             assert!(superseded(Ancestor, to_head, Some((2, 1))));
         }
         assert!(!superseded(Ancestor, Same, None));
+        assert!(!superseded(Unknown, Same, Some((1, 2))));
     }
 
     #[test]
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn where_no_history_is_known_the_later_run_of_the_workflow_wins() {
-        for (to_theirs, to_head) in [(Unknown, Unknown), (Unknown, Same), (Diverged, Unknown)] {
+        for (to_theirs, to_head) in [(Unknown, Unknown), (Unknown, Ancestor), (Diverged, Unknown)] {
             assert!(superseded(to_theirs, to_head, Some((1, 2))));
             assert!(!superseded(to_theirs, to_head, Some((2, 2))));
             assert!(!superseded(to_theirs, to_head, Some((3, 2))));

@@ -48,6 +48,8 @@ impl Directory {
             beside.write_all(body)?;
             beside.as_file().sync_all()?;
             beside.persist(&file)?;
+            // Or a loss of power could bring the former file back.
+            lock.sync_all()?;
         }
         Ok(holds)
     }
@@ -74,7 +76,7 @@ impl Store for Directory {
         match self.swap(stage, &body, condition) {
             Ok(true) => Ok(Written {
                 version: version(&body),
-                at: now(),
+                at: Some(now()),
             }),
             Ok(false) => {
                 let message = "the file has changed since it was read".to_owned();

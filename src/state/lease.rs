@@ -206,17 +206,26 @@ pub async fn take<'a>(store: &'a dyn Store, seen: &mut Seen, holder: &Holder) ->
     tracing::info!(stage = %state.stage, generation = state.generation, "lease taken");
     seen.state = state;
     seen.version = Some(written.version.clone());
+    let clock = clock(&written, seen.clock);
     Ok(Some(Held {
         store,
         lease,
         version: written.version,
         hold: Hold::until(sent + LEASE),
         next_renewal: sent + RENEWAL,
-        clock: Clock {
-            at: written.at,
-            read: Instant::now(),
-        },
+        clock,
     }))
+}
+
+/// The clock of a store that was just written to. One that tells no time goes by what it said when it was read, and else is
+/// so old that all is due.
+fn clock(written: &Written, read: Option<Clock>) -> Clock {
+    let now = |at| Clock {
+        at,
+        read: Instant::now(),
+    };
+    let old = || now(Timestamp::new(jiff::Timestamp::UNIX_EPOCH));
+    written.at.map(now).or(read).unwrap_or_else(old)
 }
 
 impl Held<'_> {
@@ -264,17 +273,21 @@ impl Held<'_> {
         }
     }
 
-    /// Does some work, and renews the lease while it lasts.
+    /// Does some work, and renews the lease while it lasts. A renewal that fails is tried again.
     ///
     /// # Errors
     ///
-    /// As [`Held::renew`]; the work is then not done to its end.
+    /// [`Error::Deposed`]; the work is then not done to its end.
     pub async fn while_working<T>(&mut self, state: &mut State, work: impl Future<Output = T>) -> Result<T, Error> {
         tokio::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),
-                () = self.renewal_due() => self.renew(state).await?,
+                () = self.renewal_due() => match self.renew(state).await {
+                    Err(lost @ Error::Deposed { .. }) => return Err(lost),
+                    Err(error) => tracing::warn!(%error, "the lease could not be renewed; trying again"),
+                    Ok(()) => {}
+                },
             }
         }
     }
@@ -286,9 +299,23 @@ impl Held<'_> {
     /// As [`Held::renew`].
     pub async fn give_back(mut self, state: &mut State) -> Result<(), Error> {
         state.lease = None;
-        self.write(state).await?;
+        match self.write(state).await {
+            // Nobody takes a stage that was given back but from what we wrote.
+            Err(lost @ Error::Deposed { .. }) if !self.was_recorded(state).await => return Err(lost),
+            Err(Error::Deposed { .. }) | Ok(()) => {}
+            Err(error) => return Err(error),
+        }
         tracing::info!(stage = %state.stage, "lease given back");
         Ok(())
+    }
+
+    /// Whether our last write happened, though its answer was lost and somebody else has taken the stage since: then what we
+    /// wrote of our run is part of what stands.
+    async fn was_recorded(&self, state: &State) -> bool {
+        let Ok(Some(found)) = self.store.read(&state.stage).await else {
+            return false;
+        };
+        parsed(&found, &state.stage).is_some_and(|found| found.remembers(state))
     }
 
     async fn write(&mut self, state: &State) -> Result<(), Error> {
@@ -353,7 +380,7 @@ async fn write(store: &dyn Store, state: &State, condition: &Condition, mark: Op
                 body: stands,
                 version,
                 at,
-            })) if stands == body => return Ok(Written { version, at }),
+            })) if stands == body => return Ok(Written { version, at: Some(at) }),
             Ok(found) if is_as_before(&condition, found.as_ref()) => {}
             Ok(Some(found)) if is_ours(&found, state, mark) => condition = Condition::Unchanged(found.version),
             Ok(found) => {
@@ -415,4 +442,76 @@ pub fn new_mark() -> String {
 )]
 pub(super) async fn pause(pause: Duration) {
     tokio::time::sleep(pause).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Memory;
+    use super::super::{Attempt, Progress};
+    use super::*;
+
+    fn holder(name: &str) -> Holder {
+        Holder {
+            mark: new_mark(),
+            name: name.to_owned(),
+            purpose: "deploy",
+            since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+            run: None,
+        }
+    }
+
+    fn ready(name: &str) -> Attempt {
+        Attempt {
+            outcome: Progress::Ready,
+            by: name.to_owned(),
+            commit: None,
+            at: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+            took_ms: Some(1),
+            run: None,
+            changes: Vec::new(),
+            error: None,
+            release: Some(1),
+            deployment: None,
+            merge: None,
+        }
+    }
+
+    async fn taken<'a>(store: &'a Memory, name: &str) -> (Held<'a>, State) {
+        let (app, stage): (AppName, StageName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let found = read(store, Some(&app), &stage).await.unwrap();
+        let mut seen = found.unwrap_or_else(|| Seen::new(app, stage));
+        let held = take(store, &mut seen, &holder(name)).await.unwrap().unwrap();
+        (held, seen.state)
+    }
+
+    #[tokio::test]
+    async fn a_last_write_counts_whose_answer_was_lost_though_somebody_has_taken_the_stage_since() {
+        let store = Memory::default();
+        let (ann, mut state) = taken(&store, "ann").await;
+        state.last = Some(ready("ann"));
+        let landed = State {
+            lease: None,
+            ..state.clone()
+        };
+        let before = Condition::Unchanged(ann.version.clone());
+        store
+            .write(&state.stage, chalice::render(&landed), &before)
+            .await
+            .unwrap();
+        let (_bob, _) = taken(&store, "bob").await;
+        assert!(ann.give_back(&mut state).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_last_write_that_never_landed_is_told_so() {
+        let store = Memory::default();
+        let (ann, mut state) = taken(&store, "ann").await;
+        state.last = Some(ready("ann"));
+        let (_bob, _) = taken(&store, "bob").await;
+        let lost = ann.give_back(&mut state).await.unwrap_err();
+        assert!(
+            lost.to_string().contains("bob (deploy) has taken stage `dev` over"),
+            "{lost}"
+        );
+    }
 }

@@ -449,6 +449,27 @@ impl State {
             .and_then(|release| release.revision.commit.clone())
     }
 
+    /// Whether the last run of a former state is part of this one.
+    pub fn remembers(&self, former: &Self) -> bool {
+        let Some(last) = former.last.clone().map(Attempt::former) else {
+            return false;
+        };
+        let runs = self.last.iter().chain(&self.history);
+        self.generation >= former.generation && runs.cloned().map(Attempt::former).any(|run| run == last)
+    }
+
+    /// The number of the next release. A stage that was removed, or put back by hand, gives none a second time, as far as it
+    /// remembers them.
+    pub fn next_release(&self) -> u64 {
+        let remembered = self
+            .last
+            .iter()
+            .chain(&self.history)
+            .filter_map(|attempt| attempt.release);
+        let present = self.release.as_ref().map(|release| release.number);
+        remembered.chain(present).max().map_or(1, |number| number + 1)
+    }
+
     /// What is known of every resource that exists.
     pub fn outputs(&self) -> BTreeMap<Address, Outputs> {
         self.deployed

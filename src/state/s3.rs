@@ -192,8 +192,7 @@ impl Store for Bucket {
         match written.e_tag {
             Some(version) => Ok(Written {
                 version: Version(version),
-                // A store that tells no time: what is late is then looked at with the next run.
-                at: answered.at().unwrap_or(Timestamp::new(jiff::Timestamp::UNIX_EPOCH)),
+                at: answered.at(),
             }),
             None => {
                 let message = "no ETag came back".to_owned();

@@ -101,7 +101,7 @@ pub const CLOSED: Duration = SILENCE;
 ///
 /// # Errors
 ///
-/// Those of [`Held::renew`].
+/// Those of [`Held::while_working`].
 pub async fn keep_closed(held: &mut Held<'_>, state: &mut State) -> Result<(), Error> {
     held.while_working(state, pause(CLOSED)).await?;
     state.expect_late(held.now());

@@ -27,8 +27,8 @@ pub struct Stored {
 pub struct Written {
     /// The version of the object that it made.
     pub version: Version,
-    /// When it happened, by the store's clock.
-    pub at: Timestamp,
+    /// When it happened, by the store's clock; `None` where it did not say.
+    pub at: Option<Timestamp>,
 }
 
 /// What must be true for a write to happen.

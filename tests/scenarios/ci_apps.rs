@@ -108,3 +108,25 @@ fn one_app_that_fails_does_not_keep_the_other_from_its_preview() {
     assert!(repository.stands("mail-pr-7"));
     repository.comment_says(7, &["| `cart` | ❌ failed |", "| `mail` | ✅ ready |"]);
 }
+
+#[test]
+fn a_commit_that_changes_nothing_of_an_app_keeps_older_ones_from_it_as_well() {
+    let repository = shop();
+    let [first, bad, revert] = ["c1", "c2", "c3"].map(sha);
+    let push = |commit: &str| repository.ci(&events::push("main", commit)).succeeded();
+    push(&first);
+    let changed = ["services/cart/src/handler.py"];
+    let github = &repository.github;
+    github.set_comparison([&first, &revert], "ahead", &["services/mail/notes.txt"]);
+    github.set_comparison([&revert, &bad], "behind", &changed);
+    push(&revert).saying(&["App `cart` stays as it is"]);
+    let cart = || repository.world.state("cart", "prod")["stagewright"].clone();
+    assert_eq!(cart()["release"]["commit"], revert);
+
+    // The run of the commit before it comes late.
+    repository
+        .world
+        .replace("services/cart/src/handler.py", "cart", "a mistake");
+    push(&bad).saying(&["Superseded"]);
+    assert_eq!(cart()["release"]["commit"], revert);
+}

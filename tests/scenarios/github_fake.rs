@@ -1,17 +1,18 @@
 //! The fake GitHub itself: what stands in for GitHub must take what GitHub takes, and refuse what GitHub refuses.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+mod requests;
+mod runner;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Value, json};
 
+use self::requests::{authorized, get, github_with_pull_request, next_of, post, raw_comment, remove, send, texts};
 use crate::github::events::{self, Event};
 use crate::github::{
-    BOT, Failure, GitHub, OIDC_REQUEST_TOKEN, Operation, READ_ONLY_TOKEN, REPOSITORY, RUN, Reply, TOKEN, invalid_event,
-    read, runner,
+    BOT, Failure, GitHub, Operation, READ_ONLY_TOKEN, REPOSITORY, RUN, Reply, TOKEN, invalid_event, read,
 };
-use crate::http::{Answer, Request};
+use crate::http::Request;
 
 const HEAD: &str = "9999999999999999999999999999999999999999";
 
@@ -335,17 +336,6 @@ fn an_enterprise_server_has_its_api_below_a_folder() {
     assert_eq!(github.violations().len(), 2);
 }
 
-#[test]
-fn the_runner_gives_a_token_for_the_audience_that_is_asked_for() {
-    let github = GitHub::start();
-    let variables = github.oidc_environment();
-    let url = format!("{}&audience=sts.amazonaws.com", variables[0].1);
-    assert_eq!(variables[1].1, OIDC_REQUEST_TOKEN);
-    let given = authorized(Request::new("GET", &url), OIDC_REQUEST_TOKEN).send().json();
-    assert_eq!(given["value"].as_str().map(|token| token.split('.').count()), Some(3));
-    assert_eq!(authorized(Request::new("GET", &url), TOKEN).send().status, 401);
-}
-
 /// The first example of each event is old, and lacks what the schemas want of a repository by now.
 const INVALID_EXAMPLES: [(&str, usize); 7] = [
     ("create", 0),
@@ -428,138 +418,6 @@ fn made_events() -> Vec<Event> {
     ]
 }
 
-#[test]
-fn the_runner_sets_the_ref_as_the_real_one_does() {
-    let github = GitHub::start();
-    let git_ref = |event: &Event| {
-        let runner = github.runner(event);
-        let environment = runner.environment();
-        let found = |name: &str| {
-            environment
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| *value)
-        };
-        [found("GITHUB_REF"), found("GITHUB_REF_NAME")].map(|value| value.unwrap_or_default().to_owned())
-    };
-    let opened = events::pull_request(7).base("develop");
-    assert_eq!(git_ref(&opened), ["refs/pull/7/merge", "7/merge"]);
-    assert_eq!(git_ref(&opened.clone().closed()), ["refs/pull/7/merge", "7/merge"]);
-    assert_eq!(
-        git_ref(&opened.clone().closed().merged()),
-        ["refs/heads/develop", "develop"]
-    );
-    assert_eq!(git_ref(&opened.closed().target()), ["refs/heads/main", "main"]);
-    assert_eq!(git_ref(&events::push("a/b", HEAD)), ["refs/heads/a/b", "a/b"]);
-    assert_eq!(
-        git_ref(&events::push("a/b", HEAD).deleted()),
-        ["refs/heads/main", "main"]
-    );
-    assert_eq!(git_ref(&events::push_tag("v1", HEAD)), ["refs/tags/v1", "v1"]);
-    assert_eq!(git_ref(&events::branch_deleted("a/b")), ["refs/heads/main", "main"]);
-    assert_eq!(git_ref(&events::schedule()), ["refs/heads/main", "main"]);
-}
-
-#[test]
-fn the_workflow_of_a_fork_may_only_read() {
-    let github = GitHub::start();
-    let token = |event: &Event| {
-        let runner = github.runner(event);
-        let environment = runner.environment();
-        let token = environment.iter().find(|(name, _)| *name == "INPUT_GITHUB-TOKEN");
-        token.map(|(_, value)| (*value).to_owned())
-    };
-    let opened = || events::pull_request(7);
-    assert_eq!(token(&opened()).as_deref(), Some(TOKEN));
-    assert_eq!(
-        token(&opened().of_fork("stranger/app")).as_deref(),
-        Some(READ_ONLY_TOKEN)
-    );
-    let deleted = opened().of_deleted_fork("stranger/app");
-    assert_eq!(token(&deleted).as_deref(), Some(READ_ONLY_TOKEN));
-    assert_eq!(token(&opened().by_dependabot()).as_deref(), Some(READ_ONLY_TOKEN));
-    assert_eq!(
-        token(&opened().of_fork("stranger/app").target()).as_deref(),
-        Some(TOKEN)
-    );
-}
-
-#[test]
-fn the_runner_reads_outputs_by_its_own_rules() {
-    let outputs = runner::parsed("url=https://a/?b=<<c\ntext<<END\none\n\ntwo=2\nEND\nempty=\n").expect("outputs");
-    let outputs: Vec<_> = outputs
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    assert_eq!(
-        outputs,
-        [("empty", ""), ("text", "one\n\ntwo=2"), ("url", "https://a/?b=<<c")]
-    );
-    assert!(runner::parsed("text<<END\nnever ended\n").is_err());
-    assert!(runner::parsed("neither\n").is_err());
-
-    let github = GitHub::start();
-    let mut step = github.runner(&events::schedule());
-    step.input("github-token", "other");
-    step.set("RUNNER_DEBUG", "1");
-    assert!(step.environment().contains(&("INPUT_GITHUB-TOKEN", "other")));
-    assert!(step.environment().contains(&("RUNNER_DEBUG", "1")));
-    assert!(step.outputs().is_empty() && step.summary().is_empty());
-}
-
-fn github_with_pull_request() -> GitHub {
-    let github = GitHub::start();
-    github.open_pull_request(7, HEAD, "main");
-    github
-}
-
-fn authorized<'a>(request: Request<'a>, token: &str) -> Request<'a> {
-    request
-        .header("Authorization", &format!("Bearer {token}"))
-        .header("User-Agent", "tests")
-}
-
-fn send(method: &str, url: &str, body: &Value) -> Answer {
-    let text = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let request = authorized(Request::new(method, url), TOKEN);
-    request
-        .header("Content-Type", "application/json")
-        .body(text.as_bytes())
-        .send()
-}
-
-fn here(github: &GitHub, path: &str) -> String {
-    let url = format!("{}/repos/{REPOSITORY}/{path}", github.api_url());
-    url.trim_end_matches('/').to_owned()
-}
-
-fn get(github: &GitHub, path: &str) -> Answer {
-    send("GET", &here(github, path), &Value::Null)
-}
-
-fn post(github: &GitHub, path: &str, body: &Value) -> Answer {
-    send("POST", &here(github, path), body)
-}
-
-fn remove(github: &GitHub, path: &str) -> Answer {
-    send("DELETE", &here(github, path), &Value::Null)
-}
-
-fn texts(page: &Answer) -> Vec<String> {
-    let comments = page.json().as_array().cloned().unwrap_or_default();
-    let text = |comment: &Value| comment["body"].as_str().unwrap_or_default().to_owned();
-    comments.iter().map(text).collect()
-}
-
-fn next_of(link: &str) -> Option<String> {
-    let next = link.split(", ").find(|part| part.ends_with("rel=\"next\""))?;
-    Some(next.split(['<', '>']).nth(1)?.to_owned())
-}
-
 /// Deploys the pull request's commit, and returns the id of the deployment.
 fn deployed(github: &GitHub) -> u64 {
     let asked = json!({
@@ -577,24 +435,4 @@ fn deployed(github: &GitHub) -> u64 {
     let too_long = json!({"state": "success", "description": "x".repeat(141)});
     assert_eq!(post(github, &path, &too_long).status, 422);
     id
-}
-
-/// Writes comments over one connection, and returns all that comes back.
-fn raw_comment(github: &GitHub, times: usize) -> String {
-    let host = github.url().replace("http://", "");
-    let mut stream = TcpStream::connect(&host).expect("it listens");
-    let body = r#"{"body":"hello"}"#;
-    for time in 1..=times {
-        let connection = if time == times { "close" } else { "keep-alive" };
-        let head =
-            format!("POST /repos/{REPOSITORY}/issues/7/comments HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tests\r\n");
-        let length = body.len();
-        let rest =
-            format!("Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: {connection}\r\n");
-        let text = format!("{head}Authorization: Bearer {TOKEN}\r\n{rest}\r\n{body}");
-        stream.write_all(text.as_bytes()).expect("it is sent");
-    }
-    let mut answered = String::new();
-    stream.read_to_string(&mut answered).expect("it is answered");
-    answered
 }

@@ -1,10 +1,12 @@
 //! The world of one scenario, with verbs: a project in a folder of its own, an AWS of its own, and the program.
 
+mod account;
+mod started;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +14,9 @@ use tempfile::TempDir;
 
 use crate::emulator::{Emulator, in_checkout, tool};
 use crate::http::{Answer, Request};
+
+pub use self::account::Account;
+pub use self::started::Started;
 
 const BUCKET: &str = "deploys";
 const SCRUBBED: [&str; 5] = ["GITHUB_", "RUNNER_", "AWS_", "STAGEWRIGHT_", "CLICOLOR"];
@@ -40,16 +45,6 @@ impl Drop for World {
     }
 }
 
-/// An AWS account of its own in a world's emulator, with a bucket of its own.
-///
-/// Many of them share one emulator without meeting: what is ordered, held and logged for one is no matter of the others.
-#[derive(Debug)]
-pub struct Account<'a> {
-    world: &'a World,
-    /// Its number, which is the access key of its only user, too.
-    pub key: String,
-}
-
 /// What the program said, and how it ended.
 #[derive(Debug)]
 pub struct Run {
@@ -59,14 +54,6 @@ pub struct Run {
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
-}
-
-/// A program that runs, and is killed should nobody wait for its end.
-#[derive(Debug)]
-pub struct Started {
-    child: Child,
-    stderr: BufReader<ChildStderr>,
-    said: String,
 }
 
 /// One request that reached AWS.
@@ -373,135 +360,6 @@ impl World {
 
     fn emulator(&self) -> &Emulator {
         self.emulator.as_ref().expect("it is there until the world ends")
-    }
-}
-
-impl Account<'_> {
-    /// The program of this account's user in a folder of the project, before it is given its arguments.
-    pub fn program(&self, folder: &str) -> Command {
-        let mut command = self.world.command(env!("CARGO_BIN_EXE_stagewright").as_ref());
-        command
-            .current_dir(self.world.project().join(folder))
-            .env("AWS_ACCESS_KEY_ID", &self.key)
-            .args(["--state", &format!("s3://{BUCKET}-{}/stages", self.key)]);
-        command
-    }
-
-    /// Orders faults for its calls, in the place of those that were ordered for them before.
-    pub fn order_faults(&self, faults: &Value) {
-        self.world.control(&format!("faults?key={}", self.key), faults);
-    }
-
-    /// Waits until one of its calls is held by a fault.
-    pub fn await_held(&self) {
-        self.world.await_held_of(&self.key);
-    }
-
-    /// Closes the connections of its held calls; those that AWS did not see before never happen.
-    pub fn drop_held(&self) {
-        let path = format!("release?key={}", self.key);
-        self.world.control(&path, &serde_json::json!({"how": "drop"}));
-    }
-
-    /// Every request of it that reached AWS.
-    pub fn calls(&self) -> Vec<Call> {
-        self.world.logged(&format!("?key={}", self.key))
-    }
-
-    /// Begins the list of its calls anew.
-    pub fn forget_calls(&self) {
-        let log = self.world.endpoint(&format!("/__proxy/log?key={}", self.key));
-        Request::new("DELETE", &log).send();
-    }
-
-    /// The state object of a stage; nothing where there is none.
-    pub fn state(&self, app: &str, stage: &str) -> Value {
-        let object = format!("/{BUCKET}-{}/stages/{app}/{stage}.json", self.key);
-        let answer = self.ask("GET", "s3", &self.world.endpoint(&object));
-        if answer.status == 404 {
-            Value::Null
-        } else {
-            answer.json()
-        }
-    }
-
-    /// A request of its user to a service of AWS.
-    pub fn ask(&self, method: &str, service: &str, url: &str) -> Answer {
-        Request::new(method, url).signed(service, &self.key).send()
-    }
-}
-
-impl Started {
-    /// Starts it.
-    pub fn new(command: &mut Command) -> Self {
-        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = started.expect("it starts");
-        let stderr = child.stderr.take().expect("its standard error is a pipe");
-        Self {
-            child,
-            stderr: BufReader::new(stderr),
-            said: String::new(),
-        }
-    }
-
-    /// Waits until it says a line that begins so, on standard error. Returns whether it did, before it ended.
-    pub fn says(&mut self, beginning: &str) -> bool {
-        loop {
-            let before = self.said.len();
-            self.stderr.read_line(&mut self.said).expect("a line of text");
-            match &self.said[before..] {
-                "" => return false,
-                line if line.starts_with(beginning) => return true,
-                _ => {}
-            }
-        }
-    }
-
-    /// Sends it a signal, by its name: `INT`.
-    pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(sent.expect("kill runs").success(), "no process {id} for SIG{name}");
-    }
-
-    /// Sends it a signal while it waits for a call, and waits until it has heard it: until it has woken up from its sleep and
-    /// sleeps again.
-    pub fn signal_heard(&self, name: &str) {
-        let sleeps = || {
-            let path = format!("/proc/{}/status", self.child.id());
-            let status = fs::read_to_string(path).unwrap_or_default();
-            let count = status
-                .lines()
-                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-            count.map_or(u64::MAX, |count| count.trim().parse().expect("a number"))
-        };
-        let before = sleeps();
-        self.signal(name);
-        while sleeps() <= before {
-            std::thread::yield_now();
-        }
-    }
-
-    /// Waits for its end.
-    pub fn ended(mut self) -> Run {
-        self.stderr.read_to_string(&mut self.said).expect("text");
-        let mut stdout = String::new();
-        let pipe = self.child.stdout.as_mut().expect("its standard output is a pipe");
-        pipe.read_to_string(&mut stdout).expect("text");
-        let status = self.child.wait().expect("it ends");
-        Run {
-            code: status.code().unwrap_or(-1),
-            stdout,
-            stderr: std::mem::take(&mut self.said),
-        }
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // Nothing to kill where it has ended.
-        let _killed = self.child.kill();
-        let _gone = self.child.wait();
     }
 }
 

@@ -1,9 +1,16 @@
 //! A program that is killed at any call to cloud or store, and calls that land when it is long gone: one plain run finishes
 //! it, and one more, five minutes later, puts right what came late.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
+use async_trait::async_trait;
+
+use super::sky::Landing;
 use super::*;
+use crate::app::Artifact;
+use crate::names::{AppName, StageName};
+use crate::state::store::{Condition, Former, Leftover, Stored, Written};
 
 /// A store whose program can be killed at a write, and whose clock goes on when it is told to.
 #[derive(Default)]
@@ -59,7 +66,7 @@ impl Store for Shop {
             self.kill().await;
         }
         Ok(Written {
-            at: self.now(),
+            at: Some(self.now()),
             ..written
         })
     }

@@ -434,6 +434,8 @@ impl Host for GitHub {
     }
 
     async fn kinship(&self, folder: &Path, ours: &str, theirs: &str) -> Kinship {
+        // A person may have deployed what was not committed: it counts as the commit that it is based on.
+        let [ours, theirs] = [ours, theirs].map(|commit| commit.trim_end_matches("-dirty"));
         if ours == theirs {
             return Kinship::Same;
         }

@@ -12,7 +12,7 @@ use aws_smithy_types::Blob;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use self::ready::{Revision, ready_function, ready_revision, ready_role, settled};
+use self::ready::{LastSeen, ready_function, ready_revision, ready_role, settled};
 use super::{Function, Outputs, RoleReference};
 use crate::app::{Architecture, Settings, Tracing};
 use crate::aws::{Clients, fault, wait};
@@ -97,7 +97,7 @@ pub async fn update(
         differs(|from, to| from.code != to.code || from.settings.architecture != to.settings.architecture);
     let has_other_settings = differs(|from, to| from.role != to.role || from.settings != to.settings);
     if has_other_code || has_other_settings {
-        let revision = Revision::of(clients, &to.name).await?;
+        let revision = LastSeen::of(clients, &to.name).await?;
         if has_other_code {
             update_code(clients, to, &revision, context).await?;
             revision.follow(clients, &to.name).await?;
@@ -119,7 +119,7 @@ pub async fn update(
 async fn update_code(
     clients: &Clients,
     function: &Function,
-    revision: &Revision,
+    revision: &LastSeen,
     context: &Context,
 ) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionCode";
@@ -151,7 +151,7 @@ async fn update_code(
 async fn update_configuration(
     clients: &Clients,
     (from, function): (Option<&Function>, &Function),
-    revision: &Revision,
+    revision: &LastSeen,
     context: &Context,
 ) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionConfiguration";

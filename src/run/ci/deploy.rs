@@ -19,12 +19,12 @@ use crate::report::Outcome;
 use crate::run::Told;
 use crate::run::behalf::{Behalf, Wanted};
 use crate::run::deploy::{Order, deploy};
-use crate::run::succession::Older;
+use crate::run::succession::{Candidate, Older, superseded};
 use crate::stage::claim::claims;
 use crate::stage::succession::Kinship;
 use crate::stage::{Removal, Source, Trigger};
 use crate::state::store::Store;
-use crate::state::{Attempt, Claim, Progress, State, lease};
+use crate::state::{Attempt, Claim, Progress, Release, Revision, State, lease, probe};
 
 impl Ci<'_> {
     /// Makes a stage of every app what the commit says.
@@ -129,6 +129,7 @@ impl Ci<'_> {
             .await?
         {
             self.say(&format!("App `{app}` stays as it is: {reason}"));
+            self.keep_commit(project, store.as_ref(), (app, stage, source)).await?;
             return Ok(None);
         }
         let behalf = Behalf {
@@ -281,6 +282,42 @@ impl Ci<'_> {
         Ok(none.then(|| format!("none of its files was changed since `{since}`.")))
     }
 
+    /// Writes down that a commit changes nothing of an app, or an older one could be deployed later. Whoever holds the stage by
+    /// now writes what is newer.
+    async fn keep_commit(
+        &self,
+        project: &Project,
+        store: &dyn Store,
+        (app, stage, source): (&AppName, &StageName, &Source),
+    ) -> Result<(), Failure> {
+        let Some(mut seen) = lease::read(store, Some(app), stage).await? else {
+            return Ok(());
+        };
+        let ours = Revision {
+            commit: self.github.commit(&project.folder),
+            run: self.github.run(),
+        };
+        let candidate = Candidate {
+            folder: &project.folder,
+            commit: ours.commit.as_deref(),
+            source: Some(source),
+        };
+        let is_newer = superseded(self.session, candidate, &seen.state).await.is_none();
+        let Some(known) = seen.state.release.take().filter(|_| is_newer) else {
+            return Ok(());
+        };
+        if self.may_deploy(project, source, &seen.state)? == Wanted::Yes {
+            seen.state.attempted = Some(ours.clone());
+            seen.state.release = Some(Release {
+                revision: ours,
+                ..known
+            });
+            let kept = lease::note(store, &seen).await?;
+            tracing::debug!(kept, "commit kept");
+        }
+        Ok(())
+    }
+
     /// What a preview that is not there yet is compared with.
     fn base(&self, source: &Source) -> Option<String> {
         match (&self.trigger, source) {
@@ -301,6 +338,9 @@ impl Ci<'_> {
             let store = self.store(app).await?;
             let seen = lease::read(store.as_ref(), Some(app), stage).await?;
             let mut seen = seen.unwrap_or_else(|| lease::Seen::new(app.clone(), stage.clone()));
+            if seen.version.is_none() {
+                probe::ensure(store.as_ref()).await?;
+            }
             let is_theirs = |claim: &Claim| !self.is_ours(claim) || claim.source != *source;
             if seen.state.claim.as_ref().is_some_and(is_theirs) {
                 return Ok(false);

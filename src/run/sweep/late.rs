@@ -36,8 +36,8 @@ impl Sweeping<'_> {
     }
 }
 
-/// Looks where it is time. What is found of a stage that was removed goes; of one that stands, its next deploy puts right what
-/// was changed. `None` where there is nothing to tell.
+/// Looks where it is time. What is found of a stage that was removed goes, and what a stage has twice; what else was changed
+/// of one that stands needs its code, and so its next deploy. `None` where there is nothing to tell.
 async fn look(session: &Session<'_>, estate: &Estate<'_>, stage: &StageName) -> Result<Option<Became>, Failure> {
     let options = hurried(session);
     let session = &in_a_hurry(session, &options);
@@ -51,7 +51,7 @@ async fn look(session: &Session<'_>, estate: &Estate<'_>, stage: &StageName) -> 
         &format!("looking once more at stage `{stage}` of app `{}`", estate.app),
     );
     if seen.state.deployed.is_empty() {
-        return gone_for_sure(session, estate, stage).await.map(Some);
+        return gone_for_sure(session, estate, stage).await;
     }
     let cloud = session
         .cloud(estate.config.stage(stage), &seen.state, Region::Recorded)
@@ -66,11 +66,16 @@ async fn look(session: &Session<'_>, estate: &Estate<'_>, stage: &StageName) -> 
         return Err(abandon(Some(held), &mut state, failure).await);
     }
     record(held, &mut state).await?;
-    Ok(None)
+    let why = format!("what it may have changed is set up anew by `stagewright deploy --stage {stage}`");
+    Ok(Some(Became::left(why)))
 }
 
-/// Removes what landed late of a stage that is gone, if nobody has deployed it again meanwhile.
-async fn gone_for_sure(session: &Session<'_>, estate: &Estate<'_>, stage: &StageName) -> Result<Became, Failure> {
+/// Removes what landed late of a stage that is gone, if nobody has deployed it again meanwhile. `None` where nothing did.
+async fn gone_for_sure(
+    session: &Session<'_>,
+    estate: &Estate<'_>,
+    stage: &StageName,
+) -> Result<Option<Became>, Failure> {
     let may_take = |state: &State| {
         Ok(match state.deployed.is_empty() {
             true => Wanted::Yes,
@@ -90,7 +95,7 @@ async fn gone_for_sure(session: &Session<'_>, estate: &Estate<'_>, stage: &Stage
         store: estate.store.as_ref(),
         config: estate.config.stage(stage),
     };
-    Ok(removed(
-        Box::pin(destroy::remove(session, &target, Some(&behalf))).await,
-    ))
+    let told = Box::pin(destroy::remove(session, &target, Some(&behalf))).await?;
+    let is_any = told.failure.is_some() || !told.report.steps.is_empty();
+    Ok(is_any.then(|| removed(Ok(told))))
 }

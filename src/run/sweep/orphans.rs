@@ -20,7 +20,7 @@ use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource};
 use crate::run::Session;
 use crate::run::holding::{free_within, holder, lost_to_somebody, record};
 use crate::state::store::Store;
-use crate::state::{State, lease};
+use crate::state::{State, lease, probe};
 
 /// Something that belongs to no stage.
 pub struct Orphan<'a> {
@@ -201,6 +201,9 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
     }
     if seen.needs_a_look() || has(&seen.state, marked) {
         return Ok(Became::left("it may belong to the stage by now"));
+    }
+    if seen.version.is_none() {
+        probe::ensure(*store).await?;
     }
     let _holding = session.stop.holding();
     let Some(mut held) = lease::take(*store, &mut seen, &holder(session, "sweep")).await? else {

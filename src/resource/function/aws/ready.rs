@@ -13,12 +13,13 @@ use crate::fault::{Certainty, Fault, FaultKind};
 /// meanwhile: so a call of a holder who was replaced, and that lands late, changes nothing of its successor's.
 /// See <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html>.
 #[derive(Debug, Default)]
-pub struct Revision(RefCell<Option<String>>);
+pub struct LastSeen(RefCell<Option<String>>);
 
-impl Revision {
-    /// The revision that stands when the function has settled.
+impl LastSeen {
+    /// The revision that stands when nothing is under way any more, whether or not the last update went well: the next one may
+    /// put it right.
     pub async fn of(clients: &Clients, name: &str) -> Result<Self, Fault> {
-        Ok(Self(RefCell::new(settled(clients, name).await?)))
+        Ok(Self(RefCell::new(looked(clients, name, idle).await?)))
     }
 
     /// Its id; `None` where AWS has not told it.
@@ -36,6 +37,13 @@ impl Revision {
 
 /// Waits until a function is active and its last update has ended, and returns its revision.
 pub async fn settled(clients: &Clients, name: &str) -> Result<Option<String>, Fault> {
+    looked(clients, name, judge).await
+}
+
+/// What is made of an answer.
+type Judge = fn(&str, &GetFunctionConfigurationOutput) -> Result<Look<Option<String>>, Fault>;
+
+async fn looked(clients: &Clients, name: &str, judge: Judge) -> Result<Option<String>, Fault> {
     const OPERATION: &str = "lambda:GetFunctionConfiguration";
     wait::until(clients, (OPERATION, name), wait::FUNCTION, async || {
         let sent = clients
@@ -64,6 +72,12 @@ fn judge(name: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<Optio
     match (seen.state(), seen.last_update_status()) {
         (Some(State::Failed), _) => Err(failed(seen.state_reason())),
         (_, Some(LastUpdateStatus::Failed)) => Err(failed(seen.last_update_status_reason())),
+        (_, _) => idle(name, seen),
+    }
+}
+
+fn idle(_: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<Option<String>>, Fault> {
+    match (seen.state(), seen.last_update_status()) {
         (Some(State::Pending), _) => Ok(Look::NotYet("pending".to_owned())),
         (_, Some(LastUpdateStatus::InProgress)) => Ok(Look::NotYet("being updated".to_owned())),
         (_, _) => Ok(Look::Ready(seen.revision_id().map(ToOwned::to_owned))),
@@ -127,7 +141,7 @@ const ATTEMPTS: u32 = 3;
 pub async fn ready_revision<C>(
     clients: &Clients,
     (operation, name): (&'static str, &str),
-    revision: &Revision,
+    revision: &LastSeen,
     mut call: C,
 ) -> Result<(), Fault>
 where
@@ -203,5 +217,15 @@ mod tests {
         ));
         assert!(seen(Some(State::Failed), None).is_err());
         assert!(seen(Some(State::Active), Some(LastUpdateStatus::Failed)).is_err());
+    }
+
+    #[test]
+    fn a_function_whose_last_update_failed_can_be_updated_again() {
+        let failed = GetFunctionConfigurationOutput::builder()
+            .state(State::Active)
+            .last_update_status(LastUpdateStatus::Failed)
+            .revision_id("r1")
+            .build();
+        assert!(matches!(idle("x", &failed), Ok(Look::Ready(Some(_)))));
     }
 }
