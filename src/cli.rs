@@ -154,13 +154,16 @@ pub enum Command {
     },
     /// Find what is wrong with config and app, for every stage, without touching AWS
     Check,
-    /// Look whether everything that a deploy needs is as it should be: config, credentials, the state's store and whether it
-    /// honours conditional writes, clocks, GitHub's token, stages that are held or in doubt. Changes nothing but the object
-    /// `stagewright-probe` in the store. Exit codes: 0 no problem, 1 AWS or the network, 2 something to correct
+    /// Look whether everything that a deploy needs is as it should be
+    ///
+    /// Config, credentials, the state's store and whether it honours conditional writes, clocks, GitHub's token, stages that
+    /// are held or in doubt. Changes nothing but the object `stagewright-probe` in the store. Exit codes: 0 no problem, 1 AWS
+    /// or the network, 2 something to correct.
     Doctor {
-        /// Print only a policy for the state's bucket, with which S3 itself refuses unconditional writes of states, as JSON for
-        /// `aws s3api put-bucket-policy --bucket BUCKET --policy file://policy.json`. A bucket has one policy: add these
-        /// statements to it where there is one
+        /// Print only a policy for the state's bucket, with which S3 itself refuses unconditional writes of states
+        ///
+        /// As JSON for `aws s3api put-bucket-policy --bucket BUCKET --policy file://policy.json`. A bucket has one policy: add
+        /// these statements to it where there is one. Without a prefix in `state` they count for every `.json` of the bucket.
         #[arg(long)]
         bucket_policy: bool,
     },
@@ -205,7 +208,7 @@ pub enum Record {
         /// The stage
         #[arg(long, value_name = "STAGE")]
         stage: StageName,
-        /// Free it even if its holder lives
+        /// Free it even if its holder lives; it stays closed for 18 s then, until that one begins nothing any more
         #[arg(long)]
         force: bool,
         /// Do not ask
@@ -224,13 +227,13 @@ pub enum Record {
         #[arg(long, value_name = "STAGE")]
         stage: StageName,
         /// A version of the state object, as the list names it
-        #[arg(long, value_name = "ID", conflicts_with = "file")]
+        #[arg(long, value_name = "ID", group = "wanted")]
         version: Option<String>,
         /// A file with a former state: a backup, or one from a repository
-        #[arg(long, value_name = "PATH")]
+        #[arg(long, value_name = "PATH", group = "wanted")]
         file: Option<PathBuf>,
         /// Do not ask
-        #[arg(long)]
+        #[arg(long, requires = "wanted")]
         yes: bool,
     },
 }

@@ -329,17 +329,14 @@ impl From<state::Error> for Failure {
                     || "a newer version of stagewright".to_owned(),
                     |writer| format!("stagewright {writer} or newer"),
                 );
-                of(
-                    Exit::Input,
-                    &format!("install {version}; or {} puts a former state back", restoring(&object)),
-                )
+                // Two hints: whoever restores from a file needs the first alone.
+                of(Exit::Input, &format!("install {version}"))
+                    .hint(format!("or {} puts a former state back", restoring(&object)))
             }
-            Error::Misplaced { object, .. } => of(
+            Error::Misplaced { .. } => of(
                 Exit::Input,
-                &format!(
-                    "correct `--state`, `app:` or `--stage`; if the object is wrong, {} puts a former one back",
-                    restoring(&object)
-                ),
+                "correct `--state`, `app:` or `--stage`; if somebody has put the object into the wrong place, move it back to \
+                 its own",
             ),
             Error::Held { stage, .. } => of(
                 Exit::Held,
@@ -361,7 +358,9 @@ impl From<probe::Error> for Failure {
         match error {
             probe::Error::Store(fault) => fault.into(),
             probe::Error::Lies { ref object, .. } => Self::input(error.to_string())
-                .hint("keep the state in a store that honours conditional writes: S3 does; docs/doctor.md tells of others")
+                .hint(
+                    "keep the state in a store that honours conditional writes: a bucket of AWS's own S3, or a folder",
+                )
                 .hint(format!(
                     "if the store was put right meanwhile, remove `{object}`, and run `stagewright doctor`"
                 )),

@@ -1,11 +1,43 @@
 //! The runs that wanted to change a stage, newest first: as a table, and as JSON.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::names::Timestamp;
-use crate::state::{Attempt, Lease, Progress, REMEMBERED, State};
+use crate::names::{Address, Timestamp};
+use crate::state::{Attempt, Intent, Lease, Progress, REMEMBERED, State};
+
+/// Something of a stage that was begun, and of which nobody knows how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InDoubt {
+    /// Of which resource.
+    pub address: Address,
+    /// What was begun.
+    pub intent: Intent,
+}
+
+impl fmt::Display for InDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let intent = match self.intent {
+            Intent::Create => "create",
+            Intent::Update => "update",
+            Intent::Delete => "delete",
+        };
+        write!(f, "{} ({intent})", self.address)
+    }
+}
+
+/// All of a stage that is in doubt.
+pub fn in_doubt(state: &State) -> Vec<InDoubt> {
+    let doubts = state.in_doubt.iter();
+    doubts
+        .map(|(address, doubt)| InDoubt {
+            address: address.clone(),
+            intent: doubt.intent,
+        })
+        .collect()
+}
 
 /// How a run ended, as people and programs read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

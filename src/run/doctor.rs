@@ -17,8 +17,9 @@ use crate::names::{AppName, StageName, Timestamp};
 use crate::report::doctor::{Finding, Verdict};
 use crate::setup::{self, bucket_policy as policy};
 use crate::state::lease::{self, Seen};
-use crate::state::store::{Former, Store};
-use crate::state::{self, chalice, probe, s3};
+use crate::state::restored::former_states;
+use crate::state::store::Store;
+use crate::state::{self, probe, s3};
 
 /// From which difference on two clocks are worth a remark. Nothing is decided by them, but AWS refuses signatures that are
 /// a quarter of an hour off. See <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
@@ -81,6 +82,13 @@ pub fn bucket_policy(session: &Session<'_>) -> Result<(), Failure> {
     };
     let configured = session.access_to_state(config.state.as_ref()).region;
     let region = configured.or_else(|| session.environment.get("AWS_REGION").cloned());
+    if prefix.is_empty() {
+        let line = format!(
+            "warning: the state has no prefix, so that this denies plain writes and removals of every `.json` in bucket \
+             `{bucket}`, be it a state or not"
+        );
+        session.host.note(Ink::Careful, &line);
+    }
     let policy = policy::bucket_policy(setup::partition(region.as_deref()), &bucket, &prefix);
     session.host.say(&format!("{policy:#}\n"));
     session.host.answer(&policy);
@@ -136,21 +144,31 @@ async fn accounts(session: &Session<'_>, config: &Config) -> Vec<Found> {
             role: role.or_else(|| session.options.role.clone()),
             identity: session.identity.clone(),
         };
-        let through = access
-            .role
-            .as_ref()
-            .map(|role| format!(" as `{role}`"))
-            .unwrap_or_default();
+        let through = access.role.as_ref().map(|role| format!(" as `{role}`"));
+        let through = through.unwrap_or_default();
+        let asked = access.region.as_ref().map(|region| format!(" in {region}"));
+        let way = format!("{}{through}", asked.unwrap_or_default());
         let cloud = (session.open_cloud)(access, session.tell()).await;
         found.push(match cloud.place().await {
             Ok(place) => fine(Finding::ok(
                 "credentials",
                 format!("account {} in {}{through}", place.account, place.region),
             )),
-            Err(fault) => problem("credentials", fault.into()),
+            Err(fault) => problem("credentials", reached(way.trim_start(), fault.into())),
         });
     }
     found
+}
+
+/// A failure of one of several ways to an account.
+fn reached(way: &str, failure: Failure) -> Failure {
+    match way {
+        "" => failure,
+        way => Failure {
+            message: format!("{way}: {}", failure.message),
+            ..failure
+        },
+    }
 }
 
 async fn bucket(session: &Session<'_>, known: &Known) -> Vec<Found> {
@@ -239,12 +257,18 @@ async fn stages(session: &Session<'_>, known: &Known) -> Vec<Found> {
         Ok(stages) => stages,
         Err(fault) => return vec![problem("stages", fault.into())],
     };
-    let mut found = vec![fine(Finding::ok("stages", format!("{} are recorded", stages.len())))];
+    let count = match stages.len() {
+        1 => "1 stage is recorded".to_owned(),
+        count => format!("{count} stages are recorded"),
+    };
+    let mut found = vec![fine(Finding::ok("stages", count))];
     for stage in stages {
         let about = format!("stage {stage}");
         match lease::read(store, Some(&known.app), &stage).await {
             Ok(seen) => found.extend(seen.iter().flat_map(|seen| conditions(session, seen)).map(fine)),
             Err(state::Error::Store(fault)) => found.push(problem(&about, fault.into())),
+            // The versions of another stage's state are none of this one's.
+            Err(misplaced @ state::Error::Misplaced { .. }) => found.push(problem(&about, misplaced.into())),
             Err(unreadable) => {
                 let mut failure = Failure::from(unreadable);
                 failure.hints.extend(readable(store, (&known.app, &stage)).await);
@@ -292,34 +316,35 @@ fn conditions(session: &Session<'_>, seen: &Seen) -> Vec<Finding> {
 
 /// Which former version of a state that cannot be read could be put back.
 async fn readable(store: &dyn Store, (app, stage): (&AppName, &StageName)) -> Option<String> {
-    const LOOKED_THROUGH: usize = 20;
-    let versions: Vec<Former> = store.former(stage).await.ok()?;
-    for former in versions.into_iter().take(LOOKED_THROUGH) {
-        let body = store.read_former(stage, &former.version).await.ok()??;
-        let expected = chalice::Expected {
-            app: Some(app),
-            stage,
-            object: "",
-        };
-        if chalice::parse(&body, expected, lease::new_mark()).is_ok() {
-            return Some(format!("its version `{}` of {} can be read", former.version, former.at));
-        }
-    }
-    None
+    let states = former_states(store, (app, stage), 1).await.ok()?;
+    let (former, _) = states.listed.into_iter().find(|(_, read)| read.is_ok())?;
+    Some(format!("its version `{}` of {} can be read", former.version, former.at))
 }
 
-/// Whether the token may see runs, by which the holder of a stage is known to live or to have ended.
+/// Whether the token may see runs, by which the holder of a stage is known to live or to have ended. Only a run that is there
+/// can tell: GitHub says of what the token does not see that it is not there.
 async fn github(session: &Session<'_>) -> Option<Found> {
     let github = session.github()?;
-    let current = session.environment.get("GITHUB_RUN_ID").and_then(|id| id.parse().ok());
     let hint =
         "give the token `actions: read`: without it a holder that has died is replaced only after 30 s of silence";
-    Some(match github.has_ended(current.unwrap_or(1), 1).await {
-        Ok(None) if current.is_some() => fine(Finding::warning("github", "the token does not see this run", hint)),
-        Ok(_) => fine(Finding::ok(
+    let current = session.environment.get("GITHUB_RUN_ID");
+    let Some(current) = current.and_then(|id| id.trim().parse().ok()) else {
+        let given = "give the number of one of its runs: `GITHUB_RUN_ID=NUMBER stagewright doctor`";
+        let message = format!("not asked whether the token may read runs of `{}`", github.repository());
+        return Some(fine(Finding::warning("github", message, given)));
+    };
+    Some(match github.has_ended(current, 1).await {
+        Ok(Some(_)) => fine(Finding::ok(
             "github",
             format!("the token may read runs of `{}`", github.repository()),
         )),
+        Ok(None) => {
+            let message = format!(
+                "the token does not see the repository `{}`, or there is no run {current} in it",
+                github.repository()
+            );
+            fine(Finding::warning("github", message, hint))
+        }
         Err(fault) if fault.kind == FaultKind::Denied => {
             fine(Finding::warning("github", "the token may not read runs", hint))
         }
@@ -363,5 +388,23 @@ fn tell(session: &Session<'_>, known: Option<&Known>, found: &[Found]) -> Result
             ..Failure::input(format!("{} problem{plural} found", exits.len()))
         }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_is_told_before_aws_refuses_its_calls_and_one_that_is_not_is_fine() {
+        let at = |second| Timestamp::new(jiff::Timestamp::from_second(second).unwrap());
+        for (ours, verdict) in [
+            (1_000_000, Verdict::Ok),
+            (1_000_300, Verdict::Ok),
+            (1_000_301, Verdict::Warning),
+            (999_699, Verdict::Warning),
+        ] {
+            assert_eq!(clock(at(ours), at(1_000_000)).verdict, verdict, "{ours}");
+        }
     }
 }

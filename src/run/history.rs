@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Recorded, Session, recorded};
 use crate::error::Failure;
 use crate::host::Ink;
-use crate::names::StageName;
+use crate::names::{AppName, StageName};
 use crate::report::history::{Detail, Ending, runs, table};
 use crate::state::lease;
 
@@ -17,8 +17,7 @@ use crate::state::lease;
 pub async fn history(session: &Session<'_>, stage: &StageName) -> Result<(), Failure> {
     let Recorded { app, store, .. } = recorded(session).await?;
     let Some(seen) = lease::read(store.as_ref(), Some(&app), stage).await? else {
-        let unknown = Failure::input(format!("nothing is recorded of stage `{stage}` of app `{app}`"));
-        return Err(unknown.hint("`stagewright stages` lists the stages that are recorded"));
+        return Err(unrecorded(&app, stage));
     };
     let runs = runs(&seen.state);
     session.host.answer(&json!({"app": app, "stage": stage, "runs": runs}));
@@ -50,6 +49,12 @@ pub async fn history(session: &Session<'_>, stage: &StageName) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// A stage that has no record.
+pub fn unrecorded(app: &AppName, stage: &StageName) -> Failure {
+    Failure::input(format!("nothing is recorded of stage `{stage}` of app `{app}`"))
+        .hint("`stagewright stages` lists the stages that are recorded")
 }
 
 fn ink(ended: Ending) -> Option<Ink> {

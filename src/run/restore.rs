@@ -1,24 +1,31 @@
 //! `restore`: a former state of a stage becomes the present one. Nothing in AWS changes: the next deploy looks at what either
 //! of them knows.
 
-use std::path::Path;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::asking::{Asked, UNTOUCHED};
 use super::destroy::Consent;
 use super::holding::{confirmed_place, free};
 use super::{Recorded, Region, Session, recorded};
-use crate::error::Failure;
-use crate::host::{Ink, terminal};
+use crate::config::StateConfig;
+use crate::config::state_url::StateUrl;
+use crate::error::{Exit, Failure};
+use crate::host::Ink;
 use crate::names::{AppName, StageName, Timestamp};
+use crate::report::history::in_doubt;
 use crate::state::chalice::{self, Expected};
 use crate::state::lease::{self, Seen};
-use crate::state::restored::restored;
+use crate::state::restored::{FormerStates, former_states, restored};
 use crate::state::store::{Former, Store, Version};
-use crate::state::{Error, State, standing};
+use crate::state::{Error, State, s3, standing};
 
-/// How many former versions are read for the list, and looked through for the highest generation.
-const READ: usize = 20;
+/// How many former states are listed.
+const LISTED: usize = 20;
 
 /// Which former state is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -36,55 +43,60 @@ pub enum Wanted<'a> {
 /// No app is known, or the store does not say.
 pub async fn list(session: &Session<'_>, stage: &StageName) -> Result<(), Failure> {
     let Recorded { app, store, .. } = recorded(session).await?;
-    let former = store.former(stage).await?;
-    if former.is_empty() {
+    let FormerStates {
+        listed,
+        renewals,
+        unread,
+    } = former_states(store.as_ref(), (&app, stage), LISTED).await?;
+    if listed.is_empty() {
         session.host.say(&none(store.as_ref(), &app, stage));
     }
     let mut rows = Vec::new();
-    for (index, version) in former.iter().enumerate() {
-        let read = match index < READ {
-            true => Some(read_version(store.as_ref(), (&app, stage), &version.version).await),
-            false => None,
-        };
-        let (line, row) = row(version, read)?;
+    for (former, read) in &listed {
+        let (line, row) = row(former, read.as_ref());
         session.host.say(&line);
         rows.push(row);
     }
-    if !former.is_empty() {
+    let left_out = [
+        (renewals, "a run wrote while it held the stage, and wrote anew"),
+        (unread, "are older, and were not read"),
+    ];
+    for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
+        session.host.say(&format!("left out: {count} that {what}\n"));
+    }
+    if !listed.is_empty() {
         session.host.say(&format!(
             "\n`stagewright restore --stage {stage} --version ID` puts one of them back.\n"
         ));
     }
-    session
-        .host
-        .answer(&json!({"app": app, "stage": stage, "versions": rows}));
+    session.host.answer(&json!({
+        "app": app,
+        "stage": stage,
+        "versions": rows,
+        "renewals": renewals,
+        "unread": unread,
+    }));
     Ok(())
 }
 
-fn row(version: &Former, read: Option<Result<State, Failure>>) -> Result<(String, Value), Failure> {
-    let Former {
-        version: id,
-        at,
-        size_bytes,
-    } = version;
-    let mut row = json!({"version": id, "at": at, "size_bytes": size_bytes});
+fn row(former: &Former, read: Result<&State, &Error>) -> (String, Value) {
+    let (state, flaw) = (read.ok(), read.err().map(ToString::to_string));
+    let row = json!({
+        "version": former.version,
+        "at": former.at,
+        "size_bytes": former.size_bytes,
+        "generation": state.map(|state| state.generation),
+        "release": state.and_then(|state| state.release.as_ref()).map(|release| release.number),
+        "commit": state.and_then(State::commit),
+        "resources": state.map(|state| state.deployed.len()),
+        "held": state.map(|state| state.lease.is_some()),
+        "unreadable": flaw,
+    });
     let what = match read {
-        Some(Ok(state)) => {
-            row["generation"] = json!(state.generation);
-            row["release"] = json!(state.release.as_ref().map(|release| release.number));
-            row["commit"] = json!(state.commit());
-            row["resources"] = json!(state.deployed.len());
-            row["held"] = json!(state.lease.is_some());
-            summary(&state)
-        }
-        Some(Err(unread)) if unread.exit == crate::error::Exit::Input => {
-            row["unreadable"] = json!(unread.message);
-            format!("cannot be restored: {}", unread.message)
-        }
-        Some(Err(failure)) => return Err(failure),
-        None => format!("{size_bytes} bytes"),
+        Ok(state) => summary(state),
+        Err(error) => format!("cannot be restored: {error}"),
     };
-    Ok((format!("{id}  {at}  {what}\n"), row))
+    (format!("{}  {}  {what}\n", former.version, former.at), row)
 }
 
 /// What a state is, in a few words.
@@ -119,8 +131,8 @@ fn none(store: &dyn Store, app: &AppName, stage: &StageName) -> String {
         ),
         Some(_) => format!(
             "The store keeps no former version of stage `{stage}` of app `{app}`. It does from now on with versioning of the \
-             bucket (`aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket BUCKET`); with a \
-             backup, {file} works.\n"
+             bucket ({}); with a backup, {file} works.\n",
+            versioning("BUCKET")
         ),
     }
 }
@@ -158,10 +170,9 @@ fn parse(body: &[u8], (app, stage): (&AppName, &StageName), object: &str) -> Res
     chalice::parse(body, expected, lease::new_mark()).map_err(|error| {
         let is_newer = matches!(error, Error::Newer { .. } | Error::Unread { .. });
         let mut failure = Failure::from(error);
-        if !is_newer {
-            failure.hints.clear();
-        }
-        failure.hint(other)
+        // Of a newer one the first hint names what can read it.
+        failure.hints.truncate(usize::from(is_newer));
+        failure.hint(other).now(UNTOUCHED)
     })
 }
 
@@ -173,58 +184,133 @@ struct Present {
     version: Option<Version>,
     /// The store's clock; ours where there is no object.
     at: Timestamp,
-    /// Why the object cannot be read.
-    flaw: Option<String>,
+    /// What stands there, where it cannot be read.
+    unread: Option<Unread>,
+}
+
+/// An object that cannot be read, and that nobody else may have a copy of.
+struct Unread {
+    /// What is wrong with it.
+    flaw: String,
+    /// Its bytes.
+    body: Vec<u8>,
 }
 
 /// Puts a former state of a stage back, under a generation that was never used.
 ///
 /// # Errors
 ///
-/// There is no such version or file, or it is of another app, stage, account or Region, or of a later format; somebody holds
-/// the stage; nobody said yes; the store or AWS cannot be reached.
+/// There is no such version or file, or it is of another app, stage, account or Region, or of a later format; what stands
+/// there is another stage's, or would be lost; somebody holds the stage, or changes it meanwhile; nobody said yes; the store or
+/// AWS cannot be reached.
 pub async fn restore(session: &Session<'_>, stage: &StageName, wishes: (Wanted<'_>, Consent)) -> Result<(), Failure> {
+    let (wanted, consent) = wishes;
+    let asked = Asked {
+        command: "restore",
+        stage,
+        consent,
+    };
+    asked.can_be_answered()?;
     let Recorded { app, store, config } = recorded(session).await?;
-    let (store, of, (wanted, consent)) = (store.as_ref(), (&app, stage), wishes);
+    let (store, of) = (store.as_ref(), (&app, stage));
     let former = match wanted {
         Wanted::Version(version) => read_version(store, of, version).await?,
         Wanted::File(file) => read_file(of, file)?,
     };
-    let before = present(session, store, of).await?;
-    let found = before.state.as_ref();
-    place_is_one(&former, found)?;
-    if let Some(placed) = [Some(&former), found]
-        .into_iter()
-        .flatten()
-        .find(|state| state.place.is_some())
-    {
+    let present = present(session, store, of).await?;
+    place_is_one(&former, present.state.as_ref())?;
+    if present.unread.is_some() {
+        Box::pin(former_versions_are_kept(session, config.state.as_ref())).await?;
+    }
+    let known = [Some(&former), present.state.as_ref()];
+    if let Some(placed) = known.into_iter().flatten().find(|state| state.place.is_some()) {
         let cloud = session.cloud(config.stage(stage), placed, Region::Recorded).await?;
         confirmed_place(cloud.as_ref(), placed).await?;
     }
-    show(session, &former, &before);
-    confirm(session, stage, consent)?;
-    loop {
-        let present = present(session, store, of).await?;
-        place_is_one(&former, present.state.as_ref())?;
-        let generation = unused_generation(session, (store, of), &former, &present).await?;
-        let state = restored(former.clone(), present.state.as_ref(), (generation, present.at));
-        let seen = Seen {
-            state,
-            version: present.version,
-            clock: None,
-        };
-        if lease::note(store, &seen).await? {
+    show(session, &former, &present);
+    asked.confirm(session, &format!("This puts that state of stage `{stage}` back."))?;
+    let generation = unused_generation(session, (store, of), &former, &present).await?;
+    keep_beside(session, (store, stage), present.unread.as_ref())?;
+    let seen = Seen {
+        state: restored(former, present.state.as_ref(), (generation, present.at)),
+        version: present.version,
+        clock: None,
+    };
+    // What was confirmed is what is replaced: the write is on the version that was shown.
+    match lease::note(store, &seen).await? {
+        true => {
             told(session, &seen.state);
-            return Ok(());
+            Ok(())
         }
-        if session.stop.is_requested() {
-            return Err(Failure::stopped());
-        }
+        false => Err(changed_meanwhile(stage)),
     }
 }
 
+fn changed_meanwhile(stage: &StageName) -> Failure {
+    let changed = Failure {
+        exit: Exit::Held,
+        ..Failure::input(format!("somebody has changed stage `{stage}` meanwhile"))
+    };
+    let look = format!("`stagewright history --stage {stage}` shows who; then run it again, if it is still wanted");
+    changed.hint(look).now(UNTOUCHED)
+}
+
+/// Makes sure that a bucket keeps what is replaced. In a folder we keep it ourselves.
+async fn former_versions_are_kept(session: &Session<'_>, configured: Option<&StateConfig>) -> Result<(), Failure> {
+    let Some(StateUrl::Bucket { bucket, .. }) = session.place(configured)? else {
+        return Ok(());
+    };
+    let seen = s3::look(&session.access_to_state(configured), &bucket).await?;
+    match seen.is_versioned? {
+        true => Ok(()),
+        false => Err(Failure::input(format!(
+            "what stands there cannot be read, and would be lost: bucket `{bucket}` keeps no former versions"
+        ))
+        .hint(format!("{}: then it keeps what is replaced", versioning(&bucket)))
+        .now(UNTOUCHED)),
+    }
+}
+
+fn versioning(bucket: &str) -> String {
+    format!("`aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket {bucket}`")
+}
+
+/// Puts a copy of what cannot be read beside it, where that is in a folder; no stage has such a name.
+fn keep_beside(
+    session: &Session<'_>,
+    (store, stage): (&dyn Store, &StageName),
+    unread: Option<&Unread>,
+) -> Result<(), Failure> {
+    let (Some(unread), None) = (unread, store.identity()) else {
+        return Ok(());
+    };
+    let at: String = session.now.to_string().chars().filter(char::is_ascii_digit).collect();
+    let beside = PathBuf::from(format!("{}.before-restore-{at}", store.object(stage)));
+    // Nobody can say what is in it: its owner alone may read it.
+    let created = fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside);
+    let written = created.and_then(|mut file| {
+        file.write_all(&unread.body)?;
+        file.sync_all()
+    });
+    written.map_err(|error: io::Error| {
+        Failure::outside(format!(
+            "what stands there cannot be kept as `{}`: {error}",
+            beside.display()
+        ))
+        .hint("make room in the folder, and see to it that it can be written; then run it again")
+        .now(UNTOUCHED)
+    })?;
+    let line = format!("  kept     what cannot be read, as {}", beside.display());
+    session.host.progress(Ink::Faint, &line);
+    Ok(())
+}
+
 /// Reads what stands now, when nobody holds it any more. An object that cannot be read has no holder that could write it; one
-/// of a later format may have, and is watched.
+/// of a later format may have, and is watched. A sound one of another stage is never replaced: it may be held there.
 async fn present(session: &Session<'_>, store: &dyn Store, of: (&AppName, &StageName)) -> Result<Present, Failure> {
     let (app, stage) = of;
     let Some(stored) = store.read(stage).await? else {
@@ -232,7 +318,7 @@ async fn present(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stage
             state: None,
             version: None,
             at: session.now,
-            flaw: None,
+            unread: None,
         });
     };
     let object = store.object(stage);
@@ -248,7 +334,7 @@ async fn present(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stage
                 state: Some(state),
                 version,
                 at,
-                flaw: None,
+                unread: None,
             });
         }
         Ok(_) => {
@@ -257,11 +343,14 @@ async fn present(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stage
                 at: seen.clock.map_or(at, lease::Clock::now),
                 version: seen.version,
                 state: Some(seen.state),
-                flaw: None,
+                unread: None,
             });
         }
         Err(error) => error,
     };
+    if matches!(error, Error::Misplaced { .. }) {
+        return Err(Failure::from(error).now(UNTOUCHED));
+    }
     if matches!(error, Error::Newer { .. } | Error::Unread { .. }) {
         let line = format!(
             "watching for {} s whether a newer version writes it: {error}",
@@ -271,7 +360,7 @@ async fn present(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stage
         if !standing::is_silent(store, stage, &stored.version).await? {
             let busy = Failure::input(format!("a newer version of stagewright writes `{object}`"));
             return Err(Failure {
-                exit: crate::error::Exit::Held,
+                exit: Exit::Held,
                 ..busy.hint("wait for it, then run it again").now(UNTOUCHED)
             });
         }
@@ -280,11 +369,12 @@ async fn present(session: &Session<'_>, store: &dyn Store, of: (&AppName, &Stage
         state: None,
         version,
         at,
-        flaw: Some(error.to_string()),
+        unread: Some(Unread {
+            flaw: error.to_string(),
+            body: stored.body,
+        }),
     })
 }
-
-const UNTOUCHED: &str = "nothing was changed";
 
 /// The ids of another account or Region would lie.
 fn place_is_one(former: &State, present: Option<&State>) -> Result<(), Failure> {
@@ -318,62 +408,42 @@ async fn unused_generation(
         return Ok(former.generation.max(present.generation) + 1);
     }
     let (mut highest, mut unread) = (former.generation, u64::from(present.version.is_some()));
-    let versions = match store.former(of.1).await {
-        Ok(versions) => versions,
+    match former_states(store, of, 1).await {
+        Ok(states) => {
+            let mut is_known = false;
+            for (_, read) in &states.listed {
+                match read {
+                    Ok(state) => {
+                        highest = highest.max(state.generation);
+                        is_known = true;
+                    }
+                    Err(_) => unread += 1,
+                }
+            }
+            if !is_known {
+                unread += u64::try_from(states.unread).unwrap_or_default();
+            }
+        }
         Err(fault) => {
             let line = format!(
                 "warning: what the object was before cannot be listed, so that only the file tells generations: {fault}"
             );
             session.host.note(Ink::Careful, &line);
-            Vec::new()
-        }
-    };
-    for version in versions.iter().take(READ) {
-        match read_version(store, of, &version.version).await {
-            Ok(state) => {
-                highest = highest.max(state.generation);
-                break;
-            }
-            Err(failure) => {
-                tracing::debug!(
-                    version = version.version,
-                    failure = failure.message,
-                    "a version cannot be read"
-                );
-                unread += 1;
-            }
         }
     }
     Ok(highest + unread + 1)
 }
 
 fn show(session: &Session<'_>, former: &State, present: &Present) {
-    let now = match (&present.state, &present.flaw) {
+    let now = match (&present.state, &present.unread) {
         (Some(state), _) => summary(state),
-        (None, Some(flaw)) => flaw.clone(),
+        (None, Some(unread)) => unread.flaw.clone(),
         (None, None) => "there is no object".to_owned(),
     };
     session.host.progress(Ink::Faint, &format!("  now      {now}"));
     session
         .host
         .progress(Ink::Faint, &format!("  then     {}", summary(former)));
-}
-
-fn confirm(session: &Session<'_>, stage: &StageName, consent: Consent) -> Result<(), Failure> {
-    if consent == Consent::Given {
-        return Ok(());
-    }
-    let question = format!("This puts that state of stage `{stage}` back.\nType the stage's name to go on: ");
-    let answer = terminal::is_attended().then(|| session.host.asks_for(&question, stage.as_str()));
-    match answer.flatten() {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::input("that is not the stage's name").now(UNTOUCHED)),
-        None => Err(
-            Failure::input(format!("`restore` of stage `{stage}` was not confirmed"))
-                .hint("give `--yes` where nobody can be asked")
-                .now(UNTOUCHED),
-        ),
-    }
 }
 
 fn told(session: &Session<'_>, state: &State) {
@@ -398,6 +468,6 @@ fn told(session: &Session<'_>, state: &State) {
         "stage": stage,
         "outcome": "restored",
         "generation": generation,
-        "in_doubt": state.in_doubt.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "in_doubt": in_doubt(state),
     }));
 }

@@ -5,18 +5,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 
+use super::asking::Asked;
 use super::destroy::Consent;
-use super::holding::life;
+use super::history::unrecorded;
+use super::holding::{holder, life};
 use super::{Recorded, Session, recorded};
 use crate::error::Failure;
-use crate::host::{Ink, terminal};
+use crate::host::Ink;
 use crate::names::{AppName, StageName};
-use crate::report::history;
-use crate::state::lease::{self, LEASE, Seen, Waiting};
-use crate::state::standing::{self, Standing, Still};
+use crate::report::history::{age, in_doubt};
+use crate::state::lease::{self, Holder, LEASE, Seen, Waiting};
+use crate::state::standing::{self, CLOSED, Standing, Still};
 use crate::state::store::Store;
 use crate::state::takeover::Life;
-use crate::state::{Error, Intent, Lease, State};
+use crate::state::{Error, Lease, State};
 
 /// Whether a holder may be replaced that lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,22 +36,26 @@ const TRIES: usize = 10;
 ///
 /// # Errors
 ///
-/// The holder lives, or another one has come; nobody said yes; the state cannot be read or written.
+/// Nothing is recorded of the stage; the holder lives, or another one has come; nobody said yes; the state cannot be read or
+/// written.
 pub async fn unlock(session: &Session<'_>, stage: &StageName, wishes: (Force, Consent)) -> Result<(), Failure> {
     let Recorded { app, store, .. } = recorded(session).await?;
     let (store, of) = (store.as_ref(), (&app, stage));
     let Some(seen) = lease::read(store, Some(&app), stage).await? else {
-        return free_already(session, of, None);
+        return Err(unrecorded(&app, stage));
     };
     let Some(shown) = seen.state.lease.clone() else {
-        return free_already(session, of, Some(&seen.state));
+        free_already(session, &seen.state);
+        return Ok(());
     };
     show(session, &seen.state, &shown);
     let (force, consent) = wishes;
-    if consent == Consent::ToBeAsked && !terminal::is_attended() {
-        let unasked = Failure::input(format!("`unlock` of stage `{stage}` was not confirmed"));
-        return Err(unasked.hint("give `--yes` where nobody can be asked").now(UNTOUCHED));
-    }
+    let asked = Asked {
+        command: "unlock",
+        stage,
+        consent,
+    };
+    asked.can_be_answered()?;
     if force == Force::Spare {
         let mut watching = Watching {
             session,
@@ -61,8 +67,13 @@ pub async fn unlock(session: &Session<'_>, stage: &StageName, wishes: (Force, Co
             Standing::Over => return over(session, store, of).await,
         }
     }
-    confirm(session, &seen.state, wishes)?;
+    if force == Force::Depose {
+        warn(session);
+    }
+    let effect = format!("This frees stage `{stage}` of app `{app}` from its holder.");
+    asked.confirm(session, &effect)?;
     let free = Free {
+        session,
         store,
         of,
         shown,
@@ -77,10 +88,9 @@ pub async fn unlock(session: &Session<'_>, stage: &StageName, wishes: (Force, Co
     }
 }
 
-const UNTOUCHED: &str = "nothing was changed";
-
 /// A lease that is to be taken off a stage.
 struct Free<'a> {
+    session: &'a Session<'a>,
     store: &'a dyn Store,
     of: (&'a AppName, &'a StageName),
     shown: Lease,
@@ -90,11 +100,14 @@ struct Free<'a> {
 impl Free<'_> {
     /// Takes the lease off by compare-and-set. `None` where it is gone, or another one is there.
     async fn free(&self, mut seen: Seen) -> Result<Option<State>, Failure> {
+        let holder = holder(self.session, "unlock");
         for _ in 0..TRIES {
-            let state = without_lease(&seen);
-            let freed = Seen { state, ..seen };
-            if lease::note(self.store, &freed).await? {
-                return Ok(Some(freed.state));
+            let freed = match self.force {
+                Force::Spare => self.release(&seen).await?,
+                Force::Depose => self.depose(&mut seen, &holder).await?,
+            };
+            if freed.is_some() {
+                return Ok(freed);
             }
             let (app, stage) = self.of;
             let now = lease::read(self.store, Some(app), stage).await?;
@@ -105,6 +118,40 @@ impl Free<'_> {
             };
         }
         Err(lives(self.of.1, self.shown.clone()))
+    }
+
+    /// Of a holder that is dead: one write.
+    async fn release(&self, seen: &Seen) -> Result<Option<State>, Failure> {
+        let freed = Seen {
+            state: without_lease(seen),
+            ..seen.clone()
+        };
+        Ok(lease::note(self.store, &freed).await?.then_some(freed.state))
+    }
+
+    /// Of a holder that may live: the stage is ours until that one begins no call any more, so that nobody else works on it
+    /// meanwhile.
+    async fn depose(&self, seen: &mut Seen, holder: &Holder) -> Result<Option<State>, Failure> {
+        let _holding = self.session.stop.holding();
+        let Some(mut held) = lease::take(self.store, seen, holder).await? else {
+            return Ok(None);
+        };
+        let line = format!(
+            "the stage is taken, and kept closed for {} s: its former holder may begin calls until then, if it lives",
+            CLOSED.as_secs()
+        );
+        self.session.host.note(Ink::Careful, &line);
+        let mut state = seen.state.clone();
+        let closed = standing::keep_closed(&mut held, &mut state).await;
+        let freed = match closed {
+            Ok(()) => held.give_back(&mut state).await,
+            Err(lost) => Err(lost),
+        };
+        freed.map_err(|error| {
+            Failure::from(error)
+                .now("the lease of the holder that was shown is off, and ours is perhaps on: it runs out by itself")
+        })?;
+        Ok(Some(state))
     }
 }
 
@@ -147,65 +194,80 @@ impl Waiting for Watching<'_> {
     }
 }
 
-fn free_already(
-    session: &Session<'_>,
-    (app, stage): (&AppName, &StageName),
-    state: Option<&State>,
-) -> Result<(), Failure> {
-    let in_doubt = state.map(in_doubt).unwrap_or_default();
-    let text = match in_doubt.as_slice() {
-        [] => String::new(),
-        doubts => format!("In doubt is {}: the next run looks at it first.\n", doubts.join(", ")),
+fn free_already(session: &Session<'_>, state: &State) {
+    let (app, stage) = (&state.app, &state.stage);
+    let doubts = match listed(state) {
+        None => String::new(),
+        Some(doubts) => format!("In doubt is {doubts}: the next run looks at it first.\n"),
     };
     session.host.say(&format!(
-        "Nobody holds stage `{stage}` of app `{app}`: nothing to free.\n{text}"
+        "Nobody holds stage `{stage}` of app `{app}`: nothing to free.\n{doubts}"
     ));
+    answer(session, (state, "unchanged"), None);
+}
+
+fn answer(session: &Session<'_>, (state, outcome): (&State, &str), freed_from: Option<&Lease>) {
+    let lease = freed_from.map(|lease| {
+        let Lease {
+            holder,
+            purpose,
+            since,
+            run,
+            ..
+        } = lease;
+        json!({"holder": holder, "purpose": purpose, "since": since, "run": run})
+    });
     session.host.answer(&json!({
-        "app": app,
-        "stage": stage,
-        "outcome": "unchanged",
-        "lease": null,
-        "in_doubt": in_doubt,
+        "app": state.app,
+        "stage": state.stage,
+        "outcome": outcome,
+        "lease": lease,
+        "in_doubt": in_doubt(state),
+        "generation": state.generation,
     }));
-    Ok(())
 }
 
 /// The lease that was shown is not there any more: nobody's else is touched.
-async fn over(session: &Session<'_>, store: &dyn Store, of: (&AppName, &StageName)) -> Result<(), Failure> {
-    let now = lease::read(store, Some(of.0), of.1).await?;
-    match now.as_ref().and_then(|now| now.state.lease.clone()) {
-        None => free_already(session, of, now.as_ref().map(|now| &now.state)),
-        Some(other) => {
-            let held = Failure::from(Error::Held {
-                stage: of.1.clone(),
-                lease: Box::new(other),
-            });
-            Err(held.now("the holder that was shown is gone, another one has come, and nothing was changed"))
-        }
-    }
+async fn over(session: &Session<'_>, store: &dyn Store, (app, stage): (&AppName, &StageName)) -> Result<(), Failure> {
+    let Some(now) = lease::read(store, Some(app), stage).await? else {
+        return Err(unrecorded(app, stage));
+    };
+    let Some(other) = now.state.lease.clone() else {
+        free_already(session, &now.state);
+        return Ok(());
+    };
+    let look = format!("`stagewright unlock --stage {stage}` shows that one");
+    Err(held(stage, other)
+        .hint(look)
+        .now("the holder that was shown is gone, another one has come, and nothing was changed"))
 }
 
 fn lives(stage: &StageName, lease: Lease) -> Failure {
-    let held = Failure::from(Error::Held {
-        stage: stage.clone(),
-        lease: Box::new(lease),
-    });
-    held.hint(
-        "`--force` frees the stage though its holder lives: that one then stops with exit code 4, and records nothing",
-    )
-    .now("the holder lives, and nothing was changed")
+    held(stage, lease)
+        .hint("wait for it: it gives the stage back by itself, and whoever wants the stage meanwhile waits for it, too")
+        .hint(
+            "if it must not go on, `--force` frees the stage though its holder lives: that one then stops with exit code 4, and \
+             records nothing",
+        )
+        .now("the holder lives, and nothing was changed")
 }
 
-fn in_doubt(state: &State) -> Vec<String> {
-    let doubt = |intent| match intent {
-        Intent::Create => "create",
-        Intent::Update => "update",
-        Intent::Delete => "delete",
+/// A stage that is held; the hints of other commands would lead back to here.
+fn held(stage: &StageName, lease: Lease) -> Failure {
+    let held = Error::Held {
+        stage: stage.clone(),
+        lease: Box::new(lease),
     };
-    let doubts = state.in_doubt.iter();
-    doubts
-        .map(|(address, begun)| format!("{address} ({})", doubt(begun.intent)))
-        .collect()
+    Failure {
+        hints: Vec::new(),
+        ..Failure::from(held)
+    }
+}
+
+/// What is in doubt, for people; `None` where nothing is.
+fn listed(state: &State) -> Option<String> {
+    let doubts: Vec<String> = in_doubt(state).iter().map(ToString::to_string).collect();
+    (!doubts.is_empty()).then(|| doubts.join(", "))
 }
 
 fn show(session: &Session<'_>, state: &State, lease: &Lease) {
@@ -215,16 +277,12 @@ fn show(session: &Session<'_>, state: &State, lease: &Lease) {
         &format!("Stage `{}` of app `{}` is held", state.stage, state.app),
     );
     tell(format!("  by        {} ({})", lease.holder, lease.purpose));
-    let age = history::age(session.now.since(lease.since));
+    let age = age(session.now.since(lease.since));
     tell(format!("  since     {}, {age} ago", lease.since));
     if let Some(run) = run(session, state, lease) {
         tell(format!("  run       {run}"));
     }
-    let in_doubt = in_doubt(state);
-    let doubts = match in_doubt.as_slice() {
-        [] => "nothing".to_owned(),
-        doubts => doubts.join(", "),
-    };
+    let doubts = listed(state).unwrap_or_else(|| "nothing".to_owned());
     tell(format!("  in doubt  {doubts}"));
 }
 
@@ -243,29 +301,17 @@ fn run(session: &Session<'_>, state: &State, lease: &Lease) -> Option<String> {
     ))
 }
 
-fn confirm(session: &Session<'_>, state: &State, (force, consent): (Force, Consent)) -> Result<(), Failure> {
-    let (stage, app) = (&state.stage, &state.app);
-    if force == Force::Depose {
-        let note = format!(
-            "note: if its holder lives, it notices within {} s, makes no further change, records nothing, and ends with exit \
-             code 4; what it has begun is looked at by the next run, and once more {} minutes later",
-            lease::RENEWAL.as_secs(),
-            crate::state::LATE.div_duration_f64(Duration::from_mins(1)),
-        );
-        session.host.note(Ink::Careful, &note);
-    }
-    if consent == Consent::Given {
-        return Ok(());
-    }
-    let question =
-        format!("This frees stage `{stage}` of app `{app}` from its holder.\nType the stage's name to go on: ");
-    match session.host.asks_for(&question, stage.as_str()) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::input("that is not the stage's name").now(UNTOUCHED)),
-        None => Err(Failure::input(format!("`unlock` of stage `{stage}` was not confirmed"))
-            .hint("give `--yes` where nobody can be asked")
-            .now(UNTOUCHED)),
-    }
+/// What becomes of a holder that lives.
+fn warn(session: &Session<'_>) {
+    let note = format!(
+        "note: if its holder lives, it may begin calls until it notices: for {} s at most, or {} s where it was stopped; so \
+         long the stage is kept closed. It records nothing, and ends with exit code 4. What it has begun is looked at by the \
+         next run, and once more {} minutes later",
+        lease::RENEWAL.as_secs(),
+        CLOSED.as_secs(),
+        crate::state::LATE.div_duration_f64(Duration::from_mins(1)),
+    );
+    session.host.note(Ink::Careful, &note);
 }
 
 fn told(session: &Session<'_>, state: &State, shown: &Lease) {
@@ -280,12 +326,5 @@ fn told(session: &Session<'_>, state: &State, shown: &Lease) {
         Ink::Good,
         &format!("Stage `{}` of app `{}` is free.{next}", state.stage, state.app),
     );
-    session.host.answer(&json!({
-        "app": state.app,
-        "stage": state.stage,
-        "outcome": "unlocked",
-        "lease": shown,
-        "in_doubt": in_doubt(state),
-        "generation": state.generation,
-    }));
+    answer(session, (state, "unlocked"), Some(shown));
 }

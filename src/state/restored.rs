@@ -1,11 +1,71 @@
-//! A former state of a stage that becomes the present one. What has happened in AWS since then has happened: nothing that
+//! The former states of a stage, and one of them that becomes the present one. What has happened in AWS since then has happened: nothing that
 //! either of the two knows is forgotten before somebody has looked.
 
 use std::collections::BTreeSet;
 
-use super::{Deployed, Doubt, Intent, State};
-use crate::names::{Address, Timestamp};
+use super::chalice::{self, Expected};
+use super::lease::new_mark;
+use super::store::{Former, Store};
+use super::{Deployed, Doubt, Error, Intent, State};
+use crate::fault::Fault;
+use crate::names::{Address, AppName, StageName, Timestamp};
 use crate::resource::Resource;
+
+/// The most versions that are read for one look at what a stage was: a run that takes minutes leaves dozens of them.
+const READS: usize = 200;
+
+/// What a stage's object was before, as far as somebody could want it back.
+#[derive(Debug, Default)]
+pub struct FormerStates {
+    /// The versions worth showing, the newest first, each with its state or why it cannot be read.
+    pub listed: Vec<(Former, Result<State, Error>)>,
+    /// How many were left out that a run wrote while it held the stage, and followed by a later one of its own.
+    pub renewals: usize,
+    /// How many older ones were not read.
+    pub unread: usize,
+}
+
+/// Looks through what a stage's object was before, the newest first, until `wanted` states are found that can be read.
+///
+/// # Errors
+///
+/// The store's faults.
+pub async fn former_states(
+    store: &dyn Store,
+    (app, stage): (&AppName, &StageName),
+    wanted: usize,
+) -> Result<FormerStates, Fault> {
+    let versions = store.former(stage).await?;
+    let (count, mut found) = (versions.len(), 0);
+    let mut generations = BTreeSet::new();
+    let mut states = FormerStates::default();
+    for (index, former) in versions.into_iter().enumerate() {
+        if found == wanted || index == READS {
+            states.unread = count - index;
+            break;
+        }
+        let Some(body) = store.read_former(stage, &former.version).await? else {
+            continue;
+        };
+        let object = format!("{}?versionId={}", store.object(stage), former.version);
+        let expected = Expected {
+            app: Some(app),
+            stage,
+            object: &object,
+        };
+        let read = chalice::parse(&body, expected, new_mark());
+        if let Ok(state) = &read {
+            let is_last = generations.insert(state.generation);
+            if state.lease.is_some() && !is_last {
+                states.renewals += 1;
+                continue;
+            }
+            found += 1;
+        }
+        states.listed.push((former, read));
+    }
+    Ok(states)
+}
 
 /// The former state, held by nobody, under a generation that was never used. All that it or the present state knows is in
 /// doubt, and late: the next run looks at it, sets it up anew, and removes what is not wanted.

@@ -1,11 +1,13 @@
 //! Whether who holds a stage lives, as it is seen by somebody who does not want the stage.
 
+use std::time::Duration;
+
 use boot_time::Instant;
 
-use super::lease::{self, GLANCE, LEASE, Seen, Waiting, pause};
+use super::lease::{self, GLANCE, Held, LEASE, Seen, Waiting, pause};
 use super::store::{Store, Version};
-use super::takeover::{self, Life, Watch};
-use super::{Error, Lease};
+use super::takeover::{self, Life, SILENCE, Watch};
+use super::{Error, Lease, State};
 use crate::names::{AppName, StageName};
 
 /// What became of a lease while it was watched.
@@ -88,4 +90,20 @@ pub async fn is_silent(store: &dyn Store, stage: &StageName, version: &Version) 
         }
     }
     Ok(true)
+}
+
+/// For how long a stage is kept closed that was taken from a holder which may live. One that was only stopped may wake up with
+/// a lease that lasts, and begins no call behind this any more.
+pub const CLOSED: Duration = SILENCE;
+
+/// Keeps a stage closed that was just taken from a holder which may live, until that one begins no call any more. What it had
+/// begun may come about late, from then on.
+///
+/// # Errors
+///
+/// Those of [`Held::while_working`].
+pub async fn keep_closed(held: &mut Held<'_>, state: &mut State) -> Result<(), Error> {
+    held.while_working(state, pause(CLOSED)).await?;
+    state.expect_late(held.now());
+    Ok(())
 }

@@ -26,23 +26,21 @@ fn deployed() -> (World, Value) {
     (world, state)
 }
 
-/// Whatever is run, it says what is wrong, and changes nothing.
+/// Whatever is run, it says what is wrong, and how to put a former state back, and changes nothing.
 #[track_caller]
 fn is_refused(world: &World, body: &[u8], says: &[&str]) {
+    is_refused_with(world, body, &[says, &["`stagewright restore --stage dev`"]].concat());
+}
+
+/// Whatever is run, it says what is wrong, and changes nothing.
+#[track_caller]
+fn is_refused_with(world: &World, body: &[u8], says: &[&str]) {
     world.write_object(KEY, body);
     for command in COMMANDS {
         let run = world.run(command);
         let shown = format!("{command:?}: {}", run.stderr.chars().take(2000).collect::<String>());
         assert_eq!(run.code, 2, "{shown}");
-        for text in [
-            says,
-            &[
-                "s3://deploys/stages/greeter/dev.json",
-                "`stagewright restore --stage dev`",
-            ],
-        ]
-        .concat()
-        {
+        for text in [says, &["s3://deploys/stages/greeter/dev.json"]].concat() {
             assert!(run.stderr.contains(text), "no {text:?} in {shown}");
         }
         assert!(run.stderr.len() < 1500, "{shown}");
@@ -99,18 +97,18 @@ fn json_of_something_else_is_refused() {
 }
 
 #[test]
-fn the_state_of_another_app_or_stage_is_refused() {
+fn the_state_of_another_app_or_stage_is_refused_with() {
     let (world, state) = deployed();
     let of = |path, name: &str| with(&state, path, json!(name));
-    is_refused(
+    is_refused_with(
         &world,
         &of("/stagewright/app", "shop"),
         &["of app `shop`, and not of", "`greeter`"],
     );
-    is_refused(
+    is_refused_with(
         &world,
         &of("/stagewright/stage", "prod"),
-        &["stage `prod` of app", "not of stage `dev`"],
+        &["stage `prod` of app", "not of stage `dev`", "move it back"],
     );
 }
 
@@ -152,7 +150,7 @@ fn a_state_with_values_that_cannot_be_is_refused_with_line_and_column() {
 }
 
 #[test]
-fn a_stage_that_a_machine_holds_which_does_not_exist_is_taken_over_in_half_a_minute() {
+fn a_stage_that_a_machine_holds_which_does_not_exist_is_taken_over_after_half_a_minute() {
     let (world, state) = deployed();
     let lease = json!({"mark": "m", "holder": "bob@nowhere", "purpose": "deploy", "since": "2199-01-02T03:04:05Z", "renewals": 0});
     world.write_object(KEY, &with(&state, "/stagewright/lease", lease));
@@ -161,8 +159,10 @@ fn a_stage_that_a_machine_holds_which_does_not_exist_is_taken_over_in_half_a_min
         .run(&["deploy", "--stage", "dev"])
         .succeeded()
         .saying(&["bob@nowhere holds stage `dev`"]);
-    let took_s = began.elapsed().as_secs();
-    assert!((30..90).contains(&took_s), "{took_s} s");
+    assert!(
+        began.elapsed().as_secs() >= 30,
+        "it was taken from a holder that could live"
+    );
     assert_eq!(world.state("greeter", "dev")["stagewright"]["lease"], Value::Null);
 }
 

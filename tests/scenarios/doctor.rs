@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::github::{Failure, GitHub, REPOSITORY, TOKEN};
+use crate::github::{Failure, GitHub, REPOSITORY, RUN, TOKEN};
 use crate::http::Request;
 use crate::world::{Run, World};
 
@@ -20,7 +20,7 @@ fn a_store_that_lies_is_refused_before_anything_is_changed() {
                 "s3://deploys/stages/hello/stagewright-probe.json",
                 &world.endpoint(""),
                 "`If-",
-                "docs/doctor.md",
+                "a bucket of AWS's own S3, or a folder",
                 "nothing was changed",
             ]);
         }
@@ -166,13 +166,15 @@ fn a_bucket_that_init_made_has_nothing_to_be_warned_of() {
 fn a_folder_is_tried_too() {
     let world = World::with_folder_state();
     world.chalice_hello();
-    world.run(&["doctor"]).succeeded().saying(&["conditional writes"]);
+    world.deploy("dev");
+    let said = world.run(&["doctor"]).succeeded();
+    said.saying(&["conditional writes", "1 stage is recorded"]);
     assert!(
         world
             .read(".chalice/deployed/stagewright-probe.json")
             .contains("reliable")
     );
-    assert!(world.run(&["stages"]).succeeded().stdout.contains("No stage"));
+    assert!(!world.run(&["stages"]).succeeded().stdout.contains("probe"));
 }
 
 #[test]
@@ -245,6 +247,15 @@ fn the_policy_of_the_bucket_is_printed_and_nothing_else() {
     assert!(world.calls().is_empty());
     let folder = World::with_folder_state();
     folder.chalice_hello();
+    let whole = folder
+        .run(&["doctor", "--bucket-policy", "--state", "s3://acme"])
+        .succeeded();
+    assert_eq!(whole.json()["Statement"][0]["Resource"], "arn:aws:s3:::acme/*.json");
+    assert!(
+        whole.stderr.contains("every `.json` in bucket `acme`"),
+        "{}",
+        whole.stderr
+    );
     folder
         .run(&["doctor", "--bucket-policy"])
         .ended_with(2)
@@ -298,17 +309,40 @@ fn an_update_whose_answer_was_lost_is_no_change_of_somebody_else() {
 fn a_token_that_may_not_read_runs_is_warned_of() {
     let (world, github) = (World::new(), GitHub::start());
     world.chalice_hello();
-    let doctor = || {
+    let doctor = |run: &str| {
         let mut command = world.program();
         let url = github.api_url();
         command.envs([("GITHUB_API_URL", url.as_str()), ("GITHUB_TOKEN", TOKEN)]);
-        command.env("GITHUB_REPOSITORY", REPOSITORY).args(["doctor", "--json"]);
-        verdicts(&Run::from(command.output().expect("the program runs")).succeeded())
+        command.envs([("GITHUB_REPOSITORY", REPOSITORY), ("GITHUB_RUN_ID", run)]);
+        command.args(["doctor", "--json"]);
+        let found = Run::from(command.output().expect("the program runs"))
+            .succeeded()
+            .json();
+        let found = found["findings"].as_array().cloned().unwrap_or_default();
+        let of_github = found.into_iter().find(|finding| finding["about"] == "github");
+        let of_github = of_github.expect("GitHub was looked at");
+        let text = |key: &str| of_github[key].as_str().unwrap_or_default().to_owned();
+        (text("verdict"), text("message"))
     };
-    assert_eq!(doctor()["github"], "ok");
-    let refused = Failure::forbidden("actions=read");
-    github.fail_next("GET", "/actions/runs", refused);
-    assert_eq!(doctor()["github"], "warning");
+    let current = RUN.to_string();
+    assert_eq!(doctor(&current).0, "ok");
+    github.fail_next("GET", "/actions/runs", Failure::forbidden("actions=read"));
+    assert_eq!(doctor(&current).0, "warning");
+    for (run, says) in [("4711", "does not see the repository"), ("", "not asked")] {
+        let (verdict, message) = doctor(run);
+        assert_eq!(verdict, "warning");
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn of_several_ways_to_an_account_the_one_that_fails_is_named() {
+    let world = World::new();
+    world.manifest_hello();
+    let denied = json!({"status": 403, "code": "AccessDenied", "message": "on order"});
+    world.order_faults(&json!([{"operation": "GetCallerIdentity", "answer": denied, "times": 9}]));
+    let run = world.run(&["--region", "us-east-1", "doctor"]).ended_with(1);
+    run.saying(&["problem  credentials: in us-east-1: sts:GetCallerIdentity"]);
 }
 
 /// The requests for an object, in their order.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::github::{GitHub, REPOSITORY, TOKEN};
-use crate::world::{Run, World};
+use crate::world::{Run, Started, World};
 
 /// A stage that was deployed, and that a run holds which has begun to change its function.
 fn held(mark: &str) -> World {
@@ -43,11 +43,18 @@ fn a_stage_that_nobody_holds_is_not_unlocked_and_that_is_no_mistake() {
     let world = World::new();
     world.chalice_hello();
     let unlock = ["unlock", "--stage", "dev", "--yes"];
-    world.run(&unlock).succeeded().saying(&["Nobody holds stage `dev`"]);
     world.deploy("dev");
     let before = world.object("stages/hello/dev.json").text();
     world.run(&unlock).succeeded().saying(&["Nobody holds stage `dev`"]);
     assert_eq!(world.object("stages/hello/dev.json").text(), before);
+}
+
+#[test]
+fn a_stage_of_which_nothing_is_recorded_is_a_mistake_of_the_command_line() {
+    let world = World::new();
+    world.chalice_hello();
+    let said = world.run(&["unlock", "--stage", "nowhere", "--yes"]).ended_with(2);
+    said.saying(&["nothing is recorded of stage `nowhere`", "stagewright stages"]);
 }
 
 #[test]
@@ -79,6 +86,7 @@ fn a_stage_is_not_unlocked_while_the_run_that_holds_it_goes_on() {
     github.set_run(77, 1, "in_progress");
     let before = world.object("stages/hello/dev.json").text();
     let said = unlock(&world, &github, &["--yes"]).ended_with(3);
+    assert!(!said.stderr.contains("stagewright unlock"), "{}", said.stderr);
     said.saying(&["bob@gone", "--force", "nothing was changed"]);
     assert_eq!(world.object("stages/hello/dev.json").text(), before);
 }
@@ -113,6 +121,43 @@ fn a_holder_that_renews_its_lease_is_spared_and_by_force_it_stops_and_records_no
     );
     let next = world.run(&["--wait", "0", "deploy", "--stage", "dev"]).succeeded();
     assert_eq!(world.get(&next.last_word()).status, 200);
+}
+
+#[test]
+fn by_force_a_stage_stays_closed_until_its_former_holder_begins_nothing_any_more() {
+    let world = held("alive");
+    let mut program = world.program();
+    program.args(["--json", "unlock", "--stage", "dev", "--force", "--yes"]);
+    let mut unlocking = Started::new(&mut program);
+    assert!(unlocking.says("the stage is taken"));
+    let closed = world.run(&["--wait", "0", "deploy", "--stage", "dev"]).ended_with(3);
+    closed.saying(&["(unlock)"]);
+    let freed = unlocking.ended().succeeded().json();
+    let doubts = json!([{"address": "function/api_handler", "intent": "update"}]);
+    assert_eq!(
+        (&freed["in_doubt"], &freed["lease"]["holder"]),
+        (&doubts, &json!("bob@gone"))
+    );
+    let state = world.state("hello", "dev")["stagewright"].clone();
+    assert_eq!(
+        (&state["lease"], &state["generation"]),
+        (&Value::Null, &freed["generation"])
+    );
+    assert!(state["late"]["function/api_handler"].is_object(), "{state:#}");
+}
+
+#[test]
+fn a_holder_that_gives_the_stage_back_while_it_is_watched_leaves_nothing_to_free() {
+    let world = held("slow");
+    let mut program = world.program();
+    program.args(["unlock", "--stage", "dev", "--yes"]);
+    let mut unlocking = Started::new(&mut program);
+    assert!(unlocking.says("watching for 30 s"));
+    let mut state = world.state("hello", "dev");
+    state["stagewright"]["lease"] = Value::Null;
+    world.write_state("hello", "dev", &state.to_string());
+    unlocking.ended().succeeded().saying(&["Nobody holds stage `dev`"]);
+    assert_eq!(world.state("hello", "dev"), state);
 }
 
 #[test]
