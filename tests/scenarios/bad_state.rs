@@ -97,7 +97,7 @@ fn json_of_something_else_is_refused() {
 }
 
 #[test]
-fn the_state_of_another_app_or_stage_is_refused_with() {
+fn the_state_of_another_app_or_stage_is_refused() {
     let (world, state) = deployed();
     let of = |path, name: &str| with(&state, path, json!(name));
     is_refused_with(
