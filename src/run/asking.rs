@@ -1,13 +1,21 @@
-//! Asks a person before the record of a stage is changed by hand.
+//! Asks a person before a stage is removed, or its record changed by hand.
 
 use super::Session;
-use super::destroy::Consent;
 use crate::error::Failure;
 use crate::host::terminal;
 use crate::names::StageName;
 
 /// What is said of the state of things where a command by hand did nothing.
 pub const UNTOUCHED: &str = "nothing was changed";
+
+/// Who says that it is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// A person, by a flag.
+    Given,
+    /// A person, who is still to be asked.
+    ToBeAsked,
+}
 
 /// What a person is asked for, before anything is waited for.
 #[derive(Debug, Clone, Copy)]

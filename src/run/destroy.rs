@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::asking::{Asked, Consent};
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
@@ -17,15 +18,6 @@ use crate::report::{Outcome, Report};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Progress, State};
-
-/// Who says that a stage is to be removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
-    /// A person, by a flag.
-    Given,
-    /// A person, who is still to be asked.
-    ToBeAsked,
-}
 
 /// What is to be removed, and how its account is reached.
 pub struct Target<'a> {
@@ -46,9 +38,17 @@ pub struct Target<'a> {
 /// Nobody said yes; or those of [`remove`].
 pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent) -> Result<Told, Failure> {
     let Recorded { app, store, config } = recorded(session).await?;
-    match consent {
-        Consent::Given => {}
-        Consent::ToBeAsked => confirm(session, (&app, stage), store.as_ref()).await?,
+    let asked = Asked {
+        command: "destroy",
+        stage,
+        consent,
+    };
+    asked.can_be_answered()?;
+    if consent == Consent::ToBeAsked {
+        let known = lease::read(store.as_ref(), Some(&app), stage).await?;
+        let count = known.map_or(0, |seen| seen.state.deployed.len());
+        let effect = format!("This removes all {count} resources of stage `{stage}` of app `{app}`.");
+        asked.confirm(session, &effect)?;
     }
     let target = Target {
         app: &app,
@@ -73,27 +73,6 @@ pub async fn remove(session: &Session<'_>, target: &Target<'_>, behalf: Option<&
         if session.stop.is_requested() {
             return Err(Failure::stopped());
         }
-    }
-}
-
-async fn confirm(
-    session: &Session<'_>,
-    (app, stage): (&AppName, &StageName),
-    store: &dyn Store,
-) -> Result<(), Failure> {
-    let state = lease::read(store, Some(app), stage).await?.map(|seen| seen.state);
-    let count = state.map_or(0, |state| state.deployed.len());
-    let question = format!(
-        "This removes all {count} resources of stage `{stage}` of app `{app}`.\nType the stage's name to go on: "
-    );
-    match session.host.asks_for(&question, stage.as_str()) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::input("that is not the stage's name").now("nothing was changed")),
-        None => Err(
-            Failure::input(format!("`destroy` of stage `{stage}` was not confirmed"))
-                .hint("give `--yes` where nobody can be asked")
-                .now("nothing was changed"),
-        ),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::state::{self, Attempt, Progress, State, lease};
 use crate::stop::Stop;
 use crate::variable::Secret;
 
-mod asking;
+pub mod asking;
 mod behalf;
 pub mod check;
 pub mod ci;

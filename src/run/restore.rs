@@ -1,15 +1,11 @@
 //! `restore`: a former state of a stage becomes the present one. Nothing in AWS changes: the next deploy looks at what either
 //! of them knows.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::asking::{Asked, UNTOUCHED};
-use super::destroy::Consent;
+use super::asking::{Asked, Consent, UNTOUCHED};
 use super::holding::{confirmed_place, free};
 use super::{Recorded, Region, Session, recorded};
 use crate::config::StateConfig;
@@ -22,7 +18,7 @@ use crate::state::chalice::{self, Expected};
 use crate::state::lease::{self, Seen};
 use crate::state::restored::{FormerStates, former_states, restored};
 use crate::state::store::{Former, Store, Version};
-use crate::state::{Error, State, s3, standing};
+use crate::state::{Error, State, directory, s3, standing};
 
 /// How many former states are listed.
 const LISTED: usize = 20;
@@ -155,7 +151,7 @@ async fn read_version(
 
 fn read_file((app, stage): (&AppName, &StageName), file: &Path) -> Result<State, Failure> {
     let object = file.display().to_string();
-    let body = std::fs::read(file).map_err(|error| Failure::input(format!("--file: `{object}`: {error}")))?;
+    let body = directory::backup(file).map_err(|error| Failure::input(format!("--file: `{object}`: {error}")))?;
     parse(&body, (app, stage), &object)
 }
 
@@ -286,17 +282,7 @@ fn keep_beside(
     };
     let at: String = session.now.to_string().chars().filter(char::is_ascii_digit).collect();
     let beside = PathBuf::from(format!("{}.before-restore-{at}", store.object(stage)));
-    // Nobody can say what is in it: its owner alone may read it.
-    let created = fs::File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside);
-    let written = created.and_then(|mut file| {
-        file.write_all(&unread.body)?;
-        file.sync_all()
-    });
-    written.map_err(|error: io::Error| {
+    directory::keep_beside(&beside, &unread.body).map_err(|error| {
         Failure::outside(format!(
             "what stands there cannot be kept as `{}`: {error}",
             beside.display()

@@ -5,8 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::asking::Asked;
-use super::destroy::Consent;
+use super::asking::{Asked, Consent};
 use super::history::unrecorded;
 use super::holding::{holder, life};
 use super::{Recorded, Session, recorded};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -132,6 +132,26 @@ impl Store for Directory {
     async fn discard(&self, _: &[Leftover]) -> Result<(), Fault> {
         Ok(())
     }
+}
+
+/// What a person has kept of a state.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub fn backup(file: &Path) -> io::Result<Vec<u8>> {
+    fs::read(file)
+}
+
+/// Keeps what nobody can read beside the states, in a new file. Nobody can say what is in it: its owner alone may read it.
+///
+/// # Errors
+///
+/// It cannot be written, or is there already.
+pub fn keep_beside(file: &Path, body: &[u8]) -> io::Result<()> {
+    let mut created = File::options().write(true).create_new(true).mode(0o600).open(file)?;
+    created.write_all(body)?;
+    created.sync_all()
 }
 
 /// Others read states, too, as far as the user's mask allows.

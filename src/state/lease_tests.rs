@@ -143,14 +143,7 @@ impl World<'_> {
             return;
         };
         self.contenders[contender].held = None;
-        let holder = Holder {
-            mark: mark_of(contender),
-            name: format!("contender {contender}"),
-            purpose: "deploy",
-            since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
-            run: None,
-        };
-        if let Ok(Some(held)) = take(self.store, &mut seen, &holder).await {
+        if let Ok(Some(held)) = take(self.store, &mut seen, &holder(contender)).await {
             self.contenders[contender].held = Some((held, seen.state));
         }
     }
@@ -299,9 +292,33 @@ fn what_may_come_late_is_looked_at_when_it_is_time() {
     assert!(two.needs_a_look(since.after(LATE)), "one of two is due");
 }
 
+fn holder(contender: usize) -> Holder {
+    Holder {
+        mark: mark_of(contender),
+        name: format!("contender {contender}"),
+        purpose: "deploy",
+        since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+        run: None,
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_know_that_its_renewal_landed_renews_again_and_is_not_taken_for_somebody_else() {
+    let (app, stage) = names();
+    let store = Memory::default();
+    let mut seen = Seen::new(app, stage.clone());
+    let mut held = take(&store, &mut seen, &holder(0)).await.unwrap().unwrap();
+    // The renewal lands behind the look after it, and the next word of the store is a refusal.
+    store.strike(&[Strike::Late, Strike::Refused]);
+    assert!(matches!(held.renew(&mut seen.state).await, Err(Error::Store(_))));
+    assert_eq!(store.written(&stage).len(), 2, "the renewal landed");
+    assert!(held.renew(&mut seen.state).await.is_ok());
+}
+
 proptest! {
-    // What is tried again is tried after a pause, so that many games are played at once.
-    #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 50, failure_persistence: None, ..ProptestConfig::default() })]
+    // What is tried again is tried after a pause, so that many games are played at once. To play all of them again for each
+    // step towards a smaller case would take minutes, and the game that was lost is told anyhow.
+    #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_fails_nothing_that_was_told_is_lost_and_who_was_replaced_is_told(
