@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::StageName;
 use crate::run::behalf::{Asked, Behalf, Wanted};
-use crate::run::destroy::{self, Target};
+use crate::run::destroy;
 use crate::run::holding::{abandon, confirmed_place, free, holder, record, settle};
 use crate::run::{Region, Session};
 use crate::state::{State, lease};
@@ -89,12 +89,7 @@ async fn gone_for_sure(
         may_take: &may_take,
         begun: &begun,
     };
-    let target = Target {
-        app: &estate.app,
-        stage,
-        store: estate.store.as_ref(),
-        config: estate.config.stage(stage),
-    };
+    let target = estate.target(stage);
     let told = Box::pin(destroy::remove(session, &target, Some(&behalf))).await?;
     let is_any = told.failure.is_some() || !told.report.steps.is_empty();
     Ok(is_any.then(|| removed(Ok(told))))

@@ -8,7 +8,7 @@ use crate::host::github::api::{Api, Standing};
 use crate::report::Outcome;
 use crate::report::sweep::RowOutcome;
 use crate::run::behalf::{Asked, Behalf, Wanted};
-use crate::run::destroy::{self, Target};
+use crate::run::destroy;
 use crate::run::{Session, Told};
 use crate::state::{State, lease};
 
@@ -48,12 +48,7 @@ pub async fn remove(
         may_take: &may_take,
         begun: &begun,
     };
-    let target = Target {
-        app: &estate.app,
-        stage,
-        store: estate.store.as_ref(),
-        config: estate.config.stage(stage),
-    };
+    let target = estate.target(stage);
     let options = hurried(session);
     let session = in_a_hurry(session, &options);
     removed(Box::pin(destroy::remove(&session, &target, Some(&behalf))).await)

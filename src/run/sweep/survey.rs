@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::names::{AppName, StageName};
 use crate::run::Session;
+use crate::run::destroy::Target;
 use crate::state::store::Store;
 use crate::state::{self, Repository, State, lease};
 
@@ -25,6 +26,16 @@ pub struct Estate<'a> {
 }
 
 impl Estate<'_> {
+    /// One of its stages, as what is to be removed.
+    pub fn target<'b>(&'b self, stage: &'b StageName) -> Target<'b> {
+        Target {
+            app: &self.app,
+            stage,
+            store: self.store.as_ref(),
+            config: self.config.stage(stage),
+        }
+    }
+
     /// Reads the states once more: others work meanwhile.
     ///
     /// # Errors
