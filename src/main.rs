@@ -124,12 +124,12 @@ async fn until_stopped(cli: &Cli, host: &Place, variables: BTreeMap<String, Stri
     let stop = Stop::new();
     tokio::select! {
         ended = command(cli, host, (variables, stop.clone())) => ended,
-        failure = signalled(&stop) => Err(failure),
+        failure = signalled(&stop, host) => Err(failure),
     }
 }
 
 /// Hears SIGINT and SIGTERM. A second SIGINT does not wait, while a SIGTERM after a SIGINT does.
-async fn signalled(stop: &Stop) -> Failure {
+async fn signalled(stop: &Stop, host: &Place) -> Failure {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
@@ -140,6 +140,7 @@ async fn signalled(stop: &Stop) -> Failure {
     }
     stop.request();
     if stop.is_holding() {
+        host.shown().note(Ink::Careful, "stopping: what is running gets 5 s to end; a second Ctrl-C ends at once");
         interrupt.recv().await;
         return Failure::stopped().now(
             "the stage is still held: the next run waits until this one counts as dead, and looks at what is there",

@@ -54,8 +54,9 @@ fn sigterm_lets_running_calls_end_and_begins_no_other() {
 }
 
 fn lets_running_calls_end(signal: &str) {
-    let (world, ann) = held_in_create_role();
-    ann.signal_heard(signal);
+    let (world, mut ann) = held_in_create_role();
+    ann.signal(signal);
+    assert!(ann.says("stopping:"), "ann did not hear it");
     world.release();
     ann.ended().ended_with(5).saying(&["stagewright deploy --stage dev"]);
 
@@ -71,8 +72,9 @@ fn lets_running_calls_end(signal: &str) {
 
 #[test]
 fn a_second_sigint_ends_at_once_and_leaves_the_rest_to_the_next_run() {
-    let (world, ann) = held_in_create_role();
-    ann.signal_heard("INT");
+    let (world, mut ann) = held_in_create_role();
+    ann.signal("INT");
+    assert!(ann.says("stopping:"), "ann did not hear it");
     ann.signal("INT");
     ann.ended().ended_with(5).saying(&["the stage is still held"]);
 
@@ -87,9 +89,9 @@ fn a_second_sigint_ends_at_once_and_leaves_the_rest_to_the_next_run() {
 
 #[test]
 fn a_sigterm_after_a_sigint_does_not_cut_short_what_it_began() {
-    let (world, ann) = held_in_create_role();
-    ann.signal_heard("INT");
-    ann.signal_heard("TERM");
+    let (world, mut ann) = held_in_create_role();
+    ann.signal("INT");
+    assert!(ann.says("stopping:"), "ann did not hear it");
     ann.signal("TERM");
     // The held call is not waited for beyond its 5 s, and the stage is given back then.
     ann.ended().ended_with(5).saying(&["stagewright deploy --stage dev"]);

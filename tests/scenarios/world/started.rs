@@ -1,6 +1,5 @@
 //! A program that runs while the scenario goes on.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -45,24 +44,6 @@ impl Started {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("kill runs").success(), "no process {id} for SIG{name}");
-    }
-
-    /// Sends it a signal while it waits for a call, and waits until it has heard it: until it has woken up from its sleep and
-    /// sleeps again.
-    pub fn signal_heard(&self, name: &str) {
-        let sleeps = || {
-            let path = format!("/proc/{}/status", self.child.id());
-            let status = fs::read_to_string(path).unwrap_or_default();
-            let count = status
-                .lines()
-                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-            count.map_or(u64::MAX, |count| count.trim().parse().expect("a number"))
-        };
-        let before = sleeps();
-        self.signal(name);
-        while sleeps() <= before {
-            std::thread::yield_now();
-        }
     }
 
     /// Waits for its end.
