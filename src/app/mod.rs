@@ -15,6 +15,7 @@ use crate::variable::Variable;
 pub mod apart;
 pub mod chalice;
 mod error;
+pub mod events;
 pub mod flaws;
 pub mod limits;
 pub mod manifest;
@@ -25,6 +26,7 @@ pub mod python;
 pub mod yaml;
 
 pub use error::Error;
+use events::{Domain, Event, FunctionUrl, HttpApi, Layer, Websocket};
 
 /// An app on one stage.
 #[derive(Debug, Clone)]
@@ -37,8 +39,33 @@ pub struct App {
     pub functions: Vec<Function>,
     /// The REST API, if the app has any route.
     pub api: Option<Api>,
+    /// The HTTP API, if the app has one.
+    pub http_api: Option<HttpApi>,
+    /// The websocket API, if the app has one.
+    pub websocket: Option<Websocket>,
+    /// What happens outside and calls functions, in the order of the source.
+    pub events: Vec<Event>,
+    /// The layer with the dependencies of all functions, where they are kept out of the functions' own zips.
+    pub layer: Option<Layer>,
     /// Where code comes from, by the name that functions refer to it with.
     pub sources: BTreeMap<String, Source>,
+}
+
+impl App {
+    /// An app of this name that has nothing yet.
+    pub fn new(name: AppName) -> Self {
+        Self {
+            name,
+            roles: Vec::new(),
+            functions: Vec::new(),
+            api: None,
+            http_api: None,
+            websocket: None,
+            events: Vec::new(),
+            layer: None,
+            sources: BTreeMap::new(),
+        }
+    }
 }
 
 /// An IAM role that we make and that Lambda assumes.
@@ -59,8 +86,8 @@ pub struct Function {
     pub name: String,
     /// What stands behind `APP-STAGE` in the name in AWS, without the hyphen; empty for a Chalice app's routes.
     pub suffix: String,
-    /// Name of its code in [`App::sources`].
-    pub source: String,
+    /// What it is made from.
+    pub package: Package,
     /// Which role it runs as.
     pub role: FunctionRole,
     /// Everything that AWS calls its configuration.
@@ -69,6 +96,19 @@ pub struct Function {
     pub tags: BTreeMap<String, String>,
     /// Concurrency reserved for it: 0 blocks it, `None` leaves it to the account's pool.
     pub reserved_concurrency: Option<u32>,
+    /// Days after which its log is deleted; `None` leaves the log to Lambda, which keeps it for ever.
+    pub log_retention_days: Option<u32>,
+    /// Its own address on the web.
+    pub url: Option<FunctionUrl>,
+}
+
+/// What a function is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Package {
+    /// A zip: the name of its content in [`App::sources`].
+    Zip(String),
+    /// A container image: its URI in ECR. Runtime and handler are empty then.
+    Image(String),
 }
 
 /// Which role a function runs as.
@@ -160,6 +200,8 @@ pub struct Api {
     pub routes: Vec<Route>,
     /// What may guard a route.
     pub authorizers: Vec<Authorizer>,
+    /// The domain under which it is found.
+    pub domain: Option<Domain>,
 }
 
 /// Where a REST API is reached.

@@ -9,7 +9,7 @@ use crate::plan::{Desired, diff};
 use crate::resource::Resource;
 use crate::resource::deployment::Deployment;
 use crate::resource::function::{Function, RoleReference};
-use crate::resource::permission::Permission;
+use crate::resource::permission::{Caller, Permission};
 use crate::resource::rest_api::RestApi;
 use crate::resource::role::Role;
 use crate::state::lease::{self, Holder};
@@ -41,6 +41,8 @@ fn function(name: &str, code: &str) -> (Address, Resource) {
         settings,
         reserved_concurrency: None,
         tags: BTreeMap::new(),
+        image: None,
+        managed_layer: None,
     };
     (Address::new("function", name), Resource::Function(function))
 }
@@ -61,7 +63,7 @@ fn app(code: &str, functions: &[&str]) -> Desired {
     let permission = Permission {
         function: Address::new("function", functions[0]),
         function_name: functions[0].to_owned(),
-        rest_api: rest_api.clone(),
+        caller: Caller::RestApi(rest_api.clone()),
     };
     let deployment = Deployment {
         rest_api: rest_api.clone(),

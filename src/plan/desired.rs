@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Desired;
-use crate::app::{Api, App, Artifact, AuthorizerKind, Endpoint, Function, FunctionRole};
+use crate::app::events::EventSource;
+use crate::app::{Api, App, Artifact, AuthorizerKind, Endpoint, Function, FunctionRole, Package};
 use crate::names::{Address, AppName, StageName};
 use crate::resource::deployment::Deployment;
 use crate::resource::function::{self, RoleReference};
-use crate::resource::permission::Permission;
+use crate::resource::layer::Layer;
+use crate::resource::permission::{Caller, Permission};
 use crate::resource::rest_api::{self, RestApi};
 use crate::resource::role::Role;
 use crate::resource::{Owner, Place, Resource};
+
+pub mod events;
 
 /// What an app becomes resources with.
 #[derive(Debug, Clone, Copy)]
@@ -36,15 +40,40 @@ pub struct Refused {
     pub length: usize,
 }
 
-/// The longest name of a role or a function: IAM's and Lambda's quotas agree.
+/// How things of an app are called in AWS on a stage. Names are derived, never random: a rerun finds its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    app: &'a App,
+    stage: &'a StageName,
+}
+
+impl Names<'_> {
+    /// The name of what has a suffix of its own; without one, it is that of the stage.
+    fn physical(&self, suffix: &str) -> String {
+        physical(&self.app.name, self.stage, suffix)
+    }
+
+    /// The name of a function by its logical name.
+    fn function(&self, logical: &str) -> String {
+        let mut functions = self.app.functions.iter();
+        let function = functions.find(|function| function.name == logical);
+        self.physical(function.map_or(logical, |function| &function.suffix))
+    }
+}
+
+/// The longest name of a role, a function or a rule: IAM's, Lambda's and EventBridge's quotas agree.
 pub const NAME_LIMIT: usize = 64;
 
 /// The resources that an app shall have on a stage.
 pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground<'_>) -> Desired {
-    let Owner { stage, .. } = ground.owner;
+    let names = Names {
+        app,
+        stage: &ground.owner.stage,
+    };
+    let layer = app.layer.as_ref().map(|layer| managed_layer(layer, artifacts, names));
     let role = |role: &crate::app::Role| {
         let made = Role {
-            name: physical(&app.name, stage, &role.suffix),
+            name: names.physical(&role.suffix),
             policy: role.policy.clone(),
             tags: ground.owner.tags(),
         };
@@ -52,12 +81,20 @@ pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground
     };
     let roles = app.roles.iter().map(role);
     let functions = app.functions.iter().map(|function| {
-        let made = lambda(app, function, artifacts, ground);
+        let mut made = lambda(function, artifacts, names, ground);
+        made.managed_layer = layer.as_ref().map(|(address, _)| address.clone());
         (Address::new("function", &function.name), Resource::Function(made))
     });
-    let mut resources: Vec<_> = roles.chain(functions).collect();
+    let mut resources: Vec<_> = layer.clone().into_iter().chain(roles).chain(functions).collect();
+    resources.extend(events::beside_functions(app, names, ground));
+    let called = app.events.iter();
+    resources.extend(called.flat_map(|event| events::called_by(event, names, ground)));
+    let websocket = app.websocket.iter();
+    resources.extend(websocket.flat_map(|websocket| events::websocket(websocket, names, ground)));
+    let http = app.http_api.iter();
+    resources.extend(http.flat_map(|http| events::http_api(http, names, ground)));
     if let Some(api) = &app.api {
-        resources.extend(served(app, api, ground));
+        resources.extend(served(api, names, ground));
     }
     Desired { resources }
 }
@@ -72,7 +109,16 @@ pub fn refused_names(app: &App, stage: &StageName) -> Vec<Refused> {
         .functions
         .iter()
         .map(|function| (format!("function `{}`", function.name), &function.suffix));
-    let named = roles.chain(functions);
+    let rules = app.events.iter().filter_map(|event| match event.source {
+        EventSource::Schedule { .. } | EventSource::Pattern { .. } => {
+            Some((format!("rule of function `{}`", event.function), &event.name))
+        }
+        EventSource::Bucket { .. }
+        | EventSource::Topic { .. }
+        | EventSource::Queue { .. }
+        | EventSource::Stream { .. } => None,
+    });
+    let named = roles.chain(functions).chain(rules);
     named
         .filter_map(|(what, suffix)| refused(what, physical(&app.name, stage, suffix)))
         .collect()
@@ -88,7 +134,6 @@ fn refused(what: String, name: String) -> Option<Refused> {
     (length > NAME_LIMIT).then_some(Refused { what, name, length })
 }
 
-/// Names are derived, never random: a rerun finds its own.
 fn physical(app: &AppName, stage: &StageName, suffix: &str) -> String {
     match suffix {
         "" => format!("{app}-{stage}"),
@@ -96,48 +141,67 @@ fn physical(app: &AppName, stage: &StageName, suffix: &str) -> String {
     }
 }
 
+/// All tags of a thing: those of the user, and ours.
+fn tags(own: &BTreeMap<String, String>, ground: Ground<'_>) -> BTreeMap<String, String> {
+    let mut tags = own.clone();
+    tags.extend(ground.owner.tags());
+    tags
+}
+
+/// Another content is another version of the layer, and another resource.
+fn managed_layer(
+    layer: &crate::app::events::Layer,
+    artifacts: &BTreeMap<String, Artifact>,
+    names: Names<'_>,
+) -> (Address, Resource) {
+    let artifact = artifacts.get(&layer.source);
+    let code = artifact.map(|artifact| artifact.sha256.clone()).unwrap_or_default();
+    let version: String = code.chars().take(12).collect();
+    let address = events::at("layer", &layer.name, &version);
+    let made = Layer {
+        name: names.physical(&layer.name),
+        code,
+        runtime: layer.runtime.clone(),
+        architecture: layer.architecture,
+    };
+    (address, Resource::Layer(made))
+}
+
 fn lambda(
-    app: &App,
     function: &Function,
     artifacts: &BTreeMap<String, Artifact>,
+    names: Names<'_>,
     ground: Ground<'_>,
 ) -> function::Function {
     let mut settings = function.settings.clone();
     for variable in settings.environment.values_mut() {
         *variable = variable.salted(ground.salt);
     }
-    let mut tags = function.tags.clone();
-    tags.extend(ground.owner.tags());
+    let (source, image) = match &function.package {
+        Package::Zip(source) => (artifacts.get(source), None),
+        Package::Image(uri) => (None, Some(uri.clone())),
+    };
     function::Function {
-        name: physical(&app.name, &ground.owner.stage, &function.suffix),
-        code: artifacts
-            .get(&function.source)
-            .map(|artifact| artifact.sha256.clone())
-            .unwrap_or_default(),
+        name: names.physical(&function.suffix),
+        code: source.map(|artifact| artifact.sha256.clone()).unwrap_or_default(),
+        image,
         role: match &function.role {
             FunctionRole::Managed(role) => RoleReference::Managed(Address::new("role", role)),
             FunctionRole::Given(arn) => RoleReference::Given(arn.clone()),
         },
         settings,
+        managed_layer: None,
         reserved_concurrency: function.reserved_concurrency,
-        tags,
+        tags: tags(&function.tags, ground),
     }
 }
 
 /// The API itself, a permission for each function that it calls, and what is served of it.
-fn served(app: &App, api: &Api, ground: Ground<'_>) -> Vec<(Address, Resource)> {
+fn served(api: &Api, names: Names<'_>, ground: Ground<'_>) -> Vec<(Address, Resource)> {
     let rest_api = Address::new("rest_api", "rest_api");
-    let name_of = |logical: &str| {
-        let function = app.functions.iter().find(|function| function.name == logical);
-        physical(
-            &app.name,
-            &ground.owner.stage,
-            function.map_or(logical, |function| &function.suffix),
-        )
-    };
     let uri = |logical: &str| {
         let Place { region, partition, .. } = ground.place;
-        let arn = ground.place.function_arn(&name_of(logical));
+        let arn = ground.place.function_arn(&names.function(logical));
         format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations")
     };
     let document = rest_api::document::document(api, &ground.owner.mark(), &uri);
@@ -155,9 +219,9 @@ fn served(app: &App, api: &Api, ground: Ground<'_>) -> Vec<(Address, Resource)> 
     let mut resources = vec![(rest_api.clone(), Resource::RestApi(made))];
     resources.extend(called(api).into_iter().map(|function| {
         let permission = Permission {
-            function_name: name_of(&function),
+            function_name: names.function(&function),
             function: Address::new("function", &function),
-            rest_api: rest_api.clone(),
+            caller: Caller::RestApi(rest_api.clone()),
         };
         (Address::new("permission", &function), Resource::Permission(permission))
     }));
@@ -168,6 +232,14 @@ fn served(app: &App, api: &Api, ground: Ground<'_>) -> Vec<(Address, Resource)> 
         tracing: api.tracing,
     };
     resources.push((Address::new("deployment", "rest_api"), Resource::Deployment(deployment)));
+    resources.extend(api.domain.as_ref().map(|domain| {
+        let to = (rest_api.clone(), api.stage_name.clone());
+        let kind = match &api.endpoint {
+            Endpoint::Edge => "EDGE",
+            Endpoint::Regional | Endpoint::Private { .. } => "REGIONAL",
+        };
+        events::domain_name("api_gateway_custom_domain", domain, to, (kind, ground))
+    }));
     resources
 }
 

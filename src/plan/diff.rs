@@ -144,7 +144,19 @@ fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
     };
     match to {
         Resource::Deployment(_) => all.iter().filter(|address| *address != own).cloned().collect(),
-        Resource::Role(_) | Resource::Function(_) | Resource::RestApi(_) | Resource::Permission(_) => to
+        Resource::Role(_)
+        | Resource::Function(_)
+        | Resource::RestApi(_)
+        | Resource::Permission(_)
+        | Resource::Rule(_)
+        | Resource::Notification(_)
+        | Resource::Subscription(_)
+        | Resource::EventSourceMapping(_)
+        | Resource::V2Api(_)
+        | Resource::DomainName(_)
+        | Resource::Layer(_)
+        | Resource::LogGroup(_)
+        | Resource::FunctionUrl(_) => to
             .references()
             .into_iter()
             .filter(|address| all.contains(address))
@@ -160,9 +172,14 @@ fn rank(action: &Action) -> u8 {
         Action::Delete(deployed) => &deployed.outputs,
     };
     match outputs {
-        Outputs::Role(_) => 0,
-        Outputs::Function(_) | Outputs::RestApi(_) => 1,
-        Outputs::Permission(_) | Outputs::Deployment(_) => 2,
+        Outputs::Role(_) | Outputs::Layer(_) | Outputs::LogGroup(_) => 0,
+        Outputs::Function(_) | Outputs::RestApi(_) | Outputs::V2Api(_) => 1,
+        Outputs::Permission(_) | Outputs::Deployment(_) | Outputs::FunctionUrl(_) => 2,
+        Outputs::Rule(_)
+        | Outputs::Notification(_)
+        | Outputs::Subscription(_)
+        | Outputs::EventSourceMapping(_)
+        | Outputs::DomainName(_) => 3,
     }
 }
 

@@ -47,6 +47,8 @@ fn hello() -> Desired {
         settings: settings(&[("TABLE", Variable::Plain("guests".to_owned()))]),
         reserved_concurrency: None,
         tags: BTreeMap::new(),
+        image: None,
+        managed_layer: None,
     };
     let api = RestApi {
         document: json!({"info": {"title": "shop", "description": "ours"}, "paths": {"/": {"get": {}}}}),
@@ -56,7 +58,7 @@ fn hello() -> Desired {
     let permission = Permission {
         function: at("function", "api_handler"),
         function_name: "shop-dev".to_owned(),
-        rest_api: at("rest_api", "rest_api"),
+        caller: permission::Caller::RestApi(at("rest_api", "rest_api")),
     };
     let deployment = Deployment {
         rest_api: at("rest_api", "rest_api"),
@@ -94,6 +96,15 @@ fn outputs(resource: &Resource) -> Outputs {
             stage_name: deployment.stage_name.clone(),
             url: "https://abc/api/".to_owned(),
         }),
+        Resource::Rule(_)
+        | Resource::Notification(_)
+        | Resource::Subscription(_)
+        | Resource::EventSourceMapping(_)
+        | Resource::V2Api(_)
+        | Resource::DomainName(_)
+        | Resource::Layer(_)
+        | Resource::LogGroup(_)
+        | Resource::FunctionUrl(_) => unreachable!("no app here has one"),
     }
 }
 

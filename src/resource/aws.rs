@@ -4,9 +4,20 @@ use async_trait::async_trait;
 
 use super::marked::{Marked, Search};
 use super::{Change, Cloud, Context, Outputs, Place, Resource};
-use super::{deployment, function, permission, rest_api, role};
+use super::{deployment, domain_name, event_source_mapping, function, function_url, layer, log_group, notification};
+use super::{permission, rest_api, role, rule, subscription, v2_api};
 use crate::aws::{Clients, fault};
 use crate::fault::{Fault, FaultKind};
+
+/// What is of one kind among what could be of any.
+macro_rules! of_kind {
+    ($value:expr, $kind:path) => {
+        match $value {
+            Some($kind(found)) => Some(found),
+            Some(_) | None => None,
+        }
+    };
+}
 
 /// AWS, in one Region and with one set of credentials.
 #[derive(Clone)]
@@ -62,6 +73,25 @@ impl Cloud for Aws {
             Resource::Deployment(deployment) => {
                 Outputs::Deployment(deployment::aws::put(clients, deployment, None, context).await?)
             }
+            Resource::Rule(wanted) => Outputs::Rule(rule::aws::create(clients, wanted, context).await?),
+            Resource::Notification(wanted) => {
+                Outputs::Notification(notification::aws::create(clients, wanted, context).await?)
+            }
+            Resource::Subscription(wanted) => {
+                Outputs::Subscription(subscription::aws::create(clients, wanted, context).await?)
+            }
+            Resource::EventSourceMapping(wanted) => {
+                Outputs::EventSourceMapping(event_source_mapping::aws::create(clients, wanted, context).await?)
+            }
+            Resource::V2Api(wanted) => Outputs::V2Api(v2_api::aws::create(clients, wanted, context).await?),
+            Resource::DomainName(wanted) => {
+                Outputs::DomainName(domain_name::aws::create(clients, wanted, context).await?)
+            }
+            Resource::Layer(wanted) => Outputs::Layer(layer::aws::create(clients, wanted, context).await?),
+            Resource::LogGroup(wanted) => Outputs::LogGroup(log_group::aws::create(clients, wanted, context).await?),
+            Resource::FunctionUrl(wanted) => {
+                Outputs::FunctionUrl(function_url::aws::create(clients, wanted, context).await?)
+            }
         })
     }
 
@@ -69,24 +99,15 @@ impl Cloud for Aws {
         let clients = &self.clients;
         Ok(match (change.to, change.outputs) {
             (Resource::Role(to), Outputs::Role(outputs)) => {
-                let from = match change.from {
-                    Some(Resource::Role(from)) => Some(from),
-                    Some(_) | None => None,
-                };
+                let from = of_kind!(change.from, Resource::Role);
                 Outputs::Role(role::aws::update(clients, (from, to), outputs, context).await?)
             }
             (Resource::Function(to), Outputs::Function(_)) => {
-                let from = match change.from {
-                    Some(Resource::Function(from)) => Some(from),
-                    Some(_) | None => None,
-                };
+                let from = of_kind!(change.from, Resource::Function);
                 Outputs::Function(function::aws::update(clients, (from, to), context).await?)
             }
             (Resource::RestApi(to), Outputs::RestApi(outputs)) => {
-                let from = match change.from {
-                    Some(Resource::RestApi(from)) => Some(from),
-                    Some(_) | None => None,
-                };
+                let from = of_kind!(change.from, Resource::RestApi);
                 Outputs::RestApi(rest_api::aws::update(clients, (from, to), outputs, context).await?)
             }
             (Resource::Permission(to), Outputs::Permission(_)) => {
@@ -94,6 +115,44 @@ impl Cloud for Aws {
             }
             (Resource::Deployment(to), Outputs::Deployment(outputs)) => {
                 Outputs::Deployment(deployment::aws::put(clients, to, Some(outputs), context).await?)
+            }
+            (Resource::Rule(to), Outputs::Rule(outputs)) => {
+                let from = of_kind!(change.from, Resource::Rule);
+                Outputs::Rule(rule::aws::update(clients, (from, to), outputs, context).await?)
+            }
+            (Resource::Notification(to), Outputs::Notification(outputs)) => {
+                let from = of_kind!(change.from, Resource::Notification);
+                Outputs::Notification(notification::aws::update(clients, (from, to), outputs, context).await?)
+            }
+            (Resource::Subscription(to), Outputs::Subscription(outputs)) => {
+                let from = of_kind!(change.from, Resource::Subscription);
+                Outputs::Subscription(subscription::aws::update(clients, (from, to), outputs, context).await?)
+            }
+            (Resource::EventSourceMapping(to), Outputs::EventSourceMapping(outputs)) => {
+                let from = of_kind!(change.from, Resource::EventSourceMapping);
+                Outputs::EventSourceMapping(
+                    event_source_mapping::aws::update(clients, (from, to), outputs, context).await?,
+                )
+            }
+            (Resource::V2Api(to), Outputs::V2Api(outputs)) => {
+                let from = of_kind!(change.from, Resource::V2Api);
+                Outputs::V2Api(v2_api::aws::update(clients, (from, to), outputs, context).await?)
+            }
+            (Resource::DomainName(to), Outputs::DomainName(outputs)) => {
+                let from = of_kind!(change.from, Resource::DomainName);
+                Outputs::DomainName(domain_name::aws::update(clients, (from, to), outputs, context).await?)
+            }
+            (Resource::Layer(to), Outputs::Layer(outputs)) => {
+                let from = of_kind!(change.from, Resource::Layer);
+                Outputs::Layer(layer::aws::update(clients, (from, to), outputs, context).await?)
+            }
+            (Resource::LogGroup(to), Outputs::LogGroup(outputs)) => {
+                let from = of_kind!(change.from, Resource::LogGroup);
+                Outputs::LogGroup(log_group::aws::update(clients, (from, to), outputs, context).await?)
+            }
+            (Resource::FunctionUrl(to), Outputs::FunctionUrl(outputs)) => {
+                let from = of_kind!(change.from, Resource::FunctionUrl);
+                Outputs::FunctionUrl(function_url::aws::update(clients, (from, to), outputs, context).await?)
             }
             (to, _) => return Err(mixed_up(to)),
         })
@@ -107,6 +166,17 @@ impl Cloud for Aws {
             (Outputs::RestApi(api), _) => rest_api::aws::delete(clients, api, context).await,
             (Outputs::Permission(outputs), _) => permission::aws::delete(clients, outputs, context).await,
             (Outputs::Deployment(outputs), _) => deployment::aws::delete(clients, outputs, context).await,
+            (Outputs::Rule(outputs), _) => rule::aws::delete(clients, outputs, context).await,
+            (Outputs::Notification(outputs), _) => notification::aws::delete(clients, outputs, context).await,
+            (Outputs::Subscription(outputs), _) => subscription::aws::delete(clients, outputs, context).await,
+            (Outputs::EventSourceMapping(outputs), _) => {
+                event_source_mapping::aws::delete(clients, outputs, context).await
+            }
+            (Outputs::V2Api(outputs), _) => v2_api::aws::delete(clients, outputs, context).await,
+            (Outputs::DomainName(outputs), _) => domain_name::aws::delete(clients, outputs, context).await,
+            (Outputs::Layer(outputs), _) => layer::aws::delete(clients, outputs, context).await,
+            (Outputs::LogGroup(outputs), _) => log_group::aws::delete(clients, outputs, context).await,
+            (Outputs::FunctionUrl(outputs), _) => function_url::aws::delete(clients, outputs, context).await,
         }
     }
 
@@ -129,15 +199,105 @@ impl Cloud for Aws {
                 .await?
                 .map(Outputs::Permission),
             Resource::Deployment(deployment) => {
-                let known = match known {
-                    Some(Outputs::Deployment(known)) => Some(known),
-                    Some(_) | None => None,
-                };
-                deployment::aws::look(clients, (deployment, known), context)
-                    .await?
-                    .map(Outputs::Deployment)
+                let known = of_kind!(known, Outputs::Deployment);
+                let found = deployment::aws::look(clients, (deployment, known), context).await?;
+                found.map(Outputs::Deployment)
+            }
+            Resource::Rule(wanted) => {
+                let known = of_kind!(known, Outputs::Rule);
+                let found = rule::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::Rule)
+            }
+            Resource::Notification(wanted) => {
+                let known = of_kind!(known, Outputs::Notification);
+                let found = notification::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::Notification)
+            }
+            Resource::Subscription(wanted) => {
+                let known = of_kind!(known, Outputs::Subscription);
+                let found = subscription::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::Subscription)
+            }
+            Resource::EventSourceMapping(wanted) => {
+                let known = of_kind!(known, Outputs::EventSourceMapping);
+                let found = event_source_mapping::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::EventSourceMapping)
+            }
+            Resource::V2Api(wanted) => {
+                let known = of_kind!(known, Outputs::V2Api);
+                let found = v2_api::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::V2Api)
+            }
+            Resource::DomainName(wanted) => {
+                let known = of_kind!(known, Outputs::DomainName);
+                let found = domain_name::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::DomainName)
+            }
+            Resource::Layer(wanted) => {
+                let known = of_kind!(known, Outputs::Layer);
+                let found = layer::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::Layer)
+            }
+            Resource::LogGroup(wanted) => {
+                let known = of_kind!(known, Outputs::LogGroup);
+                let found = log_group::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::LogGroup)
+            }
+            Resource::FunctionUrl(wanted) => {
+                let known = of_kind!(known, Outputs::FunctionUrl);
+                let found = function_url::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::FunctionUrl)
             }
         })
+    }
+
+    async fn stands_as(&self, wanted: &Resource, outputs: &Outputs, context: &Context) -> Result<bool, Fault> {
+        let clients = &self.clients;
+        match (wanted, outputs) {
+            (Resource::Role(wanted), Outputs::Role(outputs)) => {
+                role::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::Function(wanted), Outputs::Function(outputs)) => {
+                function::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::RestApi(wanted), Outputs::RestApi(outputs)) => {
+                rest_api::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::Permission(wanted), Outputs::Permission(outputs)) => {
+                permission::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::Deployment(wanted), Outputs::Deployment(outputs)) => {
+                deployment::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::Rule(wanted), Outputs::Rule(outputs)) => {
+                rule::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::Notification(wanted), Outputs::Notification(outputs)) => {
+                notification::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::Subscription(wanted), Outputs::Subscription(outputs)) => {
+                subscription::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::EventSourceMapping(wanted), Outputs::EventSourceMapping(outputs)) => {
+                event_source_mapping::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::V2Api(wanted), Outputs::V2Api(outputs)) => {
+                v2_api::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::DomainName(wanted), Outputs::DomainName(outputs)) => {
+                domain_name::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::Layer(wanted), Outputs::Layer(outputs)) => {
+                layer::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::LogGroup(wanted), Outputs::LogGroup(outputs)) => {
+                log_group::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (Resource::FunctionUrl(wanted), Outputs::FunctionUrl(outputs)) => {
+                function_url::aws::stands_as(clients, (wanted, outputs), context).await
+            }
+            (_, _) => Ok(false),
+        }
     }
 
     async fn twins(&self, resource: &Resource, stands: &Outputs, context: &Context) -> Result<Vec<Outputs>, Fault> {

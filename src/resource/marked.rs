@@ -50,6 +50,15 @@ impl Marked {
             Outputs::RestApi(_) => "REST API",
             Outputs::Permission(_) => "permission",
             Outputs::Deployment(_) => "deployment",
+            Outputs::Rule(_) => "rule",
+            Outputs::Notification(_) => "notification",
+            Outputs::Subscription(_) => "subscription",
+            Outputs::EventSourceMapping(_) => "event source mapping",
+            Outputs::V2Api(_) => "API",
+            Outputs::DomainName(_) => "domain",
+            Outputs::Layer(_) => "layer",
+            Outputs::LogGroup(_) => "log group",
+            Outputs::FunctionUrl(_) => "function URL",
         };
         format!("{kind} `{}`", self.name)
     }
@@ -61,7 +70,17 @@ pub fn key(outputs: &Outputs) -> Option<String> {
         Outputs::Role(role) => Some(format!("role/{}", role.name)),
         Outputs::Function(function) => Some(function.arn.clone()),
         Outputs::RestApi(api) => Some(format!("restapi/{}", api.id)),
-        Outputs::Permission(_) | Outputs::Deployment(_) => None,
+        Outputs::Rule(rule) => Some(format!("rule/{}", rule.name)),
+        Outputs::V2Api(api) => Some(format!("v2api/{}", api.id)),
+        Outputs::DomainName(domain) => Some(format!("domain/{}", domain.domain_name)),
+        Outputs::Layer(layer) => Some(layer.arn.clone()),
+        Outputs::LogGroup(group) => Some(format!("loggroup/{}", group.name)),
+        Outputs::Permission(_)
+        | Outputs::Deployment(_)
+        | Outputs::Notification(_)
+        | Outputs::Subscription(_)
+        | Outputs::EventSourceMapping(_)
+        | Outputs::FunctionUrl(_) => None,
     }
 }
 

@@ -16,18 +16,36 @@ use crate::names::{Address, AppName, StageName};
 
 pub mod aws;
 pub mod deployment;
+pub mod domain_name;
+pub mod event_source_mapping;
 pub mod function;
+pub mod function_url;
+pub mod layer;
+pub mod log_group;
 pub mod marked;
+pub mod notification;
 pub mod permission;
 pub mod rest_api;
 pub mod role;
+pub mod rule;
+pub mod subscription;
+pub mod v2_api;
 
 use deployment::Deployment;
+use domain_name::DomainName;
+use event_source_mapping::EventSourceMapping;
 use function::Function;
+use function_url::FunctionUrl;
+use layer::Layer;
+use log_group::LogGroup;
 use marked::{Marked, Search};
+use notification::Notification;
 use permission::Permission;
 use rest_api::RestApi;
 use role::Role;
+use rule::Rule;
+use subscription::Subscription;
+use v2_api::V2Api;
 
 /// One thing in AWS that we own, as we want it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,10 +57,28 @@ pub enum Resource {
     Function(Function),
     /// An API Gateway REST API and its document.
     RestApi(RestApi),
-    /// A statement in a function's policy that lets a REST API call it.
+    /// A statement in a function's policy that lets somebody call it.
     Permission(Permission),
     /// An API Gateway stage and the deployment that it serves.
     Deployment(Deployment),
+    /// An EventBridge rule and its target.
+    Rule(Rule),
+    /// An entry in a bucket's list of notifications.
+    Notification(Notification),
+    /// A function's subscription to an SNS topic.
+    Subscription(Subscription),
+    /// What Lambda hands from a queue or stream to a function.
+    EventSourceMapping(EventSourceMapping),
+    /// A websocket API or an HTTP API, with all that belongs to it.
+    V2Api(V2Api),
+    /// A domain of the user's own, and the API that it leads to.
+    DomainName(DomainName),
+    /// A version of a layer.
+    Layer(Layer),
+    /// A function's log group.
+    LogGroup(LogGroup),
+    /// A function's URL.
+    FunctionUrl(FunctionUrl),
 }
 
 /// What AWS told us about a resource.
@@ -59,16 +95,47 @@ pub enum Outputs {
     Permission(permission::Outputs),
     /// Of a deployment.
     Deployment(deployment::Outputs),
+    /// Of a rule.
+    Rule(rule::Outputs),
+    /// Of a notification.
+    Notification(notification::Outputs),
+    /// Of a subscription.
+    Subscription(subscription::Outputs),
+    /// Of a event source mapping.
+    EventSourceMapping(event_source_mapping::Outputs),
+    /// Of a v2 api.
+    V2Api(v2_api::Outputs),
+    /// Of a domain name.
+    DomainName(domain_name::Outputs),
+    /// Of a layer.
+    Layer(layer::Outputs),
+    /// Of a log group.
+    LogGroup(log_group::Outputs),
+    /// Of a function url.
+    FunctionUrl(function_url::Outputs),
 }
 
 impl Resource {
     /// The resources that this one names: where one of them is made anew, this one is applied again.
     pub fn references(&self) -> Vec<Address> {
         match self {
-            Self::Role(_) | Self::RestApi(_) => Vec::new(),
-            Self::Function(function) => function.role.address().into_iter().collect(),
-            Self::Permission(permission) => vec![permission.function.clone(), permission.rest_api.clone()],
+            Self::Role(_) | Self::RestApi(_) | Self::Layer(_) | Self::LogGroup(_) => Vec::new(),
+            Self::Function(function) => {
+                let role = function.role.address().into_iter();
+                role.chain(function.managed_layer.clone()).collect()
+            }
+            Self::Permission(permission) => {
+                let function = std::iter::once(permission.function.clone());
+                function.chain(permission.caller.address().cloned()).collect()
+            }
             Self::Deployment(deployment) => vec![deployment.rest_api.clone()],
+            Self::Rule(rule) => vec![rule.function.clone()],
+            Self::Notification(notification) => vec![notification.function.clone(), notification.permission.clone()],
+            Self::Subscription(subscription) => vec![subscription.function.clone()],
+            Self::EventSourceMapping(mapping) => vec![mapping.function.clone()],
+            Self::V2Api(api) => api.routes.iter().map(|route| route.function.clone()).collect(),
+            Self::DomainName(domain) => vec![domain.api.clone()],
+            Self::FunctionUrl(url) => vec![url.function.clone()],
         }
     }
 }
@@ -81,9 +148,26 @@ impl Outputs {
             (Self::Permission(permission), Self::Function(function)) => {
                 function.arn.rsplit(':').next() == Some(permission.function_name.as_str())
             }
-            (Self::Role(_) | Self::Function(_) | Self::RestApi(_) | Self::Permission(_) | Self::Deployment(_), _) => {
-                false
+            (Self::FunctionUrl(url), Self::Function(function)) => {
+                function.arn.rsplit(':').next() == Some(url.function_name.as_str())
             }
+            (
+                Self::Role(_)
+                | Self::Function(_)
+                | Self::RestApi(_)
+                | Self::Permission(_)
+                | Self::Deployment(_)
+                | Self::Rule(_)
+                | Self::Notification(_)
+                | Self::Subscription(_)
+                | Self::EventSourceMapping(_)
+                | Self::V2Api(_)
+                | Self::DomainName(_)
+                | Self::Layer(_)
+                | Self::LogGroup(_)
+                | Self::FunctionUrl(_),
+                _,
+            ) => false,
         }
     }
 }
@@ -108,6 +192,19 @@ impl Place {
             partition,
         } = self;
         format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+    }
+
+    /// The ARN of something of another service by its name there; an ARN stays what it is.
+    pub fn arn(&self, service: &str, name: &str) -> String {
+        let Self {
+            account,
+            region,
+            partition,
+        } = self;
+        match name.starts_with("arn:") {
+            true => name.to_owned(),
+            false => format!("arn:{partition}:{service}:{region}:{account}:{name}"),
+        }
     }
 
     /// The domain that AWS's names end in.
@@ -246,6 +343,10 @@ pub trait Cloud {
         known: Option<&Outputs>,
         context: &Context,
     ) -> Result<Option<Outputs>, Fault>;
+
+    /// Whether what stands is as it is wanted, our marks aside: so that a stage that somebody else deployed is taken over
+    /// without a call that changes it. Changes nothing.
+    async fn stands_as(&self, wanted: &Resource, outputs: &Outputs, context: &Context) -> Result<bool, Fault>;
 
     /// What a late call that wanted a resource has made beside the one that stands. Only a kind whose names are not unique, or
     /// can change, has any. Changes nothing.

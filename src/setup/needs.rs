@@ -108,18 +108,17 @@ mod tests {
         let function = Function {
             name: "api".to_owned(),
             suffix: "api".to_owned(),
-            source: "code".to_owned(),
+            package: crate::app::Package::Zip("code".to_owned()),
             role,
             settings: settings(),
             tags: std::collections::BTreeMap::new(),
             reserved_concurrency: None,
+            log_retention_days: None,
+            url: None,
         };
         App {
-            name: "shop".parse().unwrap(),
-            roles: Vec::new(),
             functions: vec![function],
-            api: None,
-            sources: std::collections::BTreeMap::new(),
+            ..App::new("shop".parse().unwrap())
         }
     }
 
@@ -155,6 +154,7 @@ mod tests {
             binary_types: Vec::new(),
             routes: Vec::new(),
             authorizers: Vec::new(),
+            domain: None,
         });
         let all = [Part::Role, Part::Api, Part::ApiPolicy, Part::Network, Part::Concurrency];
         let needs = needs(&[plain, rich]);

@@ -190,7 +190,17 @@ fn resource(state: &State, (address, deployed): (&Address, &Deployed)) -> Option
                 json!({"name": name, "resource_type": "rest_api", "rest_api_id": api.id, "rest_api_url": url});
             Some((2, resource))
         }
-        Outputs::Permission(_) | Outputs::Deployment(_) => None,
+        Outputs::Permission(_)
+        | Outputs::Deployment(_)
+        | Outputs::Rule(_)
+        | Outputs::Notification(_)
+        | Outputs::Subscription(_)
+        | Outputs::EventSourceMapping(_)
+        | Outputs::V2Api(_)
+        | Outputs::DomainName(_)
+        | Outputs::Layer(_)
+        | Outputs::LogGroup(_)
+        | Outputs::FunctionUrl(_) => None,
     }
 }
 

@@ -477,7 +477,19 @@ impl State {
     pub fn served(&self) -> Option<&crate::resource::deployment::Outputs> {
         self.deployed.values().find_map(|deployed| match &deployed.outputs {
             Outputs::Deployment(deployment) => Some(deployment),
-            Outputs::Role(_) | Outputs::Function(_) | Outputs::RestApi(_) | Outputs::Permission(_) => None,
+            Outputs::Role(_)
+            | Outputs::Function(_)
+            | Outputs::RestApi(_)
+            | Outputs::Permission(_)
+            | Outputs::Rule(_)
+            | Outputs::Notification(_)
+            | Outputs::Subscription(_)
+            | Outputs::EventSourceMapping(_)
+            | Outputs::V2Api(_)
+            | Outputs::DomainName(_)
+            | Outputs::Layer(_)
+            | Outputs::LogGroup(_)
+            | Outputs::FunctionUrl(_) => None,
         })
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::app::limits;
 use crate::app::python::{Host, Pins, Resolution, Uv};
 use crate::app::{
-    Api, App, Code, Error, Finding, Function, FunctionRole, Part, Reach, Role, Settings, Severity, Source,
+    Api, App, Code, Error, Finding, Function, FunctionRole, Package, Part, Reach, Role, Settings, Severity, Source,
 };
 use crate::names::StageName;
 use crate::variable::Variable;
@@ -245,11 +245,10 @@ impl Read<'_> {
         let roles = self.roles();
         let functions = self.functions.iter().map(|declared| self.function(declared, python));
         App {
-            name: self.stage.app.clone(),
             roles,
             functions: functions.collect(),
             api: self.api(),
-            sources: BTreeMap::new(),
+            ..App::new(self.stage.app.clone())
         }
     }
 
@@ -301,7 +300,7 @@ impl Read<'_> {
                 ROUTES_FUNCTION => String::new(),
                 name => name.to_owned(),
             },
-            source: SOURCE.to_owned(),
+            package: Package::Zip(SOURCE.to_owned()),
             role: match &settings.role {
                 RoleSource::Given(arn) => FunctionRole::Given(arn.clone()),
                 RoleSource::Own(_) => FunctionRole::Managed(own_role(&declared.name)),
@@ -320,6 +319,8 @@ impl Read<'_> {
             },
             tags: self.tags(settings),
             reserved_concurrency: settings.reserved_concurrency,
+            log_retention_days: None,
+            url: None,
         }
     }
 
@@ -343,6 +344,7 @@ impl Read<'_> {
             binary_types: self.facts.binary_types.clone(),
             routes: routes::routes(self.facts),
             authorizers: routes::authorizers(self.facts),
+            domain: None,
         })
     }
 }

@@ -7,7 +7,7 @@ use super::{checks, policy, routes};
 use crate::app::flaws::{Flaws, did_you_mean};
 use crate::app::limits;
 use crate::app::yaml::{Placed, Table};
-use crate::app::{Api, App, Endpoint, Error, Finding, Function, Settings, Tracing, Vpc};
+use crate::app::{Api, App, Endpoint, Error, Finding, Function, Package, Settings, Tracing, Vpc};
 use crate::names::StageName;
 
 const MEMORY_MIB: u32 = 128;
@@ -56,7 +56,7 @@ pub fn read(manifest: &Manifest, stage: &StageName, lookup: Lookup<'_>) -> Resul
             Function {
                 name: name.value.clone(),
                 suffix: name.value.clone(),
-                source: sources.add(name, source),
+                package: Package::Zip(sources.add(name, source)),
                 role: policy::role_of(name, entry, &mut flaws),
                 settings,
                 tags: texts(&entry.tags),
@@ -65,15 +65,17 @@ pub fn read(manifest: &Manifest, stage: &StageName, lookup: Lookup<'_>) -> Resul
                     .get(&name.value)
                     .and_then(|changed| changed.reserved_concurrency)
                     .or(entry.reserved_concurrency),
+                log_retention_days: None,
+                url: None,
             }
         })
         .collect();
     let app = App {
-        name: manifest.app.clone(),
         roles: policy::roles(manifest, &mut flaws),
         functions,
         api: api(manifest, &mut flaws),
         sources: sources.into_map(),
+        ..App::new(manifest.app.clone())
     };
     Ok((app, flaws.into_warnings()?))
 }
@@ -154,6 +156,7 @@ fn api(manifest: &Manifest, flaws: &mut Flaws) -> Option<Api> {
         binary_types: binary_types.unwrap_or_else(|| BINARY_TYPES.map(str::to_owned).to_vec()),
         routes,
         authorizers: Vec::new(),
+        domain: None,
     })
 }
 

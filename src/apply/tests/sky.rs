@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
 use crate::resource::{
-    Change, Cloud, Context, Outputs, Place, Resource, deployment, function, permission, rest_api, role,
+    Change, Cloud, Context, Outputs, Place, Resource, deployment, domain_name, event_source_mapping, function,
+    function_url, layer, log_group, notification, permission, rest_api, role, rule, subscription, v2_api,
 };
 
 /// What happens to a call.
@@ -111,7 +112,18 @@ impl Sky {
                 standing.retain(|key, _| *key != format!("permission {}", function.arn.trim_start_matches("arn:")));
             }
             Outputs::RestApi(_) => standing.retain(|key, _| !key.starts_with("deployment")),
-            Outputs::Role(_) | Outputs::Permission(_) | Outputs::Deployment(_) => {}
+            Outputs::Role(_)
+            | Outputs::Permission(_)
+            | Outputs::Deployment(_)
+            | Outputs::Rule(_)
+            | Outputs::Notification(_)
+            | Outputs::Subscription(_)
+            | Outputs::EventSourceMapping(_)
+            | Outputs::V2Api(_)
+            | Outputs::DomainName(_)
+            | Outputs::Layer(_)
+            | Outputs::LogGroup(_)
+            | Outputs::FunctionUrl(_) => {}
         }
     }
 
@@ -135,6 +147,15 @@ impl Sky {
             Outputs::RestApi(api) => format!("api {}", api.id),
             Outputs::Permission(permission) => format!("permission {}", permission.function_name),
             Outputs::Deployment(deployment) => format!("deployment {}", deployment.stage_name),
+            Outputs::Rule(rule) => format!("rule {}", rule.name),
+            Outputs::Notification(entry) => format!("notification {}", entry.bucket),
+            Outputs::Subscription(subscription) => format!("subscription {}", subscription.topic_arn),
+            Outputs::EventSourceMapping(mapping) => format!("mapping {}", mapping.source_arn),
+            Outputs::V2Api(api) => format!("v2_api {}", api.id),
+            Outputs::DomainName(domain) => format!("domain {}", domain.domain_name),
+            Outputs::Layer(layer) => format!("layer {}", layer.arn),
+            Outputs::LogGroup(group) => format!("log group {}", group.name),
+            Outputs::FunctionUrl(url) => format!("url {}", url.function_name),
         }
     }
 
@@ -176,6 +197,46 @@ impl Sky {
                 stage_name: deployment.stage_name.clone(),
                 url: "https://api1/api/".to_owned(),
             }),
+            Resource::Rule(rule) => Outputs::Rule(rule::Outputs {
+                name: rule.name.clone(),
+            }),
+            Resource::Notification(entry) => Outputs::Notification(notification::Outputs {
+                bucket: entry.bucket.clone(),
+                function_arn: format!("arn:{}", entry.function_name),
+            }),
+            Resource::Subscription(subscription) => Outputs::Subscription(subscription::Outputs {
+                arn: format!("{}:1", subscription.topic_arn),
+                topic: subscription.topic.clone(),
+                topic_arn: subscription.topic_arn.clone(),
+                function_arn: format!("arn:{}", subscription.function_name),
+            }),
+            Resource::EventSourceMapping(mapping) => Outputs::EventSourceMapping(event_source_mapping::Outputs {
+                uuid: "uuid".to_owned(),
+                source_arn: mapping.source_arn.clone(),
+                function_arn: format!("arn:{}", mapping.function_name),
+            }),
+            Resource::V2Api(api) => Outputs::V2Api(v2_api::Outputs {
+                id: format!("id of {}", api.name),
+                url: "wss://api1/api/".to_owned(),
+            }),
+            Resource::DomainName(domain) => Outputs::DomainName(domain_name::Outputs {
+                domain_name: domain.domain_name.clone(),
+                hosted_zone_id: "zone".to_owned(),
+                alias_domain_name: "alias".to_owned(),
+                certificate_arn: domain.certificate_arn.clone(),
+                security_policy: domain.security_policy.clone(),
+                path: domain.path.clone(),
+            }),
+            Resource::Layer(layer) => Outputs::Layer(layer::Outputs {
+                arn: format!("arn:{}:1", layer.name),
+            }),
+            Resource::LogGroup(group) => Outputs::LogGroup(log_group::Outputs {
+                name: group.name.clone(),
+            }),
+            Resource::FunctionUrl(url) => Outputs::FunctionUrl(function_url::Outputs {
+                function_name: url.function_name.clone(),
+                url: "https://url/".to_owned(),
+            }),
         }
     }
 }
@@ -213,6 +274,10 @@ impl Cloud for Sky {
         }
         let outputs = self.outputs(resource);
         Ok(stands(&outputs).then_some(outputs))
+    }
+
+    async fn stands_as(&self, wanted: &Resource, outputs: &Outputs, _: &Context) -> Result<bool, Fault> {
+        Ok(self.standing.borrow().get(&Self::key(outputs)) == Some(wanted))
     }
 
     async fn twins(&self, _: &Resource, stands: &Outputs, _: &Context) -> Result<Vec<Outputs>, Fault> {

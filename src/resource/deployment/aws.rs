@@ -112,3 +112,12 @@ fn outputs(id: &str, deployment: &Deployment, context: &Context) -> Outputs {
         stage_name,
     }
 }
+
+/// Whether what stands is as it is wanted, our marks aside.
+pub async fn stands_as(
+    _clients: &Clients,
+    (_wanted, _outputs): (&Deployment, &Outputs),
+    _context: &Context,
+) -> Result<bool, Fault> {
+    Ok(false)
+}

@@ -17,13 +17,19 @@ pub mod aws;
 pub struct Function {
     /// Its name in AWS.
     pub name: String,
-    /// SHA-256 of its zip, in hexadecimal digits.
+    /// SHA-256 of its zip, in hexadecimal digits; empty for a container image.
     pub code: String,
+    /// URI of its container image, where it is no zip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// The role that it runs as.
     pub role: RoleReference,
     /// What AWS calls its configuration.
     #[serde(flatten)]
     pub settings: Settings,
+    /// The layer of the stage's own that comes before those of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_layer: Option<Address>,
     /// Concurrency reserved for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_concurrency: Option<u32>,

@@ -1,23 +1,34 @@
 //! The calls for permissions.
 
+use aws_sdk_lambda::types::FunctionUrlAuthType;
 use serde_json::Value;
 
-use super::{Outputs, Permission, STATEMENT_ID};
+use super::{Caller, Outputs, Permission, PublicCall};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
-use crate::resource::{Context, rest_api};
+use crate::resource::{Context, rest_api, v2_api};
 
-/// Lets the REST API call the function. A statement of ours that says something else is replaced.
+/// What a statement says.
+struct Statement {
+    action: &'static str,
+    principal: &'static str,
+    source_arn: Option<String>,
+    /// A bucket's ARN does not say whose it is.
+    source_account: Option<String>,
+    url: Option<PublicCall>,
+}
+
+/// Lets the caller call the function. A statement of ours that says something else is replaced.
 pub async fn put(clients: &Clients, permission: &Permission, context: &Context) -> Result<Outputs, Fault> {
     let outputs = Outputs {
         function_name: permission.function_name.clone(),
-        statement_id: STATEMENT_ID.to_owned(),
+        statement_id: permission.caller.statement_id(),
     };
-    let source = source_arn(permission, context)?;
-    match add(clients, &outputs, &source, context).await {
+    let statement = statement(&permission.caller, context)?;
+    match add(clients, &outputs, &statement, context).await {
         Err(fault) if fault.kind == FaultKind::Conflict => {
             delete(clients, &outputs, context).await?;
-            add(clients, &outputs, &source, context)
+            add(clients, &outputs, &statement, context)
                 .await
                 .map_err(Fault::of_a_begun_step)?;
         }
@@ -26,19 +37,27 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
     Ok(outputs)
 }
 
-async fn add(clients: &Clients, statement: &Outputs, source_arn: &str, context: &Context) -> Result<(), Fault> {
+async fn add(clients: &Clients, outputs: &Outputs, statement: &Statement, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:AddPermission";
-    let name = &statement.function_name;
+    let name = &outputs.function_name;
+    let (auth, by_url) = match statement.url {
+        None => (None, None),
+        Some(PublicCall::Url) => (Some(FunctionUrlAuthType::None), None),
+        Some(PublicCall::Function) => (None, Some(true)),
+    };
     wait::throttled(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .lambda
             .add_permission()
             .function_name(name)
-            .statement_id(&statement.statement_id)
-            .action("lambda:InvokeFunction")
-            .principal("apigateway.amazonaws.com")
-            .source_arn(source_arn);
+            .statement_id(&outputs.statement_id)
+            .action(statement.action)
+            .principal(statement.principal)
+            .set_source_arn(statement.source_arn.clone())
+            .set_source_account(statement.source_account.clone())
+            .set_function_url_auth_type(auth.clone())
+            .set_invoked_via_function_url(by_url);
         request
             .send()
             .await
@@ -71,7 +90,7 @@ pub async fn delete(clients: &Clients, statement: &Outputs, context: &Context) -
     }
 }
 
-/// Looks for the statement in the function's policy.
+/// Looks in the function's policy for a statement that says the same, whatever its id: Chalice's are random.
 pub async fn look(clients: &Clients, permission: &Permission, context: &Context) -> Result<Option<Outputs>, Fault> {
     const OPERATION: &str = "lambda:GetPolicy";
     let name = &permission.function_name;
@@ -83,25 +102,72 @@ pub async fn look(clients: &Clients, permission: &Permission, context: &Context)
         },
     };
     let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
-    let Ok(source) = source_arn(permission, context) else {
+    let Ok(wanted) = statement(&permission.caller, context) else {
         return Ok(None);
     };
-    let statements = policy["Statement"].as_array().into_iter().flatten();
-    let stands = |statement: &&Value| {
-        statement["Sid"] == STATEMENT_ID && statement["Condition"]["ArnLike"]["AWS:SourceArn"] == source.as_str()
-    };
-    Ok(statements
-        .filter(stands)
-        .map(|_| Outputs {
-            function_name: name.clone(),
-            statement_id: STATEMENT_ID.to_owned(),
-        })
-        .next())
+    let mut statements = policy["Statement"].as_array().into_iter().flatten();
+    let found = statements.find(|found| says(found, &wanted));
+    let id = found.and_then(|found| found["Sid"].as_str());
+    Ok(id.map(|id| Outputs {
+        function_name: name.clone(),
+        statement_id: id.to_owned(),
+    }))
 }
 
-fn source_arn(permission: &Permission, context: &Context) -> Result<String, Fault> {
-    Ok(rest_api::execution_arn(
-        &context.place,
-        rest_api::id(&context.outputs, &permission.rest_api)?,
-    ))
+/// Whether the statement stands.
+pub async fn stands_as(
+    clients: &Clients,
+    (wanted, outputs): (&Permission, &Outputs),
+    context: &Context,
+) -> Result<bool, Fault> {
+    let found = look(clients, wanted, context).await?;
+    Ok(found.as_ref() == Some(outputs))
+}
+
+fn says(found: &Value, wanted: &Statement) -> bool {
+    let principal = &found["Principal"];
+    let conditions = &found["Condition"];
+    let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::from);
+    found["Action"] == wanted.action
+        && (principal["Service"] == wanted.principal || *principal == wanted.principal)
+        && conditions["ArnLike"]["AWS:SourceArn"] == text(&wanted.source_arn)
+        && (wanted.source_account.is_none()
+            || conditions["StringEquals"]["AWS:SourceAccount"] == text(&wanted.source_account))
+}
+
+fn statement(caller: &Caller, context: &Context) -> Result<Statement, Fault> {
+    let place = &context.place;
+    let by = |principal, source_arn| Statement {
+        action: "lambda:InvokeFunction",
+        principal,
+        source_arn: Some(source_arn),
+        source_account: None,
+        url: None,
+    };
+    Ok(match caller {
+        Caller::RestApi(address) => {
+            let id = rest_api::id(&context.outputs, address)?;
+            by("apigateway.amazonaws.com", rest_api::execution_arn(place, id))
+        }
+        Caller::V2Api(address) => {
+            let id = v2_api::id(&context.outputs, address)?;
+            by("apigateway.amazonaws.com", rest_api::execution_arn(place, id))
+        }
+        Caller::Rule(name) => by("events.amazonaws.com", place.arn("events", &format!("rule/{name}"))),
+        Caller::Topic(arn) => by("sns.amazonaws.com", arn.clone()),
+        Caller::Bucket(name) => Statement {
+            source_account: Some(place.account.clone()),
+            ..by("s3.amazonaws.com", format!("arn:{}:s3:::{name}", place.partition))
+        },
+        Caller::Public(call) => Statement {
+            action: match call {
+                PublicCall::Url => "lambda:InvokeFunctionUrl",
+                PublicCall::Function => "lambda:InvokeFunction",
+            },
+            principal: "*",
+            source_arn: None,
+            source_account: None,
+            url: Some(*call),
+        },
+    })
 }

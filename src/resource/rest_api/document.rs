@@ -271,6 +271,7 @@ mod tests {
             binary_types: Vec::new(),
             routes,
             authorizers: Vec::new(),
+            domain: None,
         };
         document(&api, "ours", &|function| format!("uri of {function}"))
     }

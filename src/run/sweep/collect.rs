@@ -60,7 +60,19 @@ fn referred(states: &[State]) -> BTreeSet<String> {
 fn code(resource: &Resource) -> Option<String> {
     match resource {
         Resource::Function(function) => Some(function.code.clone()),
-        Resource::Role(_) | Resource::RestApi(_) | Resource::Permission(_) | Resource::Deployment(_) => None,
+        Resource::Layer(layer) => Some(layer.code.clone()),
+        Resource::Role(_)
+        | Resource::RestApi(_)
+        | Resource::Permission(_)
+        | Resource::Deployment(_)
+        | Resource::Rule(_)
+        | Resource::Notification(_)
+        | Resource::Subscription(_)
+        | Resource::EventSourceMapping(_)
+        | Resource::V2Api(_)
+        | Resource::DomainName(_)
+        | Resource::LogGroup(_)
+        | Resource::FunctionUrl(_) => None,
     }
 }
 

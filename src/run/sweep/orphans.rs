@@ -112,12 +112,25 @@ fn has(state: &State, marked: &Marked) -> bool {
         (Resource::Role(role), Outputs::Role(_)) => role.name == marked.name,
         (Resource::Function(function), Outputs::Function(_)) => function.name == marked.name,
         (Resource::RestApi(api), Outputs::RestApi(_)) => api.mark() == marked.owner.mark(),
+        (Resource::Rule(rule), Outputs::Rule(_)) => rule.name == marked.name,
+        (Resource::V2Api(api), Outputs::V2Api(_)) => api.name == marked.name,
+        (Resource::DomainName(domain), Outputs::DomainName(_)) => domain.domain_name == marked.name,
+        (Resource::LogGroup(group), Outputs::LogGroup(_)) => group.name == marked.name,
         (
             Resource::Role(_)
             | Resource::Function(_)
             | Resource::RestApi(_)
             | Resource::Permission(_)
-            | Resource::Deployment(_),
+            | Resource::Deployment(_)
+            | Resource::Rule(_)
+            | Resource::Notification(_)
+            | Resource::Subscription(_)
+            | Resource::EventSourceMapping(_)
+            | Resource::V2Api(_)
+            | Resource::DomainName(_)
+            | Resource::Layer(_)
+            | Resource::LogGroup(_)
+            | Resource::FunctionUrl(_),
             _,
         ) => false,
     };

@@ -1,0 +1,49 @@
+//! Domains of the user's own, and which API they lead to.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::Address;
+
+pub mod aws;
+
+/// A domain in API Gateway, with one mapping to an API of the stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainName {
+    /// The domain.
+    pub domain_name: String,
+    /// ARN of its certificate in ACM.
+    pub certificate_arn: String,
+    /// The oldest TLS that it speaks: `TLS_1_2`.
+    pub security_policy: String,
+    /// Where it is reached: `EDGE` or `REGIONAL`.
+    pub endpoint_type: String,
+    /// The API.
+    pub api: Address,
+    /// The API's API Gateway stage.
+    pub stage_name: String,
+    /// The first segment of its paths that leads to the API; `None` where all of them do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// All tags, ours among them.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What AWS told us about a domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// The domain.
+    pub domain_name: String,
+    /// Route 53's id of the zone that the alias is in.
+    pub hosted_zone_id: String,
+    /// What a DNS record of the domain must name.
+    pub alias_domain_name: String,
+    /// ARN of its certificate in ACM.
+    pub certificate_arn: String,
+    /// The oldest TLS that it speaks.
+    pub security_policy: String,
+    /// The first segment of its paths that leads to the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
