@@ -8,7 +8,7 @@ use super::holding::{
 };
 use super::scene::{Ready, Scene, Secrets, refuse, stages};
 use super::succession::{self, Candidate, Older, superseded};
-use super::{Session, Told, check};
+use super::{Session, Told, check, rivals};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, CutShort, Tools};
@@ -140,6 +140,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     if plan.is_empty() && held.is_none() {
         return unchanged(scene, given, seen).await;
     }
+    rivals::warn(scene.session, scene.store, &seen.state, &plan).await;
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
