@@ -25,6 +25,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import domains
 from document import Apis
 from faults import Entry, Faults, When
 from operations import Request, named
@@ -117,7 +118,7 @@ class World:
         if request.route.startswith("/v2/"):
             answer = self.websockets.answer(request, call)
         elif call.service == "apigateway":
-            answer = self.apis.answer(request, call)
+            answer = domains.answer(self.upstream, request, call) or self.apis.answer(request, call)
         else:
             answer = self.upstream.send(request)
         self.rules.remember(request, call, answer)

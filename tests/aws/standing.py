@@ -185,7 +185,7 @@ def _rest_apis(account: Account) -> dict[str, Any]:
             "vpc_endpoints": sorted(api["endpointConfiguration"].get("vpcEndpointIds", [])),
             "binary": sorted(api.get("binaryMediaTypes", [])),
             "compression": api.get("minimumCompressionSize"),
-            "policy": _statements(json.loads(api["policy"])) if api.get("policy") else [],
+            "policy": _statements(_api_policy(api["policy"])) if api.get("policy") else [],
             "tags": api.get("tags", {}),
             "stages": {stage["stageName"]: _kept(stage, "tracingEnabled", "variables", "tags") for stage in stages},
             "document": documents.get(api["id"]),
@@ -236,9 +236,11 @@ def _domains(account: Account) -> dict[str, Any]:
     domains: dict[str, Any] = {}
     for domain in v1.get_domain_names()["items"]:
         paths = v1.get_base_path_mappings(domainName=domain["domainName"]).get("items", [])
+        name = domain["domainName"]
+        account.names[domain["regionalDomainName"]] = account.names[domain["distributionDomainName"]] = f"<alias of {name}>"
         shown = _kept(domain, *_DOMAIN)
         shown["mappings"] = {path["basePath"]: _kept(path, "restApiId", "stage") for path in paths}
-        domains[f"{domain['domainName']} (v1)"] = shown
+        domains[f"{name} (v1)"] = shown
     for domain in v2.get_domain_names()["Items"]:
         shown = _kept(domain, "Tags")
         for configuration in domain.get("DomainNameConfigurations", []):
@@ -274,6 +276,12 @@ def _statements(document: dict[str, Any]) -> list[Any]:
                 one[key] = sorted(one[key]) if isinstance(one[key], list) else [one[key]]
         shown.append(one)
     return sorted(shown, key=lambda statement: json.dumps(statement, sort_keys=True))
+
+
+def _api_policy(text: str) -> dict[str, Any]:
+    # API Gateway gives it as the inside of a JSON string, quotes escaped.
+    policy: dict[str, Any] = json.loads(json.loads(f'"{text}"') if text.startswith('{\\"') else text)
+    return policy
 
 
 def _kept(whole: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ _ACCOUNT_ID = "000000000000"
 _RECORD = f".chalice/deployed/{_STAGE}.json"
 _SCRUBBED = ("AWS_", "GITHUB_", "RUNNER_", "STAGEWRIGHT_", "CLICOLOR", "CHALICE_")
 _WITHIN_S = 300
+# Chalice prints a traceback with each error; what it means stands last.
+_SHOWN_LINES = 12
 
 # The steps in their order, and which of its commands a tool runs for them.
 _STEPS = {"first": "deploy", "again": "deploy", "changed": "deploy", "deleted": "delete"}
@@ -115,6 +118,8 @@ def _theme(theme: str, arguments: argparse.Namespace) -> tuple[dict[str, Run], l
                 runs[tool] = one.result()
             except CompareError as error:
                 complaints.append(str(error))
+            except Exception:  # noqa: BLE001
+                complaints.append(f"{tool}: {traceback.format_exc()}")
     if arguments.shown:
         for tool, run in runs.items():
             print(f"--- {theme}, {tool}, {arguments.shown}:\n{json.dumps(_below(run.worlds, arguments.shown), indent=1)}")
@@ -170,7 +175,8 @@ def _run_tool(command: list[str], project: Path, endpoint: str, what: str) -> No
     except subprocess.TimeoutExpired as error:
         raise CompareError(f"{what}: not done within {_WITHIN_S} s") from error
     if ended.returncode:
-        raise CompareError(f"{what}: exit code {ended.returncode}\n{ended.stdout}{ended.stderr}")
+        said = (ended.stdout + ended.stderr).splitlines()
+        raise CompareError("\n".join([f"{what}: exit code {ended.returncode}", *said[-_SHOWN_LINES:]]))
 
 
 @contextmanager
@@ -196,6 +202,8 @@ def _prepare(account: Account, needs: dict[str, Any]) -> None:
         account.client("sns").create_topic(Name=topic)
     for stream in needs.get("streams", []):
         account.client("kinesis").create_stream(StreamName=stream, ShardCount=1)
+    for layer in needs.get("layers", []):
+        account.client("lambda").publish_layer_version(LayerName=layer, Content={"ZipFile": _EMPTY_ZIP})
     for role in needs.get("roles", []):
         account.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(_TRUST))
     if bucket := needs.get("foreign_notification"):
@@ -209,6 +217,7 @@ def _prepare(account: Account, needs: dict[str, Any]) -> None:
         )
 
 
+_EMPTY_ZIP = b"PK\x05\x06" + 18 * b"\0"
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [

@@ -81,6 +81,11 @@ def number_two(event, context):
     return {}
 
 
+@app.lambda_function()
+def fourth(event, context):
+    return {}
+
+
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def hourly(event):
     return {}

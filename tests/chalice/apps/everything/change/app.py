@@ -71,6 +71,11 @@ def third(event, context):
     return {}
 
 
+@app.lambda_function()
+def fourth(event, context):
+    return {}
+
+
 @app.schedule(Rate(2, unit=Rate.HOURS))
 def hourly(event):
     return {}
