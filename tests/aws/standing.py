@@ -26,10 +26,6 @@ _MAPPING = (
     "BatchSize", "MaximumBatchingWindowInSeconds", "StartingPosition", "ScalingConfig", "FilterCriteria",
     "FunctionResponseTypes", "BisectBatchOnFunctionError", "MaximumRetryAttempts", "ParallelizationFactor",
 )  # fmt: skip
-_DOMAIN = (
-    "certificateArn", "regionalCertificateArn", "securityPolicy", "endpointConfiguration", "tags",
-    "DomainNameConfigurations",
-)  # fmt: skip
 _ABSENT = {"ResourceNotFoundException", "NotFoundException", "NoSuchEntity", "ResourceNotFound"}
 
 _SESSION = botocore.session.get_session()
@@ -232,22 +228,18 @@ def _routes(routes: list[dict[str, Any]], integrations: list[dict[str, Any]]) ->
 
 
 def _domains(account: Account) -> dict[str, Any]:
-    v1, v2 = account.client("apigateway"), account.client("apigatewayv2")
+    # The second version of API Gateway shows the names that the first one made, too.
+    aws = account.client("apigatewayv2")
     domains: dict[str, Any] = {}
-    for domain in v1.get_domain_names()["items"]:
-        paths = v1.get_base_path_mappings(domainName=domain["domainName"]).get("items", [])
-        name = domain["domainName"]
-        account.names[domain["regionalDomainName"]] = account.names[domain["distributionDomainName"]] = f"<alias of {name}>"
-        shown = _kept(domain, *_DOMAIN)
-        shown["mappings"] = {path["basePath"]: _kept(path, "restApiId", "stage") for path in paths}
-        domains[f"{name} (v1)"] = shown
-    for domain in v2.get_domain_names()["Items"]:
-        shown = _kept(domain, "Tags")
-        for configuration in domain.get("DomainNameConfigurations", []):
+    for domain in aws.get_domain_names()["Items"]:
+        name = domain["DomainName"]
+        shown = {"tags": domain.get("Tags", {})}
+        for configuration in domain["DomainNameConfigurations"]:
+            account.names[configuration["ApiGatewayDomainName"]] = f"<alias of {name}>"
             shown |= _kept(configuration, "CertificateArn", "EndpointType", "SecurityPolicy")
-        mappings = v2.get_api_mappings(DomainName=domain["DomainName"]).get("Items", [])
+        mappings = aws.get_api_mappings(DomainName=name).get("Items", [])
         shown["mappings"] = {m.get("ApiMappingKey", ""): _kept(m, "ApiId", "Stage") for m in mappings}
-        domains[f"{domain['DomainName']} (v2)"] = shown
+        domains[name] = shown
     return domains
 
 

@@ -231,19 +231,33 @@ def _judge(theme: str, theirs: Run, ours: Run) -> list[str]:
     complaints = []
     if written := ours.worlds.pop("written again"):
         complaints.append(f"a second deploy without a change made calls that change something: {', '.join(written)}")
-    listed = [entry for entry in _listed() if entry["apps"] == "*" or theme in entry["apps"]]
+    listed = [entry for entry in _listed() if _concerns(entry, theme, theirs, ours)]
     used = set()
+    unexplained: dict[tuple[str, str, str], list[str]] = {}
     for difference in _differences("", theirs.worlds, ours.worlds):
         fits = [number for number, entry in enumerate(listed) if fnmatchcase(difference.path, entry["path"])]
         used.update(fits)
         if not fits:
-            complaints.append(
-                f"{difference.path}\n    Chalice:     {difference.theirs}\n    Stagewright: {difference.ours}"
-            )
+            step, _, path = difference.path.partition("/")
+            unexplained.setdefault((path, difference.theirs, difference.ours), []).append(step)
+    for (path, chalice, stagewright), steps in unexplained.items():
+        steps.sort(key=list(_STEPS).index)
+        complaints.append(f"{'|'.join(steps)}/{path}\n    Chalice:     {chalice}\n    Stagewright: {stagewright}")
     for number, entry in enumerate(listed):
         if number not in used:
             complaints.append(f"`{entry['path']}` of differences.json explains nothing here")
     return complaints
+
+
+def _concerns(entry: dict[str, Any], theme: str, theirs: Run, ours: Run) -> bool:
+    """Whether an entry has to explain something in an app.
+
+    One for all apps speaks of a kind of things, as in `*/rest_apis/*/description`: it concerns the apps that have some.
+    """
+    if entry["apps"] != "*":
+        return theme in entry["apps"]
+    kind = entry["path"].split("/")[1]
+    return any(world.get(kind) for run in (theirs, ours) for world in run.worlds.values())
 
 
 def _listed() -> list[dict[str, Any]]:
