@@ -1,7 +1,7 @@
 """Deploys the same app with Chalice and with Stagewright into two empty worlds, and compares what then stands in them.
 
     python tests/chalice/compare.py [--program PATH] [--only chalice|stagewright] [--theirs URL --ours URL]
-                                    [--counts] [--print PATH] [APP...]
+                                    [--differences FILE] [--counts] [--print PATH] [APP...]
 
 An app of `apps/` is deployed, deployed again as it is, changed by what lies in its `change/`, and deleted. After each of
 these, both worlds and both recorded files must be equal, but for what `differences.json` lists with a reason; and an
@@ -97,6 +97,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=sorted(_COMMANDS), help="deploys with one tool and compares nothing")
     parser.add_argument("--theirs", help="endpoint of the emulator that Chalice deploys to")
     parser.add_argument("--ours", help="endpoint of the emulator that Stagewright deploys to")
+    parser.add_argument("--differences", type=Path, default=_HERE / "differences.json", help="another list of them")
     parser.add_argument("--counts", action="store_true", help="prints how many calls each tool made")
     parser.add_argument("--print", dest="shown", help="prints what stands below a path in each world")
     return parser.parse_args()
@@ -124,7 +125,7 @@ def _theme(theme: str, arguments: argparse.Namespace) -> tuple[dict[str, Run], l
         for tool, run in runs.items():
             print(f"--- {theme}, {tool}, {arguments.shown}:\n{json.dumps(_below(run.worlds, arguments.shown), indent=1)}")
     if len(runs) == len(_COMMANDS):
-        complaints += _judge(theme, runs["chalice"], runs["stagewright"])
+        complaints += _judge(theme, runs["chalice"], runs["stagewright"], _listed(arguments.differences))
     return runs, complaints
 
 
@@ -226,12 +227,12 @@ _TRUST = {
 }  # fmt: skip
 
 
-def _judge(theme: str, theirs: Run, ours: Run) -> list[str]:
+def _judge(theme: str, theirs: Run, ours: Run, entries: list[dict[str, Any]]) -> list[str]:
     """Returns what is wrong: differences without a reason, and reasons without a difference."""
     complaints = []
     if written := ours.worlds.pop("written again"):
         complaints.append(f"a second deploy without a change made calls that change something: {', '.join(written)}")
-    listed = [entry for entry in _listed() if _concerns(entry, theme, theirs, ours)]
+    listed = [entry for entry in entries if _concerns(entry, theme, theirs, ours)]
     used = set()
     unexplained: dict[tuple[str, str, str], list[str]] = {}
     for difference in _differences("", theirs.worlds, ours.worlds):
@@ -245,7 +246,7 @@ def _judge(theme: str, theirs: Run, ours: Run) -> list[str]:
         complaints.append(f"{'|'.join(steps)}/{path}\n    Chalice:     {chalice}\n    Stagewright: {stagewright}")
     for number, entry in enumerate(listed):
         if number not in used:
-            complaints.append(f"`{entry['path']}` of differences.json explains nothing here")
+            complaints.append(f"`{entry['path']}` of the list of differences explains nothing here")
     return complaints
 
 
@@ -260,14 +261,14 @@ def _concerns(entry: dict[str, Any], theme: str, theirs: Run, ours: Run) -> bool
     return any(world.get(kind) for run in (theirs, ours) for world in run.worlds.values())
 
 
-def _listed() -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = json.loads((_HERE / "differences.json").read_text())
+def _listed(file: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(file.read_text())
     known = {path.name for path in (_HERE / "apps").iterdir()}
     for entry in entries:
         if set(entry) != {"apps", "path", "reason"} or not entry["reason"].strip():
-            raise SystemExit(f"differences.json: not {{apps, path, reason}}: {entry}")
+            raise SystemExit(f"{file}: not {{apps, path, reason}}: {entry}")
         if entry["apps"] != "*" and not set(entry["apps"]) <= known:
-            raise SystemExit(f"differences.json: no such app: {sorted(set(entry['apps']) - known)}")
+            raise SystemExit(f"{file}: no such app: {sorted(set(entry['apps']) - known)}")
     return entries
 
 

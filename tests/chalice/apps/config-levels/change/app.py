@@ -13,6 +13,6 @@ def plain(event, context):
     return {}
 
 
-@app.lambda_function()
-def tuned(event, context):
+@app.lambda_function(name="tuned")
+def finely_tuned(event, context):
     return {}
