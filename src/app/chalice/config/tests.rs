@@ -118,20 +118,6 @@ fn flaws_of_another_stage_are_not_this_ones() {
 }
 
 #[test]
-fn what_a_later_version_brings_is_refused_by_name() {
-    let config = r#"{"app_name": "a", "automatic_layer": true, "log_retention_in_days": 7,
-        "api_gateway_custom_domain": {"domain_name": "x"}, "websocket_api_custom_domain": {"domain_name": "x"}}"#;
-    let messages = messages(config);
-    assert_eq!(messages.len(), 4);
-    assert!(
-        messages.iter().all(|message| message.ends_with("is not supported yet")),
-        "{messages:?}"
-    );
-    let off = r#"{"app_name": "a", "automatic_layer": true, "stages": {"dev": {"automatic_layer": false}}}"#;
-    assert_eq!(self::messages(off), Vec::<String>::new());
-}
-
-#[test]
 fn half_a_vpc_is_refused_where_the_half_stands() {
     let config = r#"{"app_name": "a", "stages": {"dev": {"subnet_ids": ["subnet-1"]}}}"#;
     assert_eq!(
