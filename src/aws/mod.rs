@@ -68,6 +68,8 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// The second version of API Gateway: websocket APIs and HTTP APIs.
+    pub gateway_v2: aws_sdk_apigatewayv2::Client,
     /// STS, to learn which account this is.
     pub sts: aws_sdk_sts::Client,
     /// The Region of all of them, if one is configured anywhere.
@@ -91,6 +93,7 @@ impl Clients {
             sns: aws_sdk_sns::Client::new(&shared),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
+            gateway_v2: aws_sdk_apigatewayv2::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
             tell,
