@@ -60,6 +60,8 @@ pub struct Clients {
     pub iam: aws_sdk_iam::Client,
     /// API Gateway.
     pub api_gateway: aws_sdk_apigateway::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
     /// STS, to learn which account this is.
     pub sts: aws_sdk_sts::Client,
     /// The Region of all of them, if one is configured anywhere.
@@ -76,6 +78,7 @@ impl Clients {
             lambda: aws_sdk_lambda::Client::new(&shared),
             iam: aws_sdk_iam::Client::new(&shared),
             api_gateway: aws_sdk_apigateway::Client::new(&shared),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
             tell,

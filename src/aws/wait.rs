@@ -121,6 +121,19 @@ where
     }
 }
 
+/// Looks again and again, with a pause before each look, until a look fails: for what a person watches, who ends it.
+pub async fn again<F, L>(pause: Duration, mut look: L) -> F
+where
+    L: AsyncFnMut() -> Result<(), F>,
+{
+    loop {
+        pause_for(pause).await;
+        if let Err(failed) = look().await {
+            return failed;
+        }
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the loop with a deadline that everybody else waits through"

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -175,6 +175,28 @@ pub fn ask(question: &str) -> Option<String> {
 /// Whether a person is there to be asked.
 pub fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether something is piped into us: a file, or what another program prints.
+pub fn is_piped() -> bool {
+    !io::stdin().is_terminal()
+}
+
+/// All of our standard input.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub async fn input() -> io::Result<Vec<u8>> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Nobody waits for this thread: a signal ends the run even where the input never ends.
+    std::thread::spawn(move || {
+        let mut read = Vec::new();
+        let ended = io::stdin().lock().read_to_end(&mut read).map(|_| read);
+        // Whoever asked may be gone.
+        let _gone = tell.send(ended);
+    });
+    told.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))
 }
 
 /// Who is there, for other people: `ann@laptop`.

@@ -20,6 +20,8 @@ use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
 use crate::resource::{self, CodeLocation, Context, Owner, is_ours};
 
+pub mod invoke;
+pub mod logs;
 mod ready;
 
 /// Makes a function, or takes over and updates the one of this name that bears our tags.
