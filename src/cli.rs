@@ -293,8 +293,8 @@ pub struct Invoke {
     #[command(flatten)]
     pub stage: Stage,
     /// The function, by the name that the app gives it [default: the only one, or `api_handler`]
-    #[arg(short, long, value_name = "FUNCTION")]
-    pub name: Option<String>,
+    #[arg(short = 'n', long = "name", value_name = "FUNCTION")]
+    pub function: Option<String>,
     /// What it is given: JSON, `@FILE`, or `-` for standard input
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub payload: Option<String>,
@@ -310,8 +310,8 @@ pub struct Logs {
     #[command(flatten)]
     pub stage: Stage,
     /// A function, by the name that the app gives it; may be given several times [default: `all`]
-    #[arg(short, long = "name", value_name = "FUNCTION")]
-    pub names: Vec<String>,
+    #[arg(short = 'n', long = "name", value_name = "FUNCTION")]
+    pub functions: Vec<String>,
     /// Since when: 10m, 2h, 1d, 1w ago, or a moment like 2026-01-31T08:00Z; UTC where it names no offset
     #[arg(short, long, value_name = "WHEN", default_value = "10m", value_parser = since)]
     pub since: Since,

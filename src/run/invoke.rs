@@ -30,7 +30,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// There is no such function, the payload is not JSON, AWS cannot be reached, or the function raised something.
 pub async fn invoke(session: &Session<'_>, wishes: &cli::Invoke) -> Result<(), Failure> {
     let functions = Functions::of(session, &wishes.stage.name).await?;
-    let (name, function) = chosen(&functions, wishes.name.as_deref())?;
+    let (name, function) = chosen(&functions, wishes.function.as_deref())?;
     let payload = payload(session, wishes.payload.as_deref()).await?;
     let answer = answered(session, &functions, (name, function), (&payload, tail(wishes))).await?;
     if let Some(tail) = &answer.log_tail {

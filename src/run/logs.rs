@@ -40,7 +40,7 @@ pub async fn logs(session: &Session<'_>, wishes: &cli::Logs) -> Result<(), Failu
         session,
         wishes,
         since,
-        logs: wanted(&functions, &wishes.names, since)?,
+        logs: wanted(&functions, &wishes.functions, since)?,
     };
     if !wishes.follow {
         let mut reading = Reading::default();

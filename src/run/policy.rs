@@ -19,10 +19,15 @@ pub async fn policy(session: &Session<'_>, wishes: &cli::Policy) -> Result<(), F
     let project = session.project()?;
     let stage = &wishes.stage.name;
     let configured = project.config.stage(stage);
+    let variable = || session.environment.get("AWS_REGION").cloned();
+    let region = configured
+        .region
+        .or_else(|| session.options.region.clone())
+        .or_else(variable);
     let uv = session.uv();
     let request = Request {
         stage,
-        region: configured.region.as_deref(),
+        region: region.as_deref(),
         recorded: None,
         resolution: Resolution::Recorded,
         uv: &uv,

@@ -12,7 +12,7 @@ functions:
     runtime: python3.11
     handler: handler.answer
     code: src
-    policy: [{ allow: \"s3:GetObject\", on: \"arn:aws:s3:::guests/*\" }]
+    policy: [{ actions: [\"s3:GetObject\"], resources: [\"arn:aws:s3:::guests/*\"] }]
 ";
 
 fn shown(world: &World, arguments: &[&str]) -> Value {
@@ -29,16 +29,16 @@ fn the_policy_of_the_one_role_is_what_a_deploy_gives_it_and_aws_is_not_asked() {
         "\"autogen_policy\":true",
     );
     world.replace(".chalice/config.json", ",\"iam_policy_file\":\"policy.json\"", "");
-    world.replace(
-        "app.py",
-        "@app.route",
-        "import boto3\nboto3.client('sqs').list_queues\n\n\n@app.route",
-    );
-    world.write("requirements.txt", "");
+    world.replace("app.py", "app = ", "import boto3\n\nSQS = boto3.client('sqs')\napp = ");
+    world.replace("app.py", "return ", "SQS.list_queues()\n    return ");
     let policy = shown(&world, &["policy"]);
     assert!(world.calls().is_empty(), "{:#?}", world.calls());
-    assert_eq!(policy["Version"], "2012-10-17");
+    assert!(policy.to_string().contains("sqs:ListQueues"), "{policy}");
     assert_eq!(shown(&world, &["--json", "policy", "--role", "default-role"]), policy);
+
+    world.deploy("dev");
+    let deployed = world.state("hello", "dev")["stagewright"]["deployed"].clone();
+    assert_eq!(deployed["role/default-role"]["resource"]["policy"], policy);
 }
 
 #[test]
@@ -62,6 +62,7 @@ fn several_policies_stand_under_the_names_of_their_roles() {
 fn a_role_that_is_not_of_the_app_is_told_with_those_that_are() {
     let world = World::new();
     world.write("stagewright.yaml", MANIFEST);
+    world.write("src/handler.py", "");
     let run = world.run(&["policy", "--role", "readr_role"]).ended_with(2);
     run.saying(&[
         "the app has no role `readr_role` of its own",
