@@ -1,5 +1,6 @@
 //! Waiting for AWS: one loop, with a deadline, that says what it last saw.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use boot_time::Instant;
@@ -121,15 +122,15 @@ where
     }
 }
 
-/// Looks again and again, with a pause before each look, until a look fails: for what a person watches, who ends it.
-pub async fn again<F, L>(pause: Duration, mut look: L) -> F
+/// Looks again and again, with a pause before each look, until a look breaks it off: for what a person watches, who ends it.
+pub async fn again<T, L>(pause: Duration, mut look: L) -> T
 where
-    L: AsyncFnMut() -> Result<(), F>,
+    L: AsyncFnMut() -> ControlFlow<T>,
 {
     loop {
         pause_for(pause).await;
-        if let Err(failed) = look().await {
-            return failed;
+        if let ControlFlow::Break(end) = look().await {
+            return end;
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -226,10 +227,19 @@ pub fn variables() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(text).collect()
 }
 
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
 /// A reader that has gone away (`| head`) is no reason to fail in the middle of a deploy.
 fn out(text: &str) {
     let mut out = io::stdout().lock();
-    let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        UNREAD.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether nobody reads our standard output any more: for what would go on without end.
+pub fn is_unread() -> bool {
+    UNREAD.load(Ordering::Relaxed)
 }
 
 fn err(text: &str) {

@@ -22,6 +22,8 @@ pub struct Functions {
     pub app: AppName,
     /// The stage.
     pub stage: StageName,
+    /// What is recorded of the stage.
+    pub state: State,
     /// Where they are reached.
     pub cloud: Rc<dyn Cloud>,
     /// The functions, by their logical names; there is one at least.
@@ -60,6 +62,7 @@ impl Functions {
         Ok(Self {
             app,
             stage: stage.clone(),
+            state: seen.state,
             cloud,
             known,
         })

@@ -1,17 +1,19 @@
 //! `logs`: shows what the functions of a stage logged, and goes on with what they log from now on.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::Session;
-use super::functions::Functions;
+use super::functions::{Functions, Known};
+use super::holding::confirmed_place;
 use crate::aws::wait;
 use crate::cli::{self, Since};
 use crate::error::Failure;
 use crate::fault::{Fault, FaultKind};
-use crate::host::Ink;
+use crate::host::{Ink, terminal};
 use crate::names::Timestamp;
 use crate::report::logs::{Logged, Names, is_of_the_runtime};
 use crate::resource::Cloud;
@@ -45,12 +47,13 @@ pub async fn logs(session: &Session<'_>, wishes: &cli::Logs) -> Result<(), Failu
     if !wishes.follow {
         let mut reading = Reading::default();
         view.read(functions.cloud.as_ref(), wishes.lines, &mut reading).await?;
+        view.confirm(&functions).await?;
         view.show_all(&functions, &reading);
         return Ok(());
     }
     let _hearing = session.stop.hearing();
     tokio::select! {
-        failed = view.follow(functions.cloud.as_ref()) => Err(failed.into()),
+        ended = view.follow(&functions) => ended,
         () = session.stop.requested() => Ok(()),
     }
 }
@@ -69,7 +72,7 @@ fn since(session: &Session<'_>, since: Since) -> jiff::Timestamp {
 
 /// The logs of the functions that are named, each once; of all where none is.
 fn wanted(functions: &Functions, names: &[String], since: jiff::Timestamp) -> Result<Vec<Log>, Failure> {
-    let log = |(name, known): (&str, &super::functions::Known)| Log {
+    let log = |(name, known): (&str, &Known)| Log {
         function: name.to_owned(),
         group: group(&known.arn),
         from_ms: since.as_millisecond(),
@@ -181,19 +184,29 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Shows what there is, and then what comes, until something fails for good.
-    async fn follow(&mut self, cloud: &dyn Cloud) -> Fault {
-        let mut reading = Reading::default();
-        let first = self.read(cloud, self.wishes.lines, &mut reading).await;
-        self.show(&reading.shown);
-        if let Err(fault) = first {
-            return fault;
+    /// Where there is no log at all, it is asked whether we are in the account of the stage: logs go by their names alone.
+    async fn confirm(&self, functions: &Functions) -> Result<(), Failure> {
+        if !self.logs.iter().any(|log| log.is_there) {
+            confirmed_place(functions.cloud.as_ref(), &functions.state).await?;
         }
+        Ok(())
+    }
+
+    /// Shows what there is, and then what comes, until nobody reads it any more or something fails for good.
+    async fn follow(&mut self, functions: &Functions) -> Result<(), Failure> {
+        let cloud = functions.cloud.as_ref();
+        let mut reading = Reading::default();
+        self.read(cloud, self.wishes.lines, &mut reading).await?;
+        self.confirm(functions).await?;
+        self.show(&reading.shown);
         if reading.shown.is_empty() {
             self.note(&format!("{}; waiting for more, Ctrl-C ends it", self.nothing(&reading)));
         }
         let mut is_told = false;
         wait::again(PAUSE, async || {
+            if terminal::is_unread() {
+                return ControlFlow::Break(Ok(()));
+            }
             let mut reading = Reading::default();
             let ended = self.read(cloud, None, &mut reading).await;
             self.show(&reading.shown);
@@ -205,9 +218,9 @@ impl View<'_> {
                         is_told = true;
                     }
                 }
-                Err(fault) => return Err(fault),
+                Err(fault) => return ControlFlow::Break(Err(fault.into())),
             }
-            Ok(())
+            ControlFlow::Continue(())
         })
         .await
     }

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::http::Request;
-use crate::world::World;
+use crate::world::{Started, World};
 
 const MANIFEST: &str = "\
 app: greeter
@@ -22,10 +22,14 @@ def answer(event, context):
 
 fn greeter() -> World {
     let world = World::new();
+    deploy_greeter(&world);
+    world
+}
+
+fn deploy_greeter(world: &World) {
     world.write("stagewright.yaml", MANIFEST);
     world.write("src/handler.py", HANDLER);
     world.run(&["deploy", "--stage", "dev"]).succeeded();
-    world
 }
 
 fn have_said(world: &World, function: &str, text: &str) {
@@ -202,6 +206,36 @@ fn who_follows_goes_on_when_the_network_comes_back() {
     assert_eq!(following.line(), "after");
     assert_eq!(following.end().1, Some(0));
     assert_eq!(world.faults_of(""), 3);
+}
+
+#[test]
+fn who_follows_ends_when_nobody_reads_any_more() {
+    let world = greeter();
+    log(&world, now_ms(), &["first"]);
+    world.order_faults(&json!([{"operation": "FilterLogEvents", "answer": "hold", "skip": 1}]));
+    let mut command = world.program();
+    let shell = "\"$0\" \"$@\" | head -n 1";
+    let program = command.get_program().to_owned();
+    command.args(["logs", "--follow", "-n", "greet"]);
+    let mut piped = world.command("sh".as_ref());
+    piped.args(["-c", shell]).arg(program).args(command.get_args());
+    let piped = Started::new(&mut piped);
+    // It hears of that at its next line, as any program does.
+    world.await_held();
+    log(&world, now_ms(), &["second"]);
+    world.release();
+    assert_eq!(untimed(&piped.ended().succeeded().stdout), ["first"]);
+}
+
+#[test]
+fn a_stage_of_another_account_is_not_one_without_logs() {
+    let world = World::with_folder_state();
+    deploy_greeter(&world);
+    have_said(&world, "greet", "one");
+    let run = world
+        .run_with(&[("AWS_ACCESS_KEY_ID", "000000000042")], &["logs"])
+        .ended_with(2);
+    run.saying(&["stands in account `000000000000`, and this run is in `000000000042`"]);
 }
 
 #[test]
