@@ -3,6 +3,7 @@
 pub mod comment;
 pub mod doctor;
 pub mod history;
+pub mod logs;
 pub mod summary;
 pub mod sweep;
 

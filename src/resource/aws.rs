@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 
+use super::function::invocation::{Answer, Invocation};
+use super::function::log::{Page, Query};
 use super::marked::{Marked, Search};
 use super::{Change, Cloud, Context, Outputs, Place, Resource};
 use super::{deployment, domain_name, event_source_mapping, function, function_url, layer, log_group, notification};
@@ -334,6 +336,14 @@ impl Cloud for Aws {
         found.extend(function::aws::marked(clients, search).await?);
         found.extend(role::aws::marked(clients, search).await?);
         Ok(found)
+    }
+
+    async fn invoke(&self, invocation: &Invocation<'_>) -> Result<Answer, Fault> {
+        function::aws::invoke::invoke(&self.clients, invocation).await
+    }
+
+    async fn log_events(&self, query: &Query<'_>) -> Result<Option<Page>, Fault> {
+        function::aws::logs::events(&self.clients, query).await
     }
 }
 

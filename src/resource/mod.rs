@@ -35,6 +35,8 @@ use deployment::Deployment;
 use domain_name::DomainName;
 use event_source_mapping::EventSourceMapping;
 use function::Function;
+use function::invocation::{Answer, Invocation};
+use function::log::{Page, Query};
 use function_url::FunctionUrl;
 use layer::Layer;
 use log_group::LogGroup;
@@ -416,6 +418,12 @@ pub trait Cloud {
     /// Every role, function and REST API here that bears the mark of an app and is not known already: what depends on
     /// others before these. Changes nothing.
     async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault>;
+
+    /// Invokes a function once, and waits for its answer. What the function raises is an answer, and no fault.
+    async fn invoke(&self, invocation: &Invocation<'_>) -> Result<Answer, Fault>;
+
+    /// Reads a page of a function's log; `None` where there is no log yet. Changes nothing.
+    async fn log_events(&self, query: &Query<'_>) -> Result<Option<Page>, Fault>;
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
 use crate::resource::{self, Context, Owner, is_ours};
 
+pub mod invoke;
+pub mod logs;
 mod ready;
 pub mod zip;
 
