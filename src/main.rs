@@ -140,7 +140,10 @@ async fn signalled(stop: &Stop, host: &Place) -> Failure {
     }
     stop.request();
     if stop.is_holding() {
-        host.shown().note(Ink::Careful, "stopping: what is running gets 5 s to end; a second Ctrl-C ends at once");
+        host.shown().note(
+            Ink::Careful,
+            "stopping: what is running gets 5 s to end; a second Ctrl-C ends at once",
+        );
         interrupt.recv().await;
         return Failure::stopped().now(
             "the stage is still held: the next run waits until this one counts as dead, and looks at what is there",
