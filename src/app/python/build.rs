@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
 use super::folder::{create, making, settle};
-use super::line::{head, name};
+use super::line;
 use super::requirements::hex;
 use super::resolve::Job;
 use super::uv::without_credentials;
@@ -54,8 +54,8 @@ impl Uv {
     ///
     /// `Error::File` where a file cannot be read or written. Why nothing can be built stands inside.
     pub async fn build(&self, job: &Job<'_>, package: &str) -> Result<Result<Built, String>, Error> {
-        let name = name(package);
-        let own = job.packages.iter().filter(|line| super::line::name(line) == name);
+        let name = line::name(package);
+        let own = job.packages.iter().filter(|asked| line::name(asked) == name);
         let mut lines: Vec<String> = own.cloned().collect();
         if lines.is_empty() {
             lines.push(package.to_owned());
@@ -70,7 +70,7 @@ impl Uv {
             .required
             .constraints
             .iter()
-            .filter(|line| super::line::name(line) == name);
+            .filter(|asked| line::name(asked) == name);
         // Where several lines ask for the package, all of them count.
         lines.extend(constraints.cloned());
         let isolated = match self.isolated(job) {
@@ -102,12 +102,9 @@ impl Uv {
 
     fn place_of(&self, job: &Job<'_>, name: &str, version: &str) -> Result<PathBuf, Error> {
         let wheel = format!("{name}=={version}");
-        let digests: Vec<&str> = job
-            .packages
-            .iter()
-            .map(String::as_str)
-            .filter(|line| super::line::name(line) == name)
-            .collect();
+        // What a source must be decides, and not how it is asked for.
+        let own = job.packages.iter().filter(|asked| line::name(asked) == name);
+        let digests: Vec<&str> = own.flat_map(|line| line.split(" --hash").skip(1)).collect();
         let key = digest(&[
             &["wheel", &wheel, job.target.python, std::env::consts::ARCH][..],
             &digests,
@@ -299,14 +296,10 @@ impl Room {
             .map(walkdir::DirEntry::into_path);
         wheels.find(|path| {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_wheel = file.ends_with(".whl") && file.split('-').next().is_some_and(|own| head_name(own) == name);
+            let is_wheel = file.ends_with(".whl") && file.split('-').next().is_some_and(|own| line::name(own) == name);
             is_wheel && std::fs::File::open(path).is_ok_and(|file| zip::ZipArchive::new(file).is_ok())
         })
     }
-}
-
-fn head_name(file: &str) -> String {
-    name(head(file))
 }
 
 /// The processes of a build, which end with the value.
