@@ -39,7 +39,7 @@ const INLINE_BYTES: u64 = 50 * 1024 * 1024;
 const SHOWN_BYTES: u64 = 64 * 1024;
 
 /// Parts that are named when a package is too large.
-const LARGEST: usize = 8;
+const LARGEST: usize = 5;
 
 /// Whether a build command may see an environment variable: where programs, their settings, proxies and certificates
 /// are. What bears a word for a secret in its name is not among them, nor is a URL with a password in it, nor anything
