@@ -70,6 +70,9 @@ pub struct Report {
     pub commit: Option<String>,
     /// What was done, or would be.
     pub steps: Vec<StepReport>,
+    /// What the stage is left without, since it is a preview.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
     /// Why nothing was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -106,6 +109,10 @@ impl Report {
             release: state.release.as_ref().map(|release| release.number),
             commit: state.commit(),
             steps: Vec::new(),
+            withheld: state
+                .release
+                .as_ref()
+                .map_or_else(Vec::new, |release| release.withheld.clone()),
             reason: None,
             error: None,
         }

@@ -282,6 +282,7 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
             Some(known) => Release {
                 revision: revision(scene, ready),
                 pins: ready.pins.clone(),
+                withheld: ready.withheld.clone(),
                 ..known
             },
             None => release(scene, ready, &seen.state),
@@ -306,8 +307,15 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
 /// Whether the state says all that is known now. It may say nothing: a run can be cut off behind its last step.
 fn is_recorded(state: &State, ready: &Ready) -> bool {
     let release = state.release.as_ref();
-    let is_released =
-        release.is_some_and(|release| release.revision.commit == ready.commit && release.pins == ready.pins);
+    let is_released = release.is_some_and(|release| {
+        let Release {
+            revision,
+            pins,
+            withheld,
+            ..
+        } = release;
+        revision.commit == ready.commit && *pins == ready.pins && *withheld == ready.withheld
+    });
     // A former version recorded no attempts.
     let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
     is_released && is_ready
@@ -374,5 +382,6 @@ fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {
         by: scene.session.host.who(),
         artifacts: ready.artifacts.iter().map(digest).collect(),
         pins: ready.pins.clone(),
+        withheld: ready.withheld.clone(),
     }
 }

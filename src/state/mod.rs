@@ -344,6 +344,9 @@ pub struct Release {
     /// Versions that were resolved, to be used again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pins: Option<Pins>,
+    /// What a preview was left without, for people: "`worker` from queue `jobs`".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
 }
 
 /// What is wrong with a state, or happened to it.

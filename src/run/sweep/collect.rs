@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::survey::Estate;
 use crate::error::Failure;
 use crate::names::Timestamp;
-use crate::resource::Resource;
 use crate::state::State;
 use crate::state::store::Leftover;
 
@@ -123,6 +122,7 @@ mod tests {
             by: "ann".to_owned(),
             artifacts: [("app".to_owned(), "used".to_owned())].into(),
             pins: None,
+            withheld: Vec::new(),
         });
         assert_eq!(referred(&[state]), BTreeSet::from(["used".to_owned()]));
     }

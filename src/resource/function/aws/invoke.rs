@@ -13,7 +13,7 @@ use crate::aws::{Clients, fault};
 use crate::fault::Fault;
 use crate::resource::function::invocation::{Answer, End, Invocation, Tail};
 
-const INVOKE: &str = "lambda:Invoke";
+const OPERATION: &str = "lambda:Invoke";
 
 /// Invokes a function once, and waits for its answer. It is never tried again: nobody knows what a function does twice.
 pub async fn invoke(clients: &Clients, invocation: &Invocation<'_>) -> Result<Answer, Fault> {
@@ -33,7 +33,7 @@ pub async fn invoke(clients: &Clients, invocation: &Invocation<'_>) -> Result<An
     let answer = request
         .send()
         .await
-        .map_err(|error| fault::of(INVOKE, invocation.arn, &error))?;
+        .map_err(|error| fault::of(OPERATION, invocation.arn, &error))?;
     Ok(Answer {
         status: answer.status_code,
         end: match answer.function_error {

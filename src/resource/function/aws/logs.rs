@@ -4,7 +4,7 @@ use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::function::log::{LogEvent, Page, Query};
 
-const FILTER: &str = "logs:FilterLogEvents";
+const OPERATION: &str = "logs:FilterLogEvents";
 
 /// Reads a page of a log. `None` where there is no such log group: Lambda makes it with the first invocation.
 pub async fn events(clients: &Clients, query: &Query<'_>) -> Result<Option<Page>, Fault> {
@@ -14,9 +14,9 @@ pub async fn events(clients: &Clients, query: &Query<'_>) -> Result<Option<Page>
         .log_group_name(query.group)
         .start_time(query.from_ms)
         .set_next_token(query.page.map(str::to_owned));
-    let read = wait::throttled(clients, (FILTER, query.group), async || {
+    let read = wait::throttled(clients, (OPERATION, query.group), async || {
         let sent = request.clone().send().await;
-        sent.map_err(|error| fault::of(FILTER, query.group, &error))
+        sent.map_err(|error| fault::of(OPERATION, query.group, &error))
     });
     let found = match read.await {
         Ok(found) => found,
