@@ -344,6 +344,11 @@ fn unzipped(path: &Path) -> Result<Vec<(String, u64)>, Error> {
     Ok(parts)
 }
 
+/// Whether a file is a zip whose entries can be listed.
+pub fn is_zip(path: &Path) -> bool {
+    zip_parts(path, Form::Unzipped).is_ok()
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Form {
     Unzipped,

@@ -103,7 +103,7 @@ impl Guarded {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let files = Arc::clone(&files);
-                std::thread::spawn(move || answer(stream, &files, passwords));
+                std::thread::spawn(move || answer(&stream, &files, passwords));
             }
         });
         Self { port }
@@ -121,8 +121,8 @@ impl Guarded {
 }
 
 /// One request, one answer.
-fn answer(stream: TcpStream, files: &BTreeMap<String, Vec<u8>>, passwords: [&str; 2]) {
-    let mut reader = BufReader::new(&stream);
+fn answer(mut stream: &TcpStream, files: &BTreeMap<String, Vec<u8>>, passwords: [&str; 2]) {
+    let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     let mut line = String::new();
     while reader.read_line(&mut line).is_ok_and(|count| count > 2) {
@@ -160,7 +160,6 @@ fn answer(stream: TcpStream, files: &BTreeMap<String, Vec<u8>>, passwords: [&str
         body.len()
     );
     let body = if request.starts_with("HEAD") { b"" } else { body };
-    let mut stream = &stream;
     // Whoever asked may be gone.
     drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)));
 }

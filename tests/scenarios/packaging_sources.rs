@@ -72,8 +72,11 @@ fn packages_of_pyproject_toml_are_deployed_where_there_is_no_requirements_txt() 
 
 #[test]
 fn a_lock_holds_its_version_until_it_is_changed() {
-    let locks: [(&str, fn(&str, &str) -> String); 2] = [("uv.lock", uv_lock), ("poetry.lock", poetry_lock)];
-    for (file, lock) in locks {
+    for file in ["uv.lock", "poetry.lock"] {
+        let lock = |version, digest| match file {
+            "uv.lock" => uv_lock(version, digest),
+            _ => poetry_lock(version, digest),
+        };
         let world = greeter();
         let packages = Packages::new(&world);
         let old = packages.wheel(("swgreeting", "1.0"), ANY, "");
@@ -128,10 +131,10 @@ fn extras_markers_and_constraints_count_for_lambda_and_not_for_this_machine() {
         packages.wheel((name, "1.0"), ANY, "");
     }
     world.write("requirements.txt", "-r more/base.txt\n-c constraints.txt\n");
-    let base = "swgreeting[loud]\nonarm ; platform_machine == 'aarch64'\nonintel ; platform_machine == 'x86_64'\n\
+    let base = "swgreeting[loud]\nswonarm ; platform_machine == 'aarch64'\nswonintel ; platform_machine == 'x86_64'\n\
                 swonwindows ; sys_platform == 'win32'\n";
     world.write("more/base.txt", base);
-    world.write("constraints.txt", "swgreeting<2\nonwindows==7\n");
+    world.write("constraints.txt", "swgreeting<2\nswonwindows==7\n");
     world.replace(".chalice/config.json", "{", "{\"lambda_architecture\": \"arm64\", ");
     packages.run(&["deploy"]).succeeded();
     assert_eq!(

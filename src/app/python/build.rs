@@ -297,7 +297,7 @@ impl Room {
         wheels.find(|path| {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             let is_wheel = file.ends_with(".whl") && file.split('-').next().is_some_and(|own| line::name(own) == name);
-            is_wheel && std::fs::File::open(path).is_ok_and(|file| zip::ZipArchive::new(file).is_ok())
+            is_wheel && package::is_zip(path)
         })
     }
 }
