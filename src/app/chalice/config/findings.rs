@@ -24,6 +24,7 @@ impl Config {
             flaws.extend(self.name().err());
         }
         flaws.extend(self.stage_name_flaws());
+        flaws.extend(self.domain_flaws(stage));
         if sound {
             flaws.extend(self.stage_flaws(stage));
             let named: Vec<&str> = self.functions(stage).into_iter().map(|(name, _)| name).collect();
@@ -56,7 +57,7 @@ impl Config {
     }
 
     fn stage_flaws(&self, stage: &str) -> Vec<Flaw> {
-        let mut flaws = self.domain_flaws(stage);
+        let mut flaws = Vec::new();
         let kind = self.stage_text(stage, "api_gateway_endpoint_type").unwrap_or("EDGE");
         let vpce = self
             .look(stage, "api_gateway_endpoint_vpce")
