@@ -131,9 +131,11 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     let names = functions::names(&facts);
     let mut findings = config.findings(request.stage, Some(&names));
     findings.extend(declared_findings(&facts));
+    findings.extend(idle_domains(&config, request.stage, &facts));
     findings.extend(exposed);
     if layer.is_some() {
-        findings.extend(config.layer_findings(request.stage, &names));
+        let made: Vec<&str> = functions::declared(&facts).into_iter().map(|(name, _)| name).collect();
+        findings.extend(config.layer_findings(request.stage, &made));
     }
     let mut warnings = sound(findings)?;
     let functions = declared(&config, request.stage, &facts)?;
@@ -176,6 +178,19 @@ fn declared_findings(facts: &Facts) -> Vec<Finding> {
         events::findings(facts),
     ]
     .concat()
+}
+
+/// Domains that lead to no API, which Chalice leaves out in silence.
+fn idle_domains(config: &Config, stage: &StageName, facts: &Facts) -> Vec<Finding> {
+    let of_api = facts
+        .routes
+        .is_empty()
+        .then_some(("api_gateway_custom_domain", "route"));
+    let of_websocket = facts.websockets.is_empty();
+    let of_websocket = of_websocket.then_some(("websocket_api_custom_domain", "websocket handler"));
+    let idle = of_api.into_iter().chain(of_websocket);
+    idle.filter_map(|(key, missing)| config.idle(stage, key, missing))
+        .collect()
 }
 
 /// Policies that IAM would refuse: those that were made from the source, since the others were looked at already.

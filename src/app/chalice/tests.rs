@@ -33,8 +33,11 @@ fn facts(app: &str) -> Facts {
 }
 
 fn app(name: &str, stage: &str) -> App {
+    read_app(name, stage, &facts(name))
+}
+
+fn read_app(name: &str, stage: &str, facts: &Facts) -> App {
     let config = Config::read(&project(name)).unwrap();
-    let facts = facts(name);
     let stage: StageName = stage.parse().unwrap();
     let settings = config.stage(&stage).unwrap();
     let (project, nothing) = (project(name), tempfile::tempdir().unwrap());
@@ -48,8 +51,8 @@ fn app(name: &str, stage: &str) -> App {
         config: &config,
         name: &stage,
         stage: settings,
-        facts: &facts,
-        functions: declared(&config, &stage, &facts).unwrap(),
+        facts,
+        functions: declared(&config, &stage, facts).unwrap(),
         analysis: Some(Analysis {
             policy: fixture(name, "analysed.json"),
             unknown_services: Vec::new(),
@@ -311,103 +314,56 @@ fn the_functions_of_routes_come_with_routes_alone() {
     assert_eq!(names, ["work", "api_handler"]);
 }
 
-fn changed(change: impl FnOnce(&mut Value)) -> Vec<String> {
-    let mut facts = fixture("hello", "discovered.json");
-    change(&mut facts);
-    let facts: Facts = serde_json::from_value(facts).unwrap();
-    declared_findings(&facts).iter().map(ToString::to_string).collect()
-}
-
-fn function(name: &str, kind: &str) -> Value {
-    json!({"name": name, "handler": "app.x", "handler_exists": true, "kind": kind, "file": "app.py", "line": 7})
-}
-
 #[test]
-fn two_functions_of_one_name_and_reserved_names_are_refused() {
-    let messages = changed(|facts| {
-        facts["functions"] = json!([
-            function("a", ""),
-            function("a", ""),
-            function("api_handler", ""),
-            function("a.b", "")
-        ]);
-    });
-    assert_eq!(messages.len(), 3, "{messages:?}");
-    assert!(messages[0].contains("another function called `a`"));
-    assert!(messages[1].contains("cannot be called `api_handler`"));
-    assert!(messages[2].contains("the character `.`"));
-}
-
-#[test]
-fn what_api_gateway_refuses_of_a_route_is_found_before() {
-    let route = |change: Value| {
-        changed(|facts| {
-            let one = facts["routes"][0].clone();
-            let mut other = one;
-            for (key, value) in change.as_object().unwrap() {
-                other[key] = value.clone();
-            }
-            facts["routes"].as_array_mut().unwrap().push(other);
-        })
-    };
-    assert!(route(json!({"path": "/x/"}))[0].contains("cannot end in a slash: `/x/`"));
-    assert!(route(json!({"path": ""}))[0].contains("cannot be empty"));
-    assert!(route(json!({"path": "/b", "content_types": ["image/png", "text/plain"]}))[0].contains("partly binary"));
-    for (path, why) in [
-        ("/a b", "the character ` `"),
-        ("guests", "does not begin with `/`"),
-        ("/{proxy+}/x", "before its end"),
-        ("/a//b", "has `//`"),
+fn the_config_may_name_functions_of_events_and_of_the_websocket_api() {
+    let facts = facts("called");
+    let names = functions::names(&facts);
+    for name in [
+        "orders-work",
+        "daily",
+        "websocket_connect",
+        "websocket_message",
+        "plain",
     ] {
-        let told = route(json!({"path": path}));
-        assert!(told.len() == 1 && told[0].contains(why), "{path}: {told:?}");
+        assert!(names.contains(&name), "{name}");
     }
-    for path in ["/{proxy+}", "/guests:all", "/a,b/{id}"] {
-        assert_eq!(route(json!({"path": path})), Vec::<String>::new(), "{path}");
-    }
-    assert!(route(json!({"path": "/m", "method": "get"}))[0].contains("never answers the method `get`"));
-    let stranger = json!({"name": "odd", "scopes": [], "definition": {"type": "apiKey"}});
-    assert!(route(json!({"path": "/o", "authorizer": stranger}))[0].contains("none of Chalice's four kinds"));
+    // The app calls them so, and Chalice does not.
+    assert!(!names.contains(&"join") && !names.contains(&"message"));
 }
 
 #[test]
-fn two_parameters_at_one_level_are_told_at_the_second() {
-    let messages = changed(|facts| {
-        let mut other = facts["routes"][0].clone();
-        other["line"] = json!(40);
-        for path in ["/same/{id}", "/same/{name}/x"] {
-            other["path"] = json!(path);
-            facts["routes"].as_array_mut().unwrap().push(other.clone());
-        }
-    });
-    assert_eq!(messages.len(), 1, "{messages:?}");
-    assert!(messages[0].starts_with("app.py:40:1: path `/same/{name}/x` has `{name}` where"));
-}
-
-#[test]
-fn cors_of_a_path_is_one_and_leaves_options_to_itself() {
-    let path = |second: Value| {
-        changed(|facts| {
-            facts["routes"][0]["cors"] = json!([["Access-Control-Allow-Origin", "*"]]);
-            let mut other = facts["routes"][0].clone();
-            for (key, value) in second.as_object().unwrap() {
-                other[key] = value.clone();
-            }
-            facts["routes"].as_array_mut().unwrap().push(other);
-        })
+fn a_domain_of_an_api_that_the_app_does_not_have_is_a_warning() {
+    let told = |name: &str, facts: &Facts| {
+        let config = Config::read(&project(name)).unwrap();
+        idle_domains(&config, &"prod".parse().unwrap(), facts)
     };
-    assert!(path(json!({"method": "OPTIONS", "cors": null}))[0].contains("both CORS"));
-    let other = json!([["Access-Control-Allow-Origin", "https://x"]]);
-    assert!(path(json!({"method": "PUT", "cors": other}))[0].contains("different CORS"));
-    assert_eq!(path(json!({"method": "PUT"})), Vec::<String>::new());
+    assert_eq!(told("called", &facts("called")), []);
+    assert_eq!(told("layered", &facts("layered")), []);
+    let [of_websocket, of_api] = [told("called", &facts("layered")), told("layered", &facts("called"))];
+    assert_eq!((of_websocket.len(), of_api.len()), (1, 1));
+    assert_eq!(
+        of_api[0].message,
+        "`api_gateway_custom_domain` has no effect: the app has no route"
+    );
+    assert_eq!(of_api[0].severity, Severity::Warning);
 }
 
 #[test]
-fn a_module_that_is_not_packaged_is_a_warning() {
-    let messages = changed(|facts| facts["unpackaged"] = json!(["helpers.py"]));
-    assert_eq!(
-        messages,
-        ["helpers.py: the app imports this file, and it is not packaged"]
+fn a_websocket_speaks_whichever_of_its_functions_has_the_stages_role() {
+    // Chalice looks at the first of them alone.
+    let mut facts = fixture("called", "discovered.json");
+    facts["websockets"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|handler| handler["kind"] != "$connect");
+    let facts: Facts = serde_json::from_value(facts).unwrap();
+    let app = read_app("called", "prod", &facts);
+    let shared = app.roles.iter().find(|role| role.name == DEFAULT_ROLE).unwrap();
+    let statements = shared.policy["Statement"].as_array().unwrap();
+    assert!(
+        statements
+            .iter()
+            .any(|one| one["Action"] == json!(["execute-api:ManageConnections"]))
     );
 }
 
@@ -430,3 +386,5 @@ fn a_generated_policy_has_no_sids() {
     );
     assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
 }
+
+mod declared;

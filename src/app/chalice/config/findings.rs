@@ -24,6 +24,7 @@ impl Config {
             flaws.extend(self.name().err());
         }
         flaws.extend(self.stage_name_flaws());
+        flaws.extend(self.domain_flaws(stage));
         if sound {
             flaws.extend(self.stage_flaws(stage));
             let named: Vec<&str> = self.functions(stage).into_iter().map(|(name, _)| name).collect();
@@ -56,7 +57,7 @@ impl Config {
     }
 
     fn stage_flaws(&self, stage: &str) -> Vec<Flaw> {
-        let mut flaws = self.domain_flaws(stage);
+        let mut flaws = Vec::new();
         let kind = self.stage_text(stage, "api_gateway_endpoint_type").unwrap_or("EDGE");
         let vpce = self
             .look(stage, "api_gateway_endpoint_vpce")
@@ -213,6 +214,13 @@ impl Config {
             flaws.extend(refused.map(|(index, why)| Flaw::error(below(&found.pointer, &index.to_string()), why)));
         }
         flaws
+    }
+
+    /// Warns of a key that is set and has no effect, since the app lacks what it is for.
+    pub fn idle(&self, stage: &StageName, key: &str, missing: &str) -> Option<Finding> {
+        let found = self.look(stage.as_str(), key).filter(|found| full(found.value))?;
+        let message = format!("`{key}` has no effect: the app has no {missing}");
+        Some(self.finding(Flaw::warning(found.pointer, message)))
     }
 
     /// Functions that have too many layers together with the one that we make of the dependencies.
