@@ -29,6 +29,7 @@ mod deploy;
 mod destroy;
 mod doctor;
 mod errors;
+mod events;
 mod formats;
 mod github_fake;
 mod history;
