@@ -30,6 +30,7 @@ mod destroy;
 mod differential;
 mod doctor;
 mod errors;
+mod events;
 mod formats;
 mod github_fake;
 mod history;
