@@ -5,12 +5,6 @@
 #![expect(clippy::expect_used, reason = "a world that cannot be built is a failed test")]
 
 mod apps;
-mod emulator;
-mod github;
-mod http;
-mod repository;
-mod world;
-
 mod bad_state;
 mod chalice_compat;
 mod check_and_new;
@@ -29,14 +23,22 @@ mod deploy;
 mod destroy;
 mod differential;
 mod doctor;
+mod domains;
+mod emulator;
 mod errors;
 mod events;
 mod formats;
+mod function_urls;
+mod gateway;
+mod github;
 mod github_fake;
 mod history;
+mod http;
+mod http_api;
 mod init;
 mod invoke;
 mod kill;
+mod layers;
 mod logs;
 mod packaging;
 mod packaging_index;
@@ -46,6 +48,7 @@ mod packaging_sources;
 mod plan;
 mod policy;
 mod prism;
+mod repository;
 mod restore;
 mod stand_in;
 mod state;
@@ -57,3 +60,6 @@ mod takeover;
 mod together;
 mod unlock;
 mod untrusted;
+mod websocket;
+mod world;
+
