@@ -48,3 +48,4 @@ mod takeover;
 mod together;
 mod unlock;
 mod untrusted;
+mod withheld;
