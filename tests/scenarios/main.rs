@@ -61,5 +61,6 @@ mod together;
 mod unlock;
 mod untrusted;
 mod websocket;
+mod withheld;
 mod world;
 
