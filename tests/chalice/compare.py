@@ -46,16 +46,28 @@ _WITHIN_S = 300
 # Chalice prints a traceback with each error; what it means stands last.
 _SHOWN_LINES = 12
 
-# The steps in their order, and which of its commands a tool runs for them.
-_STEPS = {"first": "deploy", "again": "deploy", "changed": "deploy", "deleted": "delete"}
+# The steps in their order. Chalice deploys everything again where nothing changed, to the same end: that is only counted.
+_STEPS = ("first", "again", "changed", "deleted")
+_STEPS_OF_CHALICE = ("first", "changed", "deleted")
+_DEPLOY = ["deploy", "--stage", _STAGE]
 _COMMANDS = {
-    "chalice": {"deploy": ["deploy", "--stage", _STAGE], "delete": ["delete", "--stage", _STAGE]},
-    "stagewright": {"deploy": ["deploy", "--stage", _STAGE], "delete": ["destroy", "--stage", _STAGE, "--yes"]},
+    "chalice": dict.fromkeys(_STEPS, _DEPLOY) | {"deleted": ["delete", "--stage", _STAGE]},
+    "stagewright": dict.fromkeys(_STEPS, _DEPLOY) | {"deleted": ["destroy", "--stage", _STAGE, "--yes"]},
 }
 
 
 class CompareError(Exception):
     """An app that could not be deployed, or a tool that did what it must not."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One of the two: its program, the emulator that it deploys to, and what it does there."""
+
+    name: str
+    program: Path
+    endpoint: str | None
+    steps: tuple[str, ...]
 
 
 @dataclass
@@ -105,14 +117,13 @@ def _arguments() -> argparse.Namespace:
 
 def _theme(theme: str, arguments: argparse.Namespace) -> tuple[dict[str, Run], list[str]]:
     """Runs one app with each tool, side by side, and returns what they did and what is wrong with it."""
-    tools = {"chalice": arguments.theirs, "stagewright": arguments.ours}
-    if arguments.only:
-        tools = {arguments.only: tools[arguments.only]}
-    programs = {"chalice": _BIN / "chalice", "stagewright": arguments.program.resolve()}
+    tools = [
+        Tool("chalice", _BIN / "chalice", arguments.theirs, steps=_STEPS if arguments.counts else _STEPS_OF_CHALICE),
+        Tool("stagewright", arguments.program.resolve(), arguments.ours, steps=_STEPS),
+    ]
+    chosen = [tool for tool in tools if arguments.only in (None, tool.name)]
     with ThreadPoolExecutor(2) as pool:
-        pending = {
-            tool: pool.submit(_story, theme, tool, programs[tool], endpoint) for tool, endpoint in tools.items()
-        }
+        pending = {tool.name: pool.submit(_story, theme, tool) for tool in chosen}
         runs, complaints = {}, []
         for tool, one in pending.items():
             try:
@@ -129,26 +140,26 @@ def _theme(theme: str, arguments: argparse.Namespace) -> tuple[dict[str, Run], l
     return runs, complaints
 
 
-def _story(theme: str, tool: str, program: Path, endpoint: str | None) -> Run:
+def _story(theme: str, tool: Tool) -> Run:
     """Deploys an app, deploys it again, changes it and deletes it, and notes the world after each step."""
     run = Run()
-    with tempfile.TemporaryDirectory(prefix=f"{tool}-{theme}-") as folder, _emulator(endpoint) as at:
+    with tempfile.TemporaryDirectory(prefix=f"{tool.name}-{theme}-") as folder, _emulator(tool.endpoint) as at:
         account, project = Account(at), Path(folder) / "project"
         shutil.copytree(_HERE / "apps" / theme, project, ignore=shutil.ignore_patterns("change", "needs.json"))
         needs = _HERE / "apps" / theme / "needs.json"
         # What a tool waits for by sleeping is ready at once.
         account.proxy("settings", "POST", {"busy_s": 1e-9})
         _prepare(account, json.loads(needs.read_text()) if needs.exists() else {})
-        for step, command in _STEPS.items():
+        for step in tool.steps:
             if step == "changed":
                 shutil.copytree(_HERE / "apps" / theme / "change", project, dirs_exist_ok=True)
             account.proxy("log", "DELETE")
             began = time.monotonic()
-            _run_tool([str(program), *_COMMANDS[tool][command]], project, at, f"{tool}, {step}")
+            _run_tool([str(tool.program), *_COMMANDS[tool.name][step]], project, at, f"{tool.name}, {step}")
             run.took_s[step] = time.monotonic() - began
             log = account.proxy("log")
             run.calls[step] = [entry["operation"] for entry in log]
-            if tool == "stagewright" and step == "again":
+            if tool.name == "stagewright" and step == "again":
                 run.worlds["written again"] = [f"{e['operation']} {e['target']}" for e in log if e["mutates"]]
             record = project / _RECORD
             recorded = json.loads(record.read_text())["resources"] if record.exists() else []
@@ -235,14 +246,15 @@ def _judge(theme: str, theirs: Run, ours: Run, entries: list[dict[str, Any]]) ->
     listed = [entry for entry in entries if _concerns(entry, theme, theirs, ours)]
     used = set()
     unexplained: dict[tuple[str, str, str], list[str]] = {}
-    for difference in _differences("", theirs.worlds, ours.worlds):
+    expected = {"again": theirs.worlds["first"]} | theirs.worlds
+    for difference in _differences("", expected, ours.worlds):
         fits = [number for number, entry in enumerate(listed) if fnmatchcase(difference.path, entry["path"])]
         used.update(fits)
         if not fits:
             step, _, path = difference.path.partition("/")
             unexplained.setdefault((path, difference.theirs, difference.ours), []).append(step)
     for (path, chalice, stagewright), steps in unexplained.items():
-        steps.sort(key=list(_STEPS).index)
+        steps.sort(key=_STEPS.index)
         complaints.append(f"{'|'.join(steps)}/{path}\n    Chalice:     {chalice}\n    Stagewright: {stagewright}")
     for number, entry in enumerate(listed):
         if number not in used:
