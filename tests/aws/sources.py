@@ -14,7 +14,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from operations import Call, Request
 from upstream import Answer, Upstream, error
@@ -55,7 +55,8 @@ class Sources:
         asked = _json(request)
         function = asked.get("FunctionName", "").rpartition(":")[2]
         source = asked.get("EventSourceArn", "")
-        path = f"/2015-03-31/event-source-mappings/?FunctionName={quote(function)}&EventSourceArn={quote(source, safe='')}"
+        query = urlencode({"FunctionName": function, "EventSourceArn": source})
+        path = f"/2015-03-31/event-source-mappings/?{query}"
         stand = self.upstream.ask(request, "lambda", "GET", path).json().get("EventSourceMappings", [])
         if not stand:
             return None
