@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from operations import Call, Request
-from upstream import Answer, Upstream, error
+from upstream import Answer, Upstream, error, scope
 
 _CERTIFICATES = ("/certificateArn", "/regionalCertificateArn")
 _NO_PATH = "(none)"
@@ -22,7 +22,23 @@ def answer(upstream: Upstream, request: Request, call: Call) -> Answer | None:
         return _update(upstream, request, call.target)
     if call.operation == "UpdateBasePathMapping":
         return _remap(upstream, request, call.target)
+    if call.operation == "CreateDomainName":
+        return _create(upstream, request)
+    if call.operation == "DeleteBasePathMapping":
+        stands = upstream.ask(request, "apigateway", "GET", request.path)
+        return None if stands.ok else stands
     return None
+
+
+def _create(upstream: Upstream, request: Request) -> Answer:
+    created = upstream.send(request)
+    asked = json.loads(request.body or b"{}")
+    if created.ok and asked.get("tags"):
+        # The emulator shows them with the name, but does not give them as its tags.
+        _, _, region = scope(request)
+        arn = f"arn:aws:apigateway:{region}::/domainnames/{asked['domainName']}"
+        upstream.demand(request, "apigateway", "POST", f"/v2/tags/{quote(arn, safe='')}", {"tags": asked["tags"]})
+    return created
 
 
 def _update(upstream: Upstream, request: Request, name: str) -> Answer:

@@ -30,6 +30,7 @@ from document import Apis
 from faults import Entry, Faults, When
 from operations import Request, named
 from rules import Rules, Settings
+from sources import Sources
 from upstream import Answer, Upstream, UpstreamError, as_json, error
 from websockets import Websockets
 
@@ -52,6 +53,7 @@ class World:
         self.log: list[Entry] = []
         self.apis = Apis(self.upstream)
         self.websockets = Websockets(self.upstream)
+        self.sources = Sources(self.upstream)
         self.rules = Rules(self.upstream, self.apis)
 
     def control(self, request: Request) -> Answer:
@@ -112,7 +114,7 @@ class World:
 
     def _served(self, entry: Entry) -> Answer:
         request, call = entry.request, entry.call
-        refused = self.rules.refusal(request, call)
+        refused = self.rules.refusal(request, call) or self.sources.refusal(request, call)
         if refused:
             return refused
         if request.route.startswith("/v2/"):

@@ -6,6 +6,7 @@ stage serves: a tool that forgets to deploy is seen.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from operations import Call, Request
@@ -23,7 +24,12 @@ class Websockets:
         """Answers a request to API Gateway's second version."""
         answer = self.upstream.send(request)
         if call.operation == "CreateDeployment" and answer.ok:
-            self.deployed[answer.json()["deploymentId"]] = self._serves(request, call.target)
+            deployment = answer.json()["deploymentId"]
+            self.deployed[deployment] = self._serves(request, call.target)
+            if stage := json.loads(request.body or b"{}").get("stageName"):
+                # The emulator leaves the stage as it is.
+                at = f"/v2/apis/{call.target}/stages/{stage}"
+                self.upstream.demand(request, "apigateway", "PATCH", at, {"deploymentId": deployment})
         return answer
 
     def _serves(self, request: Request, api_id: str) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from chalice import (
 app = Chalice(app_name="authorizers")
 
 POOL = CognitoUserPoolAuthorizer(
-    "guests", provider_arns=["arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_guests"], scopes=["guests/read"]
+    "guests",
+    provider_arns=["arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_guests"],
+    scopes=["guests/read"],
 )
 ELSEWHERE = CustomAuthorizer(
     "elsewhere",
