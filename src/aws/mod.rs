@@ -20,6 +20,7 @@ use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
 
 pub mod answered;
+pub mod download;
 pub mod fault;
 mod identity;
 pub mod wait;

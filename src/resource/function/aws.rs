@@ -20,7 +20,10 @@ use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
 use crate::resource::{self, CodeLocation, Context, Owner, is_ours};
 
+pub use self::stands::stands_as;
+
 mod ready;
+mod stands;
 
 /// Makes a function, or takes over and updates the one of this name that bears our tags.
 pub async fn create(clients: &Clients, function: &Function, context: &Context) -> Result<Outputs, Fault> {
@@ -462,13 +465,4 @@ fn outputs(function: &Function, context: &Context) -> Outputs {
     Outputs {
         arn: context.place.function_arn(&function.name),
     }
-}
-
-/// Whether what stands is as it is wanted, our marks aside.
-pub async fn stands_as(
-    _clients: &Clients,
-    (_wanted, _outputs): (&Function, &Outputs),
-    _context: &Context,
-) -> Result<bool, Fault> {
-    Ok(false)
 }
