@@ -188,11 +188,6 @@ impl Address {
         self.name().split('@').next().unwrap_or_default()
     }
 
-    /// The part before the first slash: `function`.
-    pub fn kind(&self) -> &str {
-        self.0.split('/').next().unwrap_or_default()
-    }
-
     /// The whole address as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -277,7 +272,6 @@ mod tests {
         assert_eq!(Address::new("function", "api").to_string(), "function/api");
         let table = "arn:aws:dynamodb:eu-west-1:1:table/guests/stream/2026-01-02T03:04:05.678";
         let mapping = Address::at("event_source_mapping", "log-dynamodb-event-source", table);
-        assert_eq!(mapping.kind(), "event_source_mapping");
         assert_eq!(mapping.plain_name(), "log-dynamodb-event-source");
         assert_eq!(
             mapping.name(),

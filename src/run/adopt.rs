@@ -1,7 +1,6 @@
 //! A stage that Chalice deployed is taken over: what it recorded is where we begin, and what stands as the app wants it is
 //! left alone.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -115,9 +114,12 @@ pub async fn compare(scene: &Scene<'_>, ready: &Ready, state: &mut State) -> Res
         code: Arc::new(code.collect()),
     };
     rename_layers(scene.cloud.as_ref(), &desired, state, &context).await?;
-    context.outputs = Arc::new(state.outputs());
-    let answers = look(scene, &desired, state, &context).await?;
-    settle(state, answers);
+    // What others refer to first: a function is compared with the role and the layer that it shall have.
+    for turn in [Turn::ReferredTo, Turn::Referring] {
+        context.outputs = Arc::new(state.outputs());
+        let answers = look(scene, (&desired, turn), state, &context).await?;
+        settle(state, answers);
+    }
     Ok(place)
 }
 
@@ -129,6 +131,24 @@ enum Answer {
     Other(Outputs),
     /// There is none.
     Absent,
+}
+
+/// When a resource is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// What refers to nothing.
+    ReferredTo,
+    /// What refers to something.
+    Referring,
+}
+
+impl Turn {
+    fn of(wanted: &Resource) -> Self {
+        match wanted.references().is_empty() {
+            true => Self::ReferredTo,
+            false => Self::Referring,
+        }
+    }
 }
 
 /// An answer about a resource that is wanted.
@@ -163,7 +183,7 @@ async fn rename_layers(
 /// Asks AWS about all that is wanted and known, and about what Chalice makes and does not record.
 async fn look(
     scene: &Scene<'_>,
-    desired: &Desired,
+    (desired, turn): (&Desired, Turn),
     state: &State,
     context: &Context,
 ) -> Result<Vec<Answered>, Failure> {
@@ -175,7 +195,7 @@ async fn look(
             Some(known) => known.resource.is_none(),
             None => is_unrecorded((address, wanted), state),
         };
-        if !is_asked {
+        if !is_asked || Turn::of(wanted) != turn {
             continue;
         }
         let known = known.map(|known| known.outputs.clone());
@@ -269,17 +289,14 @@ async fn stands(cloud: &dyn Cloud, wanted: &Resource, outputs: &Outputs, context
 }
 
 fn settle(state: &mut State, answers: Vec<Answered>) {
-    let is_same = |answer: &Answer| matches!(answer, Answer::Same(_));
-    let same: BTreeSet<Address> = answers
-        .iter()
-        .filter(|(_, _, answer)| is_same(answer))
-        .map(|(address, _, _)| address.clone())
-        .collect();
     let mut gone = Vec::new();
     for (address, wanted, answer) in answers {
         let is_served_otherwise = match &wanted {
-            // What is served is another document then.
-            Resource::Deployment(deployment) => !same.contains(&deployment.rest_api),
+            // Where the API is to be another, so is what is served of it.
+            Resource::Deployment(deployment) => {
+                let api = state.deployed.get(&deployment.rest_api);
+                api.is_none_or(|api| api.resource.is_none())
+            }
             Resource::Role(_)
             | Resource::Function(_)
             | Resource::RestApi(_)

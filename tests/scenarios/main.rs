@@ -11,6 +11,7 @@ mod http;
 mod repository;
 mod world;
 
+mod adoption;
 mod bad_state;
 mod chalice_compat;
 mod check_and_new;
