@@ -6,6 +6,8 @@
 use super::Severity;
 use super::flaws::did_you_mean;
 
+pub mod events;
+
 /// What is wrong with a value; `Ok` where nothing is.
 pub type Verdict = Result<(), String>;
 

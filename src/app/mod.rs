@@ -15,6 +15,8 @@ use crate::variable::Variable;
 pub mod apart;
 pub mod chalice;
 mod error;
+pub mod event_limits;
+pub mod event_policy;
 pub mod events;
 pub mod flaws;
 pub mod limits;
@@ -23,6 +25,7 @@ pub mod new;
 pub mod package;
 pub mod paths;
 pub mod python;
+pub mod withheld;
 pub mod yaml;
 
 pub use error::Error;

@@ -61,6 +61,8 @@ pub struct Clients {
     pub iam: aws_sdk_iam::Client,
     /// API Gateway.
     pub api_gateway: aws_sdk_apigateway::Client,
+    /// The second version of API Gateway: websocket APIs and HTTP APIs.
+    pub gateway_v2: aws_sdk_apigatewayv2::Client,
     /// STS, to learn which account this is.
     pub sts: aws_sdk_sts::Client,
     /// The Region of all of them, if one is configured anywhere.
@@ -77,6 +79,7 @@ impl Clients {
             lambda: aws_sdk_lambda::Client::new(&shared),
             iam: aws_sdk_iam::Client::new(&shared),
             api_gateway: aws_sdk_apigateway::Client::new(&shared),
+            gateway_v2: aws_sdk_apigatewayv2::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
             tell,

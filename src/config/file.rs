@@ -6,6 +6,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::previews::PullRequestsEntry;
+use crate::app::manifest::web_entries::{HttpEntry, WebsocketEntry};
 use crate::app::manifest::{ApiEntry, CorsEntry, FunctionEntry, StageEntry};
 use crate::app::yaml::{Placed, Table};
 
@@ -39,6 +40,10 @@ pub struct File {
     pub cors: Option<Placed<CorsEntry>>,
     /// What concerns the whole REST API.
     pub api: Option<Placed<ApiEntry>>,
+    /// The HTTP API, API Gateway's simpler and cheaper kind.
+    pub http: Option<Placed<HttpEntry>>,
+    /// The websocket API.
+    pub websocket: Option<Placed<WebsocketEntry>>,
 }
 
 /// Where the state lies, and how it is reached.

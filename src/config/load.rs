@@ -167,9 +167,8 @@ fn refuse_state_in_code(project: &Path, front_end: &FrontEnd, (state, place): (&
         FrontEnd::Chalice { folder } => ["chalicelib", "vendor"].map(|name| folder.join(name)).to_vec(),
         FrontEnd::Manifest(manifest) => {
             let entries = manifest.functions.iter();
-            entries
-                .map(|(_, entry)| manifest.folder.join(&entry.code.value))
-                .collect()
+            let codes = entries.filter_map(|(_, entry)| entry.code.as_ref());
+            codes.map(|code| manifest.folder.join(&code.value)).collect()
         }
     };
     let packaged = |code: &&PathBuf| {
@@ -274,6 +273,7 @@ pub fn config(folder: &Path, file: &File, flaws: &mut Flaws) -> Config {
         branches: branches(&file.branches, &stages, flaws),
         pull_requests: previews::policy(pull_requests, flaws),
         previews: stage_config(previews::aws(pull_requests), Protection::Open, flaws),
+        event_sources: previews::event_sources(pull_requests),
         stages,
     }
 }
@@ -356,7 +356,11 @@ fn stages(file: &File, flaws: &mut Flaws) -> BTreeMap<StageName, StageConfig> {
             Some(true) => Protection::Protected,
             Some(false) | None => Protection::Open,
         };
-        let config = stage_config(aws, protected, flaws);
+        let python = entry.as_ref().and_then(|entry| entry.python.as_ref());
+        let config = StageConfig {
+            python: checked(python, check_python, flaws),
+            ..stage_config(aws, protected, flaws)
+        };
         let stage: Option<StageName> = parsed(key, flaws);
         if let Some(preview) = stage.as_ref().filter(|stage| is_reserved(stage)) {
             flaws.error(key.place, BranchError::Reserved(preview.to_string()).to_string());
@@ -371,6 +375,16 @@ fn stage_config(aws: Option<&AwsEntry>, protected: Protection, flaws: &mut Flaws
         region: aws.and_then(|aws| checked_region(&aws.region, flaws)),
         role: aws.and_then(|aws| checked_role(&aws.role, flaws)),
         protected,
+        python: None,
+    }
+}
+
+/// Whether a text is a Python that Lambda may have: `3.13`.
+fn check_python(version: &str) -> Result<(), String> {
+    let minor = version.strip_prefix("3.").and_then(|minor| minor.parse::<u8>().ok());
+    match minor {
+        Some(minor @ 9..) if format!("3.{minor}") == version => Ok(()),
+        Some(_) | None => Err(format!("`{version}` is not a Python of Lambda, like `\"3.13\"`")),
     }
 }
 
@@ -424,11 +438,14 @@ fn refuse_manifest_keys(file: &File, flaws: &mut Flaws) {
     }
     found.extend(file.cors.as_ref().map(|cors| ("cors", cors.place)));
     found.extend(file.api.as_ref().map(|api| ("api", api.place)));
+    found.extend(file.http.as_ref().map(|http| ("http", http.place)));
+    found.extend(file.websocket.as_ref().map(|websocket| ("websocket", websocket.place)));
     for stage in file.stages.iter().filter_map(|(_, stage)| stage.as_ref()) {
         if !stage.environment.is_empty() {
             found.push(("environment", first(&stage.environment)));
         }
         found.extend(stage.functions.iter().map(|(key, _)| ("functions", key.place)).next());
+        found.extend(stage.web_keys());
     }
     for (key, place) in found {
         flaws.error_with(
@@ -451,6 +468,8 @@ fn manifest(folder: &Path, file: File, app: Option<&AppName>, flaws: &mut Flaws)
             Some("name the app: `app: guestbook`".to_owned()),
         );
     }
+    let pull_requests = file.pull_requests.as_ref().map(|entry| &entry.value);
+    previews::check_event_sources(pull_requests, &functions.value.names().collect::<Vec<_>>(), flaws);
     let named = |(name, stage): (_, Option<StageEntry>)| (name, stage.unwrap_or_default());
     let stages = file.stages.0.into_iter().map(named).collect();
     Some(FrontEnd::Manifest(Box::new(Manifest {
@@ -461,6 +480,8 @@ fn manifest(folder: &Path, file: File, app: Option<&AppName>, flaws: &mut Flaws)
         routes: file.routes,
         cors: file.cors,
         api: file.api.map(|api| api.value).unwrap_or_default(),
+        http: file.http,
+        websocket: file.websocket,
         stages: Table(stages),
     })))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use self::state_url::StateUrl;
 use crate::app::manifest::Manifest;
+use crate::app::withheld::Allowed;
 use crate::names::{AppName, StageName};
 use crate::stage::branches::{Branches, is_reserved};
 use crate::stage::policy::PullRequests;
@@ -56,6 +57,8 @@ pub struct Config {
     pub pull_requests: PullRequests,
     /// The account and Region of previews.
     pub previews: StageConfig,
+    /// What previews have of the event sources and domains that stages share.
+    pub event_sources: Allowed,
     /// The stages that are configured, by name.
     pub stages: BTreeMap<StageName, StageConfig>,
 }
@@ -97,6 +100,8 @@ pub struct StageConfig {
     pub role: Option<String>,
     /// Who may map a branch to it.
     pub protected: Protection,
+    /// Version of Python that a Chalice app has there: `3.13`.
+    pub python: Option<String>,
 }
 
 /// Who may map a branch to a stage. The stricter one is the greater.

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::app::flaws::{Flaws, Place};
+use crate::app::flaws::{Flaws, Place, did_you_mean};
 use crate::app::manifest::AwsEntry;
+use crate::app::withheld::{Allowed, Kind};
 use crate::app::yaml::Placed;
 use crate::stage::branches::Pattern;
 use crate::stage::policy::{CommentMode, Drafts, Previews, PullRequests, lifetime};
@@ -45,6 +46,71 @@ pub struct PullRequestsFields {
     pub limit: Option<Placed<u32>>,
     /// The account and Region of previews.
     pub aws: Option<AwsEntry>,
+    /// Which event sources and domains previews have, although other stages may have the same: `all`, or a list of kinds
+    /// (`schedule`, `pattern`, `bucket`, `topic`, `queue`, `stream`, `domain`) and of functions. Left out: none.
+    pub event_sources: Option<Placed<EventSourcesEntry>>,
+}
+
+/// Which event sources previews have.
+#[derive(Debug)]
+pub enum EventSourcesEntry {
+    /// One name, as a rule `all`.
+    One(String),
+    /// Kinds and functions.
+    Names(Vec<Placed<String>>),
+}
+
+impl EventSourcesEntry {
+    /// The names, and where they stand; a single one stands where the entry does.
+    pub fn names(&self, place: Place) -> Vec<(&str, Place)> {
+        match self {
+            Self::One(name) => vec![(name, place)],
+            Self::Names(names) => names.iter().map(|name| (name.value.as_str(), name.place)).collect(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EventSourcesEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entry;
+
+        impl<'de> Visitor<'de> for Entry {
+            type Value = EventSourcesEntry;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`all`, or a list of kinds and functions")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<EventSourcesEntry, E> {
+                Ok(EventSourcesEntry::One(name.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<EventSourcesEntry, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(EventSourcesEntry::Names(names))
+            }
+        }
+
+        deserializer.deserialize_any(Entry)
+    }
+}
+
+impl JsonSchema for EventSourcesEntry {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EventSourcesEntry".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let names = generator.subschema_for::<Vec<String>>();
+        json_schema!({"anyOf": [{"type": "string"}, names]})
+    }
 }
 
 /// When the comment on the pull request is written.
@@ -118,6 +184,35 @@ pub fn aws(entry: Option<&PullRequestsEntry>) -> Option<&AwsEntry> {
     match entry {
         None | Some(PullRequestsEntry::On | PullRequestsEntry::Off) => None,
         Some(PullRequestsEntry::Fields(fields)) => fields.aws.as_ref(),
+    }
+}
+
+/// Which event sources previews have.
+pub fn event_sources(entry: Option<&PullRequestsEntry>) -> Allowed {
+    let names: Vec<_> = named(entry).into_iter().map(|(name, _)| name).collect();
+    Allowed::of(&names)
+}
+
+/// Finds names that are neither kinds nor functions, where the functions are known.
+pub fn check_event_sources(entry: Option<&PullRequestsEntry>, functions: &[&str], flaws: &mut Flaws) {
+    let kinds = Kind::ALL.map(Kind::as_str);
+    let known: Vec<&str> = kinds.iter().chain(functions).copied().chain(["all"]).collect();
+    for (name, place) in named(entry) {
+        if !known.contains(&name) {
+            let message = format!("`{name}` is neither a kind of event source nor a function");
+            let listed = format!("kinds are {}", kinds.join(", "));
+            flaws.error_with(place, message, did_you_mean(name, &known).or(Some(listed)));
+        }
+    }
+}
+
+fn named(entry: Option<&PullRequestsEntry>) -> Vec<(&str, Place)> {
+    match entry {
+        None | Some(PullRequestsEntry::On | PullRequestsEntry::Off) => Vec::new(),
+        Some(PullRequestsEntry::Fields(fields)) => {
+            let sources = fields.event_sources.iter();
+            sources.flat_map(|sources| sources.value.names(sources.place)).collect()
+        }
     }
 }
 

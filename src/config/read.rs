@@ -7,8 +7,10 @@ use super::state_url::StateUrl;
 use super::{FILE, FrontEnd, Project};
 use crate::app::manifest::{self, variables::Lookup};
 use crate::app::python::{Pins, Resolution, Uv};
+use crate::app::withheld::{Withheld, withheld};
 use crate::app::{App, Error, Finding, chalice};
 use crate::names::{AppName, StageName};
+use crate::stage::branches::is_reserved;
 
 /// A stage to read the app for.
 #[derive(Debug, Clone, Copy)]
@@ -34,18 +36,28 @@ pub struct Read {
     pub pins: Option<Pins>,
     /// What is probably not meant.
     pub warnings: Vec<Finding>,
+    /// What the app has on other stages, and a preview does without.
+    pub withheld: Vec<Withheld>,
 }
 
 /// Where no Region is configured, an app is imported in this one: nothing of it is called.
 const REGION: &str = "us-east-1";
 
 impl Project {
-    /// Reads the app for a stage; secrets are looked up now.
+    /// Reads the app for a stage; secrets are looked up now. A preview does without what stages share.
     ///
     /// # Errors
     ///
     /// Those of the front-end.
     pub async fn read(&self, request: Request<'_>, lookup: Lookup<'_>) -> Result<Read, Error> {
+        let mut read = Box::pin(self.read_whole(request, lookup)).await?;
+        if is_reserved(request.stage) {
+            read.withheld = withheld(&mut read.app, &self.config.event_sources);
+        }
+        Ok(read)
+    }
+
+    async fn read_whole(&self, request: Request<'_>, lookup: Lookup<'_>) -> Result<Read, Error> {
         match &self.front_end {
             FrontEnd::Manifest(manifest) => {
                 let (app, warnings) = manifest::read::read(manifest, request.stage, lookup)?;
@@ -53,6 +65,7 @@ impl Project {
                     app,
                     pins: None,
                     warnings,
+                    withheld: Vec::new(),
                 })
             }
             FrontEnd::Chalice { folder } => {
@@ -82,6 +95,7 @@ impl Project {
                     app,
                     pins: Some(pins),
                     warnings: warnings.into_iter().map(named).collect(),
+                    withheld: Vec::new(),
                 })
             }
         }

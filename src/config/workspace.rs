@@ -261,12 +261,14 @@ impl Root {
         config.branches = root.branches.clone();
         config.pull_requests = root.pull_requests.clone();
         config.previews = root.previews.clone();
+        config.event_sources = root.event_sources.clone();
         for (stage, shared) in &root.stages {
             let own = config.stages.remove(stage).unwrap_or_default();
             let merged = StageConfig {
                 region: own.region.or_else(|| shared.region.clone()),
                 role: own.role.or_else(|| shared.role.clone()),
                 protected: own.protected.max(shared.protected),
+                python: own.python.or_else(|| shared.python.clone()),
             };
             config.stages.insert(stage.clone(), merged);
         }
@@ -312,10 +314,13 @@ pub fn refuse_keys_of_an_app(file: &File, flaws: &mut Flaws) {
     found.extend(file.routes.iter().take(1).map(|(key, _)| ("routes", key.place)));
     found.extend(file.cors.as_ref().map(|cors| ("cors", cors.place)));
     found.extend(file.api.as_ref().map(|api| ("api", api.place)));
+    found.extend(file.http.as_ref().map(|http| ("http", http.place)));
+    found.extend(file.websocket.as_ref().map(|websocket| ("websocket", websocket.place)));
     for stage in file.stages.iter().filter_map(|(_, stage)| stage.as_ref()) {
         let first = stage.environment.iter().take(1).map(|(key, _)| key.place);
         found.extend(first.map(|place| ("environment", place)));
         found.extend(stage.functions.iter().take(1).map(|(key, _)| ("functions", key.place)));
+        found.extend(stage.web_keys());
     }
     for (key, place) in found {
         flaws.error_with(

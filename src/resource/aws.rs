@@ -173,7 +173,10 @@ impl Cloud for Aws {
                 event_source_mapping::aws::delete(clients, outputs, context).await
             }
             (Outputs::V2Api(outputs), _) => v2_api::aws::delete(clients, outputs, context).await,
-            (Outputs::DomainName(outputs), _) => domain_name::aws::delete(clients, outputs, context).await,
+            (Outputs::DomainName(outputs), resource) => {
+                let was = of_kind!(resource, Resource::DomainName);
+                domain_name::aws::delete(clients, (was, outputs), context).await
+            }
             (Outputs::Layer(outputs), _) => layer::aws::delete(clients, outputs, context).await,
             (Outputs::LogGroup(outputs), _) => log_group::aws::delete(clients, outputs, context).await,
             (Outputs::FunctionUrl(outputs), _) => function_url::aws::delete(clients, outputs, context).await,
@@ -311,6 +314,14 @@ impl Cloud for Aws {
                 let twins = deployment::aws::twins(clients, (deployment, stands), context).await?;
                 Ok(twins.into_iter().map(Outputs::Deployment).collect())
             }
+            (Resource::V2Api(wanted), Outputs::V2Api(stands)) => {
+                let twins = v2_api::aws::twins(clients, (wanted, stands), context).await?;
+                Ok(twins.into_iter().map(Outputs::V2Api).collect())
+            }
+            (Resource::Layer(wanted), Outputs::Layer(stands)) => {
+                let twins = layer::aws::twins(clients, wanted, stands).await?;
+                Ok(twins.into_iter().map(Outputs::Layer).collect())
+            }
             (_, _) => Ok(Vec::new()),
         }
     }
@@ -318,6 +329,7 @@ impl Cloud for Aws {
     async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
         let clients = &self.clients;
         let mut found = rest_api::aws::marked(clients, search).await?;
+        found.extend(v2_api::aws::marked(clients, search).await?);
         found.extend(function::aws::marked(clients, search).await?);
         found.extend(role::aws::marked(clients, search).await?);
         Ok(found)

@@ -97,7 +97,9 @@ impl<'a> Scene<'a> {
             Secrets::Needed => session.secret(name).ok_or(Severity::Error),
             Secrets::Unknown => Err(Severity::Warning),
         };
-        let Read { app, pins, warnings } = project.read(request, &secret).await?;
+        let Read {
+            app, pins, warnings, ..
+        } = project.read(request, &secret).await?;
         if secrets == Secrets::Needed {
             session.warn(&project.folder, &warnings);
         }

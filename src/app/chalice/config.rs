@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::json::{self, Document, below};
 use super::schema::{self, Flaw};
+use crate::app::events::Domain;
 use crate::app::{Architecture, Endpoint, Error, Finding, Severity, Tracing, Vpc};
 use crate::names::{AppName, NameError, StageName};
 
@@ -41,6 +42,21 @@ pub struct StageSettings {
     pub minimum_compression_size: Option<u32>,
     /// CPU architecture of all functions.
     pub architecture: Architecture,
+    /// The domain of the REST API.
+    pub api_domain: Option<Domain>,
+    /// The domain of the websocket API.
+    pub websocket_domain: Option<Domain>,
+    /// Where dependencies go.
+    pub dependencies: Dependencies,
+}
+
+/// Where the dependencies of an app go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dependencies {
+    /// Into the zip of each function, beside the app.
+    Beside,
+    /// Into one layer of the stage, under all functions.
+    Layer,
 }
 
 /// What the file says about a function on a stage.
@@ -62,6 +78,8 @@ pub struct FunctionSettings {
     pub tracing: Tracing,
     /// Concurrency reserved for it.
     pub reserved_concurrency: Option<u32>,
+    /// Days after which its log is deleted.
+    pub log_retention_days: Option<u32>,
     /// What it may do.
     pub role: RoleSource,
 }
@@ -204,7 +222,17 @@ impl Config {
                 Some("arm64") => Architecture::Arm64,
                 Some(_) | None => Architecture::X86_64,
             },
+            api_domain: self.domain(stage, "api_gateway_custom_domain"),
+            websocket_domain: self.domain(stage, "websocket_api_custom_domain"),
+            dependencies: match self.look(stage, "automatic_layer") {
+                Some(found) if full(found.value) => Dependencies::Layer,
+                Some(_) | None => Dependencies::Beside,
+            },
         })
+    }
+
+    fn domain(&self, stage: &str, key: &str) -> Option<Domain> {
+        domain::read(self.look(stage, key)?.value)
     }
 
     /// What the file says about a function on a stage, once it has no flaws.
@@ -226,6 +254,7 @@ impl Config {
             vpc: self.vpc(stage, function),
             tracing: self.tracing(stage, function),
             reserved_concurrency: number("reserved_concurrency"),
+            log_retention_days: number("log_retention_in_days").filter(|days| *days > 0),
             role,
         })
     }
@@ -378,6 +407,7 @@ fn from_vpce(vpce: Option<&Value>) -> Value {
     })
 }
 
+mod domain;
 mod findings;
 #[cfg(test)]
 mod tests;

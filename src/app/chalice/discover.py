@@ -8,6 +8,7 @@ import faulthandler
 import importlib
 import inspect
 import json
+import math
 import os
 import sys
 import traceback
@@ -109,23 +110,56 @@ def describe(project, app):
         ],
         "functions": [function(project, app, entry) for entry in app.pure_lambda_functions],
         "event_sources": [
-            {"kind": type(config).__name__, **function(project, app, config)} for config in app.event_sources
+            {"kind": type(config).__name__, "details": details(config), **function(project, app, config)}
+            for config in app.event_sources
         ],
         "websockets": [
             {"kind": key, **function(project, app, config)} for key, config in app.websocket_handlers.items()
         ],
+        "features_missing": sorted(
+            getattr(app, "_features_used", set()) - set(getattr(app, "experimental_feature_flags", ()))
+        ),
         "unpackaged": unpackaged(project),
     }
 
 
+def details(config):
+    """What calls a function, in Chalice's own words; `flaw` where one of them cannot be written down."""
+    from chalice.app import ScheduleExpression
+
+    fields = {name: value for name, value in vars(config).items() if name not in ("name", "handler_string")}
+    for name, value in fields.items():
+        if isinstance(value, ScheduleExpression):
+            try:
+                fields[name] = value.to_string()
+            except Exception as error:
+                parts = ", ".join("%s=%r" % part for part in vars(value).items())
+                return {"flaw": "%s(%s) is no schedule: %s" % (type(value).__name__, parts, error)}
+        else:
+            message = unwritable(value, name)
+            if message:
+                return {"flaw": message}
+    return fields
+
+
 def unfit(facts):
     """What the app declares and nobody can write down, as an outcome; None where there is nothing of the kind."""
+    for kind in ("functions", "authorizers", "event_sources", "websockets"):
+        for entry in facts[kind]:
+            if not isinstance(entry["name"], str):
+                return misfit(entry, "the name of a function must be text, and is %r" % (entry["name"],))
+    for entry in facts["authorizers"]:
+        if not isinstance(entry["header"], str):
+            message = "`header` of authorizer `%s` must be text, and is %r" % (entry["name"], entry["header"])
+            return misfit(entry, message)
     for route in facts["routes"]:
         where = "`%s %s`" % (route["method"], route["path"])
         for kind in route["content_types"]:
             if not isinstance(kind, str):
                 return misfit(route, "content types of %s must be text, and one is %r" % (where, kind))
         guard = route["authorizer"]
+        if guard and "flaw" in guard:
+            return misfit(route, "%s: %s" % (where, guard["flaw"]))
         if guard:
             details = guard.get("definition", {}).get("x-amazon-apigateway-authorizer") or {}
             ttl = guard.get("ttl_s", details.get("authorizerResultTtlInSeconds"))
@@ -145,7 +179,7 @@ def misfit(place, message):
 
 def unwritable(value, path=""):
     """Where in a value something stands that JSON does not have."""
-    if value is None or isinstance(value, (str, int, float)):
+    if value is None or isinstance(value, (str, int)) or isinstance(value, float) and math.isfinite(value):
         return None
     if isinstance(value, (list, tuple)):
         return next(filter(None, (unwritable(item, path) for item in value)), None)
@@ -172,8 +206,12 @@ def route(project, path, entry):
 def authorizer(guard):
     if not guard:
         return None
+    from chalice.app import ChaliceAuthorizer
+
     facts = {"name": guard.name, "scopes": list(guard.scopes or [])}
     config = getattr(guard, "config", None)
+    if config is None and isinstance(guard, ChaliceAuthorizer):
+        return {**facts, "flaw": "authorizer `%s` is of a blueprint that the app has not registered" % guard.name}
     if config is None:
         return {**facts, "definition": guard.to_swagger()}
     return {
@@ -187,13 +225,21 @@ def authorizer(guard):
 
 def function(project, app, config):
     module, _, name = config.handler_string.rpartition(".")
-    found = getattr(sys.modules.get(module), name, None)
+    found = getattr(imported(module), name, None)
     return {
         "name": config.name,
         "handler": config.handler_string,
         "handler_exists": found is not None,
         **place(project, app.handler_map.get(config.name)),
     }
+
+
+def imported(module):
+    """A module as Lambda will import it, or None where it will not be able to."""
+    try:
+        return importlib.import_module(module)
+    except (Exception, SystemExit):
+        return None
 
 
 def place(project, handler):

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::isolated::{self, Ended, Isolated};
 use crate::app::apart::User;
@@ -30,10 +30,13 @@ pub struct Facts {
     pub authorizers: Vec<FunctionFacts>,
     /// Functions that nothing calls but the user.
     pub functions: Vec<FunctionFacts>,
-    /// Functions that events call: `kind` is Chalice's class.
+    /// Functions that events call: `kind` is Chalice's class, `details` its fields.
     pub event_sources: Vec<FunctionFacts>,
     /// Functions that messages of a websocket call: `kind` is the route key.
     pub websockets: Vec<FunctionFacts>,
+    /// Experimental features of Chalice that the app uses and does not ask for.
+    #[serde(default)]
+    pub features_missing: Vec<String>,
     /// Files of the project that the app imports, and that no package holds.
     pub unpackaged: Vec<PathBuf>,
 }
@@ -94,6 +97,9 @@ pub struct FunctionFacts {
     /// What calls it, in Chalice's own words.
     #[serde(default)]
     pub kind: String,
+    /// What it is called by, in Chalice's own words; `flaw` alone where they cannot be written down.
+    #[serde(default)]
+    pub details: Map<String, Value>,
     /// Its file, relative to the project.
     pub file: PathBuf,
     /// Its line.

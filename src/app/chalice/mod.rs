@@ -7,28 +7,28 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::app::events::Websocket;
 use crate::app::limits;
-use crate::app::python::{Host, Pins, Resolution, Uv};
-use crate::app::{
-    Api, App, Code, Error, Finding, Function, FunctionRole, Package, Part, Reach, Role, Settings, Severity, Source,
-};
+use crate::app::python::{Pins, Resolution, Uv};
+use crate::app::{Api, App, Error, Finding, Function, FunctionRole, Package, Role, Settings, Severity};
 use crate::names::StageName;
 use crate::variable::Variable;
 
 mod config;
 mod discover;
+mod events;
+mod functions;
 mod isolated;
 mod json;
 mod policy;
 mod routes;
 mod schema;
+mod sources;
 
 use config::{Config, FunctionSettings, ROUTES_FUNCTION, RoleSource, StageSettings};
 use discover::{Facts, Import};
-use policy::{Analysis, Needs, Subject};
-
-/// Name of the one source of a Chalice app.
-const SOURCE: &str = "app";
+use policy::{Access, Analysis, Needs, Subject};
+use sources::Places;
 
 /// Logical name of the role that is made from the source.
 const DEFAULT_ROLE: &str = "default-role";
@@ -122,11 +122,21 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         path,
     };
     let (facts, exposed) = discover::discover(&import).await?;
-    let mut findings = config.findings(request.stage, Some(&names(&facts)));
-    findings.extend(routes::findings(&facts));
+    let places = Places {
+        project,
+        packages: &packages,
+        host: &host.packages,
+    };
+    let layer = sources::layer(places, stage.dependencies, (&pins.python, stage.architecture));
+    let names = functions::names(&facts);
+    let mut findings = config.findings(request.stage, Some(&names));
+    findings.extend(declared_findings(&facts));
     findings.extend(exposed);
+    if layer.is_some() {
+        findings.extend(config.layer_findings(request.stage, &names));
+    }
     let mut warnings = sound(findings)?;
-    let functions = functions(&config, request.stage, &facts)?;
+    let functions = declared(&config, request.stage, &facts)?;
     let analysis = if functions
         .iter()
         .any(|function| function.settings.role == RoleSource::Generated)
@@ -153,8 +163,19 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     };
     let mut app = reading.app(&pins.python);
     sound(policy_findings(&app))?;
-    app.sources = BTreeMap::from([(SOURCE.to_owned(), source(project, &packages, &host))]);
+    app.sources = sources::sources(places, layer.as_ref());
+    app.layer = layer;
     Ok(Reading { app, pins, warnings })
+}
+
+/// Finds what cannot be deployed of what an app declares, or not as it is meant.
+fn declared_findings(facts: &Facts) -> Vec<Finding> {
+    [
+        routes::findings(facts),
+        functions::findings(facts),
+        events::findings(facts),
+    ]
+    .concat()
 }
 
 /// Policies that IAM would refuse: those that were made from the source, since the others were looked at already.
@@ -200,27 +221,9 @@ struct Declared {
     settings: FunctionSettings,
 }
 
-/// Names of the functions besides the routes' one.
-fn names(facts: &Facts) -> Vec<&str> {
-    let functions = facts
-        .functions
-        .iter()
-        .chain(&facts.authorizers)
-        .chain(&facts.event_sources);
-    functions.map(|function| function.name.as_str()).collect()
-}
-
-/// The functions in Chalice's order: plain ones, the routes' one, authorizers. The last two are made for routes alone.
-fn functions(config: &Config, stage: &StageName, facts: &Facts) -> Result<Vec<Declared>, Error> {
-    let mut declared: Vec<(&str, &str)> = Vec::new();
-    let plain = facts.functions.iter();
-    declared.extend(plain.map(|function| (function.name.as_str(), function.handler.as_str())));
-    if !facts.routes.is_empty() {
-        declared.push((ROUTES_FUNCTION, "app.app"));
-        let authorizers = facts.authorizers.iter();
-        declared.extend(authorizers.map(|function| (function.name.as_str(), function.handler.as_str())));
-    }
-    let functions = declared.into_iter().map(|(name, handler)| {
+/// The functions of an app, each with its settings.
+fn declared(config: &Config, stage: &StageName, facts: &Facts) -> Result<Vec<Declared>, Error> {
+    let functions = functions::declared(facts).into_iter().map(|(name, handler)| {
         Ok(Declared {
             name: name.to_owned(),
             handler: handler.to_owned(),
@@ -248,6 +251,8 @@ impl Read<'_> {
             roles,
             functions: functions.collect(),
             api: self.api(),
+            websocket: self.websocket(),
+            events: events::events(self.facts),
             ..App::new(self.stage.app.clone())
         }
     }
@@ -287,8 +292,28 @@ impl Read<'_> {
             vpc_of_routes: self.config.vpc(self.name, ROUTES_FUNCTION).is_some(),
             vpc_of_any: self.functions.iter().any(in_vpc),
             tracing: self.config.tracing(self.name, ROUTES_FUNCTION),
+            access: self.access(),
         };
-        policy::generated(self.analysis.as_ref().unwrap_or(&nothing), needs)
+        policy::generated(self.analysis.as_ref().unwrap_or(&nothing), &needs)
+    }
+
+    /// What the functions with the generated policy are called by, as far as they need permissions for it.
+    fn access(&self) -> Vec<Access> {
+        let is_generated = |name: &str| {
+            let mut functions = self.functions.iter().filter(|function| function.name == name);
+            functions.any(|function| function.settings.role == RoleSource::Generated)
+        };
+        let events = events::events(self.facts);
+        let of_events = events.iter().filter(|event| is_generated(&event.function));
+        let mut access: Vec<Access> = Vec::new();
+        for needed in of_events.filter_map(|event| events::access(&event.source)) {
+            if !access.contains(&needed) {
+                access.push(needed);
+            }
+        }
+        let speaks = functions::websockets(self.facts).any(|(_, name, _)| is_generated(name));
+        access.extend(speaks.then_some(Access::Connections));
+        access
     }
 
     fn function(&self, declared: &Declared, python: &str) -> Function {
@@ -300,7 +325,7 @@ impl Read<'_> {
                 ROUTES_FUNCTION => String::new(),
                 name => name.to_owned(),
             },
-            package: Package::Zip(SOURCE.to_owned()),
+            package: Package::Zip(sources::APP.to_owned()),
             role: match &settings.role {
                 RoleSource::Given(arn) => FunctionRole::Given(arn.clone()),
                 RoleSource::Own(_) => FunctionRole::Managed(own_role(&declared.name)),
@@ -319,7 +344,7 @@ impl Read<'_> {
             },
             tags: self.tags(settings),
             reserved_concurrency: settings.reserved_concurrency,
-            log_retention_days: None,
+            log_retention_days: settings.log_retention_days,
             url: None,
         }
     }
@@ -344,38 +369,23 @@ impl Read<'_> {
             binary_types: self.facts.binary_types.clone(),
             routes: routes::routes(self.facts),
             authorizers: routes::authorizers(self.facts),
-            domain: None,
+            domain: self.stage.api_domain.clone(),
+        })
+    }
+
+    fn websocket(&self) -> Option<Websocket> {
+        let routes = functions::websockets(self.facts).map(|(key, name, _)| (key.to_owned(), name.to_owned()));
+        let routes: Vec<(String, String)> = routes.collect();
+        (!routes.is_empty()).then(|| Websocket {
+            stage_name: self.stage.api_stage.clone(),
+            routes,
+            domain: self.stage.websocket_domain.clone(),
         })
     }
 }
 
 fn own_role(function: &str) -> String {
     format!("{function}_role")
-}
-
-/// What goes into the zip, in Chalice's order: dependencies, Chalice's two runtime files, the app, vendored packages.
-fn source(project: &Path, packages: &Path, host: &Host) -> Source {
-    let part = |from: &Path, into: &str, reach: Reach| Part {
-        from: from.to_owned(),
-        into: into.to_owned(),
-        reach,
-    };
-    let own = || Reach::Project(project.to_owned());
-    let mut parts = vec![part(packages, "", Reach::Anywhere)];
-    for name in ["chalice/__init__.py", "chalice/app.py"] {
-        parts.push(part(&host.packages.join(name), name, Reach::Anywhere));
-    }
-    parts.push(part(&project.join("app.py"), "app.py", own()));
-    for (folder, into) in [("chalicelib", "chalicelib/"), ("vendor", "")] {
-        let from = project.join(folder);
-        if from.is_dir() {
-            parts.push(part(&from, into, own()));
-        }
-    }
-    Source {
-        build: None,
-        code: Code::Parts(parts),
-    }
 }
 
 #[cfg(test)]

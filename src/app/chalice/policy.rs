@@ -107,7 +107,7 @@ fn failed(path: &Path, source: std::io::Error) -> Error {
 }
 
 /// Which of a stage's settings a generated policy depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
     /// The routes' function has a VPC.
     pub vpc_of_routes: bool,
@@ -115,13 +115,61 @@ pub struct Needs {
     pub vpc_of_any: bool,
     /// Whether the routes' function is traced.
     pub tracing: Tracing,
+    /// What functions with the generated policy are called by, each once, in the order of the source.
+    pub access: Vec<Access>,
 }
 
-/// The policy of a stage's own role: what the source calls, then logs, VPC and X-Ray, in Chalice's order.
+/// What Lambda, or a function, must be able to do for what calls the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Take messages from queues.
+    Queues,
+    /// Read Kinesis streams.
+    KinesisStreams,
+    /// Read the streams of DynamoDB tables.
+    TableStreams,
+    /// Send messages to who is connected to a websocket API.
+    Connections,
+}
+
+fn statement(access: Access) -> Value {
+    let (actions, resource): (&[&str], &str) = match access {
+        Access::Queues => (
+            &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            "*",
+        ),
+        Access::KinesisStreams => (
+            &[
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:DescribeStream",
+                "kinesis:ListStreams",
+            ],
+            "*",
+        ),
+        Access::TableStreams => (
+            &[
+                "dynamodb:DescribeStream",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+                "dynamodb:ListStreams",
+            ],
+            "*",
+        ),
+        Access::Connections => (
+            &["execute-api:ManageConnections"],
+            "arn:*:execute-api:*:*:*/@connections/*",
+        ),
+    };
+    json!({"Effect": "Allow", "Action": actions, "Resource": resource})
+}
+
+/// The policy of a stage's own role: what the source calls, then logs, VPC, X-Ray and what calls
+/// functions, in Chalice's order.
 ///
 /// The VPC's statement stands twice where the whole stage is in a VPC, as Chalice has it. There are no `Sid`s, which
 /// in Chalice's are random.
-pub fn generated(analysis: &Analysis, needs: Needs) -> Value {
+pub fn generated(analysis: &Analysis, needs: &Needs) -> Value {
     let vpc = json!({
         "Effect": "Allow",
         "Action": [
@@ -148,6 +196,7 @@ pub fn generated(analysis: &Analysis, needs: Needs) -> Value {
     statements.extend(needs.vpc_of_routes.then(|| vpc.clone()));
     statements.extend((needs.tracing == Tracing::Active).then_some(tracing));
     statements.extend(needs.vpc_of_any.then_some(vpc));
+    statements.extend(needs.access.iter().copied().map(statement));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 

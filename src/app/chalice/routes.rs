@@ -1,34 +1,24 @@
 //! Routes and authorizers of an app, and what Chalice or API Gateway would not take of what it declares.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::config::ROUTES_FUNCTION;
-use super::discover::{Facts, FunctionFacts, GuardFacts, RouteFacts};
+use super::discover::{Facts, GuardFacts, RouteFacts};
+use super::functions::finding;
 use crate::app::paths::{Tree, check_path};
 use crate::app::{ApiKey, Authorizer, AuthorizerKind, Cors, Finding, Guard, Route, Severity};
-use crate::names::check_name;
 
 /// Methods that Chalice answers: it compares letters of their case too.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
-/// Logical names that Chalice gives to other resources of a stage.
-const RESERVED: [&str; 5] = [
-    ROUTES_FUNCTION,
-    "rest_api",
-    "websocket_api",
-    "default-role",
-    "managed-layer",
-];
-
 /// The routes of an app in our words.
 pub fn routes(facts: &Facts) -> Vec<Route> {
-    facts.routes.iter().map(route).collect()
+    facts.routes.iter().map(|route| read(route, facts)).collect()
 }
 
-fn route(facts: &RouteFacts) -> Route {
+fn read(facts: &RouteFacts, all: &Facts) -> Route {
     let (summary, description) = documentation(&facts.documentation);
     Route {
         path: facts.path.clone(),
@@ -44,7 +34,7 @@ fn route(facts: &RouteFacts) -> Route {
         },
         cors: facts.cors.clone().map(|headers| Cors { headers }),
         guard: facts.authorizer.as_ref().map(|guard| Guard {
-            authorizer: guard.name.clone(),
+            authorizer: name_in_api(guard, all).to_owned(),
             scopes: guard.scopes.clone(),
         }),
     }
@@ -62,17 +52,53 @@ fn documentation(lines: &[String]) -> (Option<String>, Option<String>) {
 /// The authorizers that guard routes, each once; of two with one name the last counts, as in Chalice.
 pub fn authorizers(facts: &Facts) -> Vec<Authorizer> {
     let mut authorizers: Vec<Authorizer> = Vec::new();
-    for guard in facts.routes.iter().filter_map(|route| route.authorizer.as_ref()) {
+    for guard in guards(facts) {
         let Some(kind) = kind(guard) else { continue };
-        match authorizers.iter_mut().find(|known| known.name == guard.name) {
+        let name = name_in_api(guard, facts);
+        match authorizers.iter_mut().find(|known| known.name == name) {
             Some(known) => known.kind = kind,
             None => authorizers.push(Authorizer {
-                name: guard.name.clone(),
+                name: name.to_owned(),
                 kind,
             }),
         }
     }
     authorizers
+}
+
+fn guards(facts: &Facts) -> impl Iterator<Item = &GuardFacts> {
+    facts.routes.iter().filter_map(|route| route.authorizer.as_ref())
+}
+
+/// The name of an authorizer in the API. A blueprint's prefix is left out of it, so that authorizers of two blueprints
+/// can have one name: these are called as their functions are.
+fn name_in_api<'a>(guard: &'a GuardFacts, facts: &Facts) -> &'a str {
+    let namesake = |other: &GuardFacts| other.name == guard.name && other.function != guard.function;
+    match &guard.function {
+        Some(function) if guards(facts).any(namesake) => function,
+        Some(_) | None => &guard.name,
+    }
+}
+
+/// Warns of a route that is guarded by another authorizer than the one that it names.
+fn namesakes(facts: &Facts) -> Vec<Finding> {
+    let authorizers = authorizers(facts);
+    let mut findings = Vec::new();
+    for route in &facts.routes {
+        let Some(guard) = &route.authorizer else { continue };
+        let name = name_in_api(guard, facts);
+        let found = authorizers.iter().find(|authorizer| authorizer.name == name);
+        if let (Some(found), Some(kind)) = (found, kind(guard))
+            && found.kind != kind
+        {
+            let message = format!("two authorizers are called `{name}`: the other one guards this route");
+            findings.push(Finding {
+                hint: Some("give each authorizer a name of its own".to_owned()),
+                ..finding(Severity::Warning, &route.file, route.line, message)
+            });
+        }
+    }
+    findings
 }
 
 fn kind(guard: &GuardFacts) -> Option<AuthorizerKind> {
@@ -106,11 +132,10 @@ fn kind(guard: &GuardFacts) -> Option<AuthorizerKind> {
     }
 }
 
-/// Finds everything that an app declares and that cannot be deployed, or not as it is meant.
+/// Finds what cannot be deployed of an app's routes, or not as it is meant, and files that would not be packaged.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
-    let mut findings = unsupported(facts);
-    findings.extend(path_findings(facts));
-    findings.extend(function_findings(facts));
+    let mut findings = path_findings(facts);
+    findings.extend(namesakes(facts));
     for route in &facts.routes {
         let message = route_flaw(route, facts);
         findings.extend(message.map(|message| finding(Severity::Error, &route.file, route.line, message)));
@@ -134,16 +159,6 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         }
     }));
     findings
-}
-
-fn finding(severity: Severity, file: &Path, line: Option<usize>, message: String) -> Finding {
-    Finding {
-        severity,
-        file: file.to_owned(),
-        place: line.map(|line| (line, 1)),
-        message,
-        hint: None,
-    }
 }
 
 /// What API Gateway would refuse of paths, each told once. Chalice itself refuses those that are empty or end in a slash.
@@ -170,63 +185,6 @@ fn path_findings(facts: &Facts) -> Vec<Finding> {
     let too_many = first.and_then(|first| Some(finding(Severity::Error, &first.file, None, tree.check_count().err()?)));
     findings.extend(too_many);
     findings
-}
-
-fn unsupported(facts: &Facts) -> Vec<Finding> {
-    let sources = facts.event_sources.iter().chain(&facts.websockets);
-    let refused = sources.map(|source| {
-        let decorator = match source.kind.as_str() {
-            "ScheduledEventConfig" => "schedule",
-            "CloudWatchEventConfig" => "on_cw_event",
-            "S3EventConfig" => "on_s3_event",
-            "SNSEventConfig" => "on_sns_message",
-            "SQSEventConfig" => "on_sqs_message",
-            "KinesisEventConfig" => "on_kinesis_record",
-            "DynamoDBEventConfig" => "on_dynamodb_record",
-            "$connect" => "on_ws_connect",
-            "$disconnect" => "on_ws_disconnect",
-            "$default" => "on_ws_message",
-            other => other,
-        };
-        let message = format!("`{decorator}` of function `{}` is not supported yet", source.name);
-        finding(Severity::Error, &source.file, source.line, message)
-    });
-    refused.collect()
-}
-
-fn function_findings(facts: &Facts) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut names = BTreeSet::new();
-    for function in facts
-        .functions
-        .iter()
-        .chain(&facts.authorizers)
-        .chain(&facts.event_sources)
-    {
-        let message = name_flaw(function, &mut names);
-        findings.extend(message.map(|message| finding(Severity::Error, &function.file, function.line, message)));
-        if !function.handler_exists {
-            let message = format!(
-                "function `{}`: Lambda will not find its handler `{}`",
-                function.name, function.handler
-            );
-            findings.push(finding(Severity::Warning, &function.file, function.line, message));
-        }
-    }
-    findings
-}
-
-fn name_flaw<'a>(function: &'a FunctionFacts, names: &mut BTreeSet<&'a str>) -> Option<String> {
-    let name = function.name.as_str();
-    if RESERVED.contains(&name) {
-        return Some(format!(
-            "a function cannot be called `{name}`: something else of the stage is"
-        ));
-    }
-    if let Err(why) = check_name("function name", name) {
-        return Some(why.to_string());
-    }
-    (!names.insert(name)).then(|| format!("there is another function called `{name}`"))
 }
 
 /// What API Gateway would refuse of a route. Flaws of a whole path are told once, at its first route.

@@ -23,8 +23,8 @@ pub enum Shape {
     TextOrTexts,
     /// Texts by name.
     Named,
-    /// An object that a later issue reads.
-    Object,
+    /// A domain of the user's own: an object, whose content is another room's.
+    Domain,
     /// A number or a text: the format's version.
     Version,
 }
@@ -69,8 +69,8 @@ const KEYS: &[(&str, Shape, Reach)] = &[
     ),
     ("api_gateway_endpoint_vpce", Shape::TextOrTexts, Reach::Stage),
     ("api_gateway_policy_file", Shape::Text, Reach::Stage),
-    ("api_gateway_custom_domain", Shape::Object, Reach::Stage),
-    ("websocket_api_custom_domain", Shape::Object, Reach::Stage),
+    ("api_gateway_custom_domain", Shape::Domain, Reach::Stage),
+    ("websocket_api_custom_domain", Shape::Domain, Reach::Stage),
     (
         "minimum_compression_size",
         Shape::Number(0, 10_485_760, "bytes"),
@@ -275,8 +275,8 @@ fn fits(key: &str, value: &Value, shape: Shape, pointer: String, flaws: &mut Vec
         Shape::TextOrTexts if text(value) || texts(value) => return,
         Shape::TextOrTexts => "a text or a list of texts".to_owned(),
         Shape::Named => return named(key, value, pointer, flaws),
-        Shape::Object if value.is_object() => return,
-        Shape::Object => "an object".to_owned(),
+        Shape::Domain if value.is_object() => return,
+        Shape::Domain => "an object".to_owned(),
         Shape::Version => match version(value) {
             Some(version) if version <= 2.0 => return,
             Some(_) | None => "a version up to 2.0".to_owned(),
@@ -289,7 +289,8 @@ fn version(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-fn named(key: &str, value: &Value, pointer: String, flaws: &mut Vec<Flaw>) {
+/// Finds what is wrong with an object of texts by name.
+pub fn named(key: &str, value: &Value, pointer: String, flaws: &mut Vec<Flaw>) {
     match value.as_object() {
         None => flaws.push(wrong(key, value, "an object of texts by name", pointer)),
         Some(values) => {
@@ -304,13 +305,21 @@ fn named(key: &str, value: &Value, pointer: String, flaws: &mut Vec<Flaw>) {
     }
 }
 
-fn wrong(key: &str, value: &Value, expected: &str, pointer: String) -> Flaw {
-    let found = match value {
+/// A value of another type than is wanted.
+pub fn wrong(key: &str, value: &Value, expected: &str, pointer: String) -> Flaw {
+    Flaw::error(
+        pointer,
+        format!("`{key}` must be {expected}, and is {}", described(value)),
+    )
+}
+
+/// What a value is, in words that follow "is".
+pub fn described(value: &Value) -> String {
+    match value {
         Value::Null => "null".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) => format!("the text \"{text}\""),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
-    };
-    Flaw::error(pointer, format!("`{key}` must be {expected}, and is {found}"))
+    }
 }

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::*;
+use crate::app::events::{Event, EventSource, Stream};
 use crate::app::{AuthorizerKind, Endpoint, Tracing};
 
-const APPS: [(&str, &[&str]); 4] = [
+const APPS: [(&str, &[&str]); 6] = [
     ("hello", &["dev"]),
     ("routes", &["dev", "prod"]),
     ("functions", &["dev", "prod", "files"]),
     ("private", &["one", "many", "file"]),
+    ("called", &["dev", "prod"]),
+    ("layered", &["dev", "prod", "plain"]),
 ];
 
 fn project(app: &str) -> PathBuf {
@@ -30,21 +33,35 @@ fn facts(app: &str) -> Facts {
 }
 
 fn app(name: &str, stage: &str) -> App {
+    read_app(name, stage, &facts(name))
+}
+
+fn read_app(name: &str, stage: &str, facts: &Facts) -> App {
     let config = Config::read(&project(name)).unwrap();
-    let facts = facts(name);
     let stage: StageName = stage.parse().unwrap();
+    let settings = config.stage(&stage).unwrap();
+    let (project, nothing) = (project(name), tempfile::tempdir().unwrap());
+    let places = Places {
+        project: &project,
+        packages: nothing.path(),
+        host: nothing.path(),
+    };
+    let layer = sources::layer(places, settings.dependencies, ("3.11", settings.architecture));
     let read = Read {
         config: &config,
         name: &stage,
-        stage: config.stage(&stage).unwrap(),
-        facts: &facts,
-        functions: functions(&config, &stage, &facts).unwrap(),
+        stage: settings,
+        facts,
+        functions: declared(&config, &stage, facts).unwrap(),
         analysis: Some(Analysis {
             policy: fixture(name, "analysed.json"),
             unknown_services: Vec::new(),
         }),
     };
-    read.app("3.11")
+    App {
+        layer,
+        ..read.app("3.11")
+    }
 }
 
 /// Every app on every stage: its name, the stage, how we read it, and what Chalice makes of it.
@@ -140,7 +157,123 @@ fn described(app: &App, stage: &str, function: &Function) -> Value {
         "layers": settings.layers,
         "xray": settings.tracing == Tracing::Active,
         "architecture": settings.architecture,
+        "log_retention": function.log_retention_days,
+        "managed_layer": app.layer.as_ref().map(|layer| name_in_aws(app, stage, &layer.name)),
     })
+}
+
+#[test]
+fn functions_are_in_chalices_order() {
+    for (name, stage, app, expected) in every_stage() {
+        let ours: Vec<&str> = app.functions.iter().map(|function| function.name.as_str()).collect();
+        assert_eq!(json!(ours), expected["order"], "{name} on {stage}");
+    }
+}
+
+#[test]
+fn functions_are_called_by_what_chalice_has_them_called_by() {
+    for (name, stage, app, expected) in every_stage() {
+        let ours: Vec<Value> = app.events.iter().map(of_event).collect();
+        assert_eq!(Value::Array(ours), expected["events"], "{name} on {stage}");
+    }
+}
+
+/// An event in Chalice's words, without what is not set.
+fn of_event(event: &Event) -> Value {
+    let mut fields = match &event.source {
+        EventSource::Schedule {
+            expression,
+            description,
+        } => json!({"schedule_expression": expression, "rule_description": description}),
+        EventSource::Pattern { pattern, description } => json!({"event_pattern": pattern, "description": description}),
+        EventSource::Bucket {
+            bucket,
+            events,
+            prefix,
+            suffix,
+        } => json!({"bucket": bucket, "events": events, "prefix": prefix, "suffix": suffix}),
+        EventSource::Topic { topic } => json!({"topic": topic}),
+        EventSource::Queue {
+            queue,
+            batch,
+            maximum_concurrency,
+        } => json!({
+            "queue": queue,
+            "batch_size": batch.size,
+            "maximum_batching_window_in_seconds": batch.window_s,
+            "maximum_concurrency": maximum_concurrency,
+        }),
+        EventSource::Stream {
+            stream,
+            batch,
+            starting_position,
+        } => {
+            let (key, stream) = match stream {
+                Stream::Kinesis(stream) => ("stream", stream),
+                Stream::DynamoDb(arn) => ("stream_arn", arn),
+            };
+            json!({
+                key: stream,
+                "batch_size": batch.size,
+                "maximum_batching_window_in_seconds": batch.window_s,
+                "starting_position": starting_position,
+            })
+        }
+    };
+    let known = fields.as_object_mut().unwrap();
+    known.retain(|_, value| !value.is_null());
+    known.insert("resource_name".to_owned(), json!(event.name));
+    known.insert("function".to_owned(), json!(event.function));
+    fields
+}
+
+#[test]
+fn websocket_apis_are_chalices_and_need_no_route() {
+    for (name, stage, app, expected) in every_stage() {
+        let ours = app.websocket.iter().map(|api| {
+            let mut keys: Vec<&str> = api.routes.iter().map(|(key, _)| key.as_str()).collect();
+            keys.sort_unstable();
+            let names = api.routes.iter().map(|(_, function)| {
+                let short = function.strip_prefix("websocket_").unwrap();
+                (short.to_owned(), json!(function))
+            });
+            json!({
+                "name": name_in_aws(&app, stage, "websocket-api"),
+                "stage": api.stage_name,
+                "routes": keys,
+                "functions": names.collect::<serde_json::Map<_, _>>(),
+            })
+        });
+        assert_eq!(
+            json!(ours.collect::<Vec<_>>()),
+            expected["websocket"],
+            "{name} on {stage}"
+        );
+    }
+}
+
+#[test]
+fn domains_are_chalices() {
+    for (name, stage, app, expected) in every_stage() {
+        let of_api = app.api.as_ref().and_then(|api| api.domain.as_ref());
+        let of_websocket = app.websocket.as_ref().and_then(|api| api.domain.as_ref());
+        let mut ours = serde_json::Map::new();
+        for (key, domain) in [
+            ("api_gateway_custom_domain", of_api),
+            ("websocket_api_custom_domain", of_websocket),
+        ] {
+            let Some(domain) = domain else { continue };
+            let facts = json!({
+                "name": domain.name,
+                "certificate_arn": domain.certificate_arn,
+                "tls_version": domain.tls_version,
+                "path": domain.path.as_deref().unwrap_or("(none)"),
+                "tags": domain.tags,
+            });
+            ours.insert(key.to_owned(), facts);
+        }
+        assert_eq!(Value::Object(ours), expected["domains"], "{name} on {stage}");
+    }
 }
 
 #[test]
@@ -151,7 +284,7 @@ fn the_committed_apps_have_no_flaws() {
         for stage in &stages {
             assert_eq!(config.findings(stage, None), [], "{name}");
         }
-        assert_eq!(routes::findings(&facts(name)), [], "{name}");
+        assert_eq!(declared_findings(&facts(name)), [], "{name}");
     }
 }
 
@@ -181,117 +314,39 @@ fn the_functions_of_routes_come_with_routes_alone() {
     assert_eq!(names, ["work", "api_handler"]);
 }
 
-fn changed(change: impl FnOnce(&mut Value)) -> Vec<String> {
-    let mut facts = fixture("hello", "discovered.json");
-    change(&mut facts);
-    let facts: Facts = serde_json::from_value(facts).unwrap();
-    routes::findings(&facts).iter().map(ToString::to_string).collect()
-}
-
-fn function(name: &str, kind: &str) -> Value {
-    json!({"name": name, "handler": "app.x", "handler_exists": true, "kind": kind, "file": "app.py", "line": 7})
-}
-
 #[test]
-fn event_sources_and_websockets_are_refused_by_name_until_they_come() {
-    let messages = changed(|facts| {
-        facts["event_sources"] = json!([function("x", "S3EventConfig"), function("y", "ScheduledEventConfig")]);
-        facts["websockets"] = json!([function("z", "$connect")]);
-    });
-    let expected = [
-        "app.py:7:1: `on_s3_event` of function `x` is not supported yet",
-        "app.py:7:1: `schedule` of function `y` is not supported yet",
-        "app.py:7:1: `on_ws_connect` of function `z` is not supported yet",
-    ];
-    assert_eq!(messages, expected);
-}
-
-#[test]
-fn two_functions_of_one_name_and_reserved_names_are_refused() {
-    let messages = changed(|facts| {
-        facts["functions"] = json!([
-            function("a", ""),
-            function("a", ""),
-            function("api_handler", ""),
-            function("a.b", "")
-        ]);
-    });
-    assert_eq!(messages.len(), 3, "{messages:?}");
-    assert!(messages[0].contains("another function called `a`"));
-    assert!(messages[1].contains("cannot be called `api_handler`"));
-    assert!(messages[2].contains("the character `.`"));
-}
-
-#[test]
-fn what_api_gateway_refuses_of_a_route_is_found_before() {
-    let route = |change: Value| {
-        changed(|facts| {
-            let one = facts["routes"][0].clone();
-            let mut other = one;
-            for (key, value) in change.as_object().unwrap() {
-                other[key] = value.clone();
-            }
-            facts["routes"].as_array_mut().unwrap().push(other);
-        })
-    };
-    assert!(route(json!({"path": "/x/"}))[0].contains("cannot end in a slash: `/x/`"));
-    assert!(route(json!({"path": ""}))[0].contains("cannot be empty"));
-    assert!(route(json!({"path": "/b", "content_types": ["image/png", "text/plain"]}))[0].contains("partly binary"));
-    for (path, why) in [
-        ("/a b", "the character ` `"),
-        ("guests", "does not begin with `/`"),
-        ("/{proxy+}/x", "before its end"),
-        ("/a//b", "has `//`"),
+fn the_config_may_name_functions_of_events_and_of_the_websocket_api() {
+    let facts = facts("called");
+    let names = functions::names(&facts);
+    for name in [
+        "orders-work",
+        "daily",
+        "websocket_connect",
+        "websocket_message",
+        "plain",
     ] {
-        let told = route(json!({"path": path}));
-        assert!(told.len() == 1 && told[0].contains(why), "{path}: {told:?}");
+        assert!(names.contains(&name), "{name}");
     }
-    for path in ["/{proxy+}", "/guests:all", "/a,b/{id}"] {
-        assert_eq!(route(json!({"path": path})), Vec::<String>::new(), "{path}");
-    }
-    assert!(route(json!({"path": "/m", "method": "get"}))[0].contains("never answers the method `get`"));
-    let stranger = json!({"name": "odd", "scopes": [], "definition": {"type": "apiKey"}});
-    assert!(route(json!({"path": "/o", "authorizer": stranger}))[0].contains("none of Chalice's four kinds"));
+    // The app calls them so, and Chalice does not.
+    assert!(!names.contains(&"join") && !names.contains(&"message"));
 }
 
 #[test]
-fn two_parameters_at_one_level_are_told_at_the_second() {
-    let messages = changed(|facts| {
-        let mut other = facts["routes"][0].clone();
-        other["line"] = json!(40);
-        for path in ["/same/{id}", "/same/{name}/x"] {
-            other["path"] = json!(path);
-            facts["routes"].as_array_mut().unwrap().push(other.clone());
-        }
-    });
-    assert_eq!(messages.len(), 1, "{messages:?}");
-    assert!(messages[0].starts_with("app.py:40:1: path `/same/{name}/x` has `{name}` where"));
-}
-
-#[test]
-fn cors_of_a_path_is_one_and_leaves_options_to_itself() {
-    let path = |second: Value| {
-        changed(|facts| {
-            facts["routes"][0]["cors"] = json!([["Access-Control-Allow-Origin", "*"]]);
-            let mut other = facts["routes"][0].clone();
-            for (key, value) in second.as_object().unwrap() {
-                other[key] = value.clone();
-            }
-            facts["routes"].as_array_mut().unwrap().push(other);
-        })
-    };
-    assert!(path(json!({"method": "OPTIONS", "cors": null}))[0].contains("both CORS"));
-    let other = json!([["Access-Control-Allow-Origin", "https://x"]]);
-    assert!(path(json!({"method": "PUT", "cors": other}))[0].contains("different CORS"));
-    assert_eq!(path(json!({"method": "PUT"})), Vec::<String>::new());
-}
-
-#[test]
-fn a_module_that_is_not_packaged_is_a_warning() {
-    let messages = changed(|facts| facts["unpackaged"] = json!(["helpers.py"]));
-    assert_eq!(
-        messages,
-        ["helpers.py: the app imports this file, and it is not packaged"]
+fn a_websocket_speaks_whichever_of_its_functions_has_the_stages_role() {
+    // Chalice looks at the first of them alone.
+    let mut facts = fixture("called", "discovered.json");
+    facts["websockets"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|handler| handler["kind"] != "$connect");
+    let facts: Facts = serde_json::from_value(facts).unwrap();
+    let app = read_app("called", "prod", &facts);
+    let shared = app.roles.iter().find(|role| role.name == DEFAULT_ROLE).unwrap();
+    let statements = shared.policy["Statement"].as_array().unwrap();
+    assert!(
+        statements
+            .iter()
+            .any(|one| one["Action"] == json!(["execute-api:ManageConnections"]))
     );
 }
 
@@ -305,11 +360,14 @@ fn a_generated_policy_has_no_sids() {
         vpc_of_routes: false,
         vpc_of_any: false,
         tracing: Tracing::PassThrough,
+        access: Vec::new(),
     };
-    let policy = policy::generated(&analysis, needs);
+    let policy = policy::generated(&analysis, &needs);
     assert_eq!(
         policy["Statement"][0],
         json!({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]})
     );
     assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
 }
+
+mod declared;

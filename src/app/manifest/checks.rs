@@ -2,22 +2,20 @@
 
 use super::{FunctionEntry, Manifest, OverrideEntry, VpcEntry};
 use crate::app::Severity;
-use crate::app::flaws::Flaws;
-use crate::app::limits;
+use crate::app::flaws::{Flaws, Place};
 use crate::app::yaml::Placed;
+use crate::app::{event_limits, limits};
 use crate::names::check_name;
 
-/// Checks everything about one function but its code, environment and policy.
+/// Checks everything about one function but its code, environment, events, URL and policy.
 pub fn check_function(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut Flaws) {
     check_numbers(entry.memory_mib.as_ref(), entry.timeout_s.as_ref(), flaws);
-    check_runtime(&entry.runtime, flaws);
-    check_handler(name, entry, flaws);
-    if let Some(sixth) = entry.layers.get(5) {
-        flaws.check(sixth.place, limits::check_layer_count(entry.layers.len()));
+    match &entry.image {
+        Some(image) => check_made_of_image(entry, image.place, flaws),
+        None => check_made_of_code(name, entry, flaws),
     }
-    for layer in &entry.layers {
-        flaws.check(layer.place, limits::check_layer(&layer.value));
-    }
+    check_layers(&entry.layers, flaws);
+    check_retention(entry.log_retention_days.as_ref(), flaws);
     if let Some(vpc) = &entry.vpc {
         check_vpc(vpc, flaws);
     }
@@ -27,8 +25,70 @@ pub fn check_function(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut 
 }
 
 /// Checks what a stage changes of a function.
-pub fn check_override(entry: &OverrideEntry, flaws: &mut Flaws) {
+pub fn check_override(function: Option<&FunctionEntry>, entry: &OverrideEntry, flaws: &mut Flaws) {
     check_numbers(entry.memory_mib.as_ref(), entry.timeout_s.as_ref(), flaws);
+    check_layers(entry.layers.as_deref().unwrap_or_default(), flaws);
+    check_retention(entry.log_retention_days.as_ref(), flaws);
+    if let Some(vpc) = &entry.vpc {
+        check_vpc(vpc, flaws);
+    }
+    let is_of_an_image = function.map(|function| function.image.is_some());
+    match (is_of_an_image, &entry.image, entry.layers.as_deref()) {
+        (Some(false), Some(image), _) => {
+            flaws.error(image.place, "this function is made of `code`, and has no `image`");
+        }
+        (Some(true), _, Some([layer, ..])) => flaws.error(layer.place, NO_LAYERS),
+        (Some(_), _, _) | (None, _, _) => {}
+    }
+}
+
+const NO_LAYERS: &str = "a function that is made of an image takes no layers: put them into the image";
+
+fn check_layers(layers: &[Placed<String>], flaws: &mut Flaws) {
+    if let Some(sixth) = layers.get(5) {
+        flaws.check(sixth.place, limits::check_layer_count(layers.len()));
+    }
+    for layer in layers {
+        flaws.check(layer.place, limits::check_layer(&layer.value));
+    }
+}
+
+fn check_retention(days: Option<&Placed<u32>>, flaws: &mut Flaws) {
+    if let Some(days) = days {
+        flaws.check(days.place, event_limits::check_retention(days.value));
+    }
+}
+
+fn check_made_of_image(entry: &FunctionEntry, image: Place, flaws: &mut Flaws) {
+    let beside = [
+        ("runtime", &entry.runtime),
+        ("handler", &entry.handler),
+        ("code", &entry.code),
+        ("build", &entry.build),
+    ];
+    let beside: Vec<_> = beside.iter().filter(|(_, value)| value.is_some()).collect();
+    if let [(_, Some(first)), ..] = beside.as_slice() {
+        let names: Vec<_> = beside.iter().map(|(key, _)| format!("`{key}`")).collect();
+        let message = format!("{} beside `image`: the image says it all", names.join(", "));
+        flaws.error(first.place.or(image), message);
+    }
+    if let [layer, ..] = entry.layers.as_slice() {
+        flaws.error(layer.place, NO_LAYERS);
+    }
+}
+
+fn check_made_of_code(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut Flaws) {
+    for (key, value) in [("runtime", &entry.runtime), ("code", &entry.code)] {
+        if value.is_none() {
+            let message = format!("the key `{key}` is missing in `functions.{}`", name.value);
+            let hint = "a function has `runtime` and `code`, or an `image`";
+            flaws.error_with(name.place, message, Some(hint.to_owned()));
+        }
+    }
+    if let Some(runtime) = &entry.runtime {
+        check_runtime(runtime, flaws);
+        check_handler(name, entry, flaws);
+    }
 }
 
 /// Checks the names of all functions; whether they are too long on a stage is the planner's to say.
@@ -80,7 +140,8 @@ fn check_handler(name: &Placed<String>, entry: &FunctionEntry, flaws: &mut Flaws
 
 /// Whether a function is a program of its own.
 pub fn is_native(entry: &FunctionEntry) -> bool {
-    entry.runtime.value.starts_with("provided")
+    let runtime = entry.runtime.as_ref();
+    runtime.is_some_and(|runtime| runtime.value.starts_with("provided"))
 }
 
 fn check_vpc(vpc: &Placed<VpcEntry>, flaws: &mut Flaws) {

@@ -30,18 +30,19 @@ impl Sources {
     }
 }
 
-/// A function's source. Code that nothing builds is looked at now.
-pub fn source(manifest: &Manifest, entry: &FunctionEntry, flaws: &mut Flaws) -> Source {
-    let path = path_of(manifest, &entry.code, flaws);
+/// A function's source, if it is made of code. Code that nothing builds is looked at now.
+pub fn source(manifest: &Manifest, entry: &FunctionEntry, flaws: &mut Flaws) -> Option<Source> {
+    let code = entry.code.as_ref()?;
+    let path = path_of(manifest, code, flaws);
     match &entry.build {
         Some(build) if build.value.trim().is_empty() => flaws.error(build.place, "`build` is empty"),
         Some(_) => {}
-        None => check_code(entry, &path, flaws),
+        None => check_code(entry, (code, &path), flaws),
     }
     let is_zip = path
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-    Source {
+    Some(Source {
         build: entry.build.as_ref().map(|build| Build {
             command: build.value.clone(),
             folder: manifest.folder.clone(),
@@ -57,7 +58,7 @@ pub fn source(manifest: &Manifest, entry: &FunctionEntry, flaws: &mut Flaws) -> 
                 reach: Reach::Anywhere,
             }])
         },
-    }
+    })
 }
 
 fn path_of(manifest: &Manifest, code: &Placed<String>, flaws: &mut Flaws) -> PathBuf {
@@ -70,8 +71,7 @@ fn path_of(manifest: &Manifest, code: &Placed<String>, flaws: &mut Flaws) -> Pat
     manifest.folder.join(path).components().collect()
 }
 
-fn check_code(entry: &FunctionEntry, path: &Path, flaws: &mut Flaws) {
-    let code = &entry.code;
+fn check_code(entry: &FunctionEntry, (code, path): (&Placed<String>, &Path), flaws: &mut Flaws) {
     if !path.exists() {
         flaws.error_with(
             code.place,
@@ -84,13 +84,13 @@ fn check_code(entry: &FunctionEntry, path: &Path, flaws: &mut Flaws) {
         flaws.error(code.place, format!("`code` `{}` is an empty folder", code.value));
         return;
     }
-    check_handler(entry, path, flaws);
+    check_handler(entry, (code, path), flaws);
 }
 
 /// Looks for the file of the handler, for runtimes whose handlers name one. A layer may hold it too.
-fn check_handler(entry: &FunctionEntry, path: &Path, flaws: &mut Flaws) {
+fn check_handler(entry: &FunctionEntry, (code, path): (&Placed<String>, &Path), flaws: &mut Flaws) {
     let handler = entry.handler.as_ref().map_or("bootstrap", |handler| &handler.value);
-    let place = entry.handler.as_ref().map_or(entry.code.place, |handler| handler.place);
+    let place = entry.handler.as_ref().map_or(code.place, |handler| handler.place);
     let files = files_of(entry, handler);
     let is_there = |file: &String| {
         if path.is_dir() {
@@ -109,14 +109,14 @@ fn check_handler(entry: &FunctionEntry, path: &Path, flaws: &mut Flaws) {
         return;
     }
     let wanted: Vec<_> = files.iter().map(|file| format!("`{file}`")).collect();
-    let code = &entry.code.value;
+    let code = &code.value;
     let message = format!("handler `{handler}` needs {} in `{code}`", wanted.join(" or "));
     flaws.error(place, message);
 }
 
 /// Files, one of which must be there for a handler; empty where nobody can tell.
 fn files_of(entry: &FunctionEntry, handler: &str) -> Vec<String> {
-    let runtime = entry.runtime.value.as_str();
+    let runtime = entry.runtime.as_ref().map_or("", |runtime| &runtime.value);
     let module = handler.rsplit_once('.').map(|(module, _)| module);
     match module {
         _ if is_native(entry) => vec!["bootstrap".to_owned()],

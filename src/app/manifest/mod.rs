@@ -1,5 +1,6 @@
-//! The manifest front-end: functions and routes of any runtime, as `stagewright.yaml` declares them.
+//! The manifest front-end: functions of any runtime and what calls them, as `stagewright.yaml` declares it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -7,16 +8,27 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use self::either::SwitchOr;
+use self::event_entries::EventEntry;
+use self::web_entries::{DomainEntry, DomainOverride, HttpEntry, UrlFields, WebsocketEntry};
 use super::Architecture;
+use super::flaws::Place;
 use super::yaml::{Placed, Table};
 use crate::names::AppName;
 
+mod api;
 mod checks;
 mod code;
+pub mod either;
+pub mod event_entries;
+mod events;
 mod policy;
 pub mod read;
 mod routes;
+mod substitution;
 pub mod variables;
+mod web;
+pub mod web_entries;
 
 /// Everything in `stagewright.yaml` that an app is made from.
 #[derive(Debug, Clone)]
@@ -35,25 +47,36 @@ pub struct Manifest {
     pub cors: Option<Placed<CorsEntry>>,
     /// What concerns the whole REST API.
     pub api: ApiEntry,
+    /// The HTTP API.
+    pub http: Option<Placed<HttpEntry>>,
+    /// The websocket API.
+    pub websocket: Option<Placed<WebsocketEntry>>,
     /// What is different on a stage, by the stage's name.
     pub stages: Table<StageEntry>,
 }
 
-/// A function.
+/// A function, made of `code` for a `runtime`, or of an `image`.
 #[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "if" = {"required": ["image"]},
+    "then" = {"not": {"anyOf": [{"required": ["runtime"]}, {"required": ["code"]}]}},
+    "else" = {"required": ["runtime", "code"]},
+))]
 pub struct FunctionEntry {
     /// Lambda's name of the runtime: `provided.al2023`, `python3.13`, `nodejs22.x`, `java21`.
-    pub runtime: Placed<String>,
+    pub runtime: Option<Placed<String>>,
     /// CPU architecture of the code.
     #[serde(default)]
     pub architecture: Architecture,
     /// What the runtime calls, 1 to 128 characters. Left out: `bootstrap`, for a `provided` runtime only.
     pub handler: Option<Placed<String>>,
     /// A folder, a file or a `.zip`, relative to this file.
-    pub code: Placed<String>,
+    pub code: Option<Placed<String>>,
     /// A command line that makes the code, run by `sh -c` in this file's folder before packaging.
     pub build: Option<Placed<String>>,
+    /// URI of a container image in ECR, with a tag or a digest; `${stage}` in it is the stage's name.
+    pub image: Option<Placed<String>>,
     /// Memory in MiB, 128 to 10,240. Left out: 128.
     #[schemars(range(min = 128, max = 10240))]
     pub memory_mib: Option<Placed<u32>>,
@@ -79,6 +102,13 @@ pub struct FunctionEntry {
     pub tracing: bool,
     /// Concurrency that is reserved for it; 0 blocks it.
     pub reserved_concurrency: Option<u32>,
+    /// Days after which its log is deleted: 1, 3, 5, 7, 14, 30, 60, 90, … Left out: it is kept for ever.
+    pub log_retention_days: Option<Placed<u32>>,
+    /// What happens outside and calls it.
+    #[serde(default)]
+    pub events: Vec<Placed<EventEntry>>,
+    /// Its own address on the web: `true`, or who may call it.
+    pub url: Option<Placed<SwitchOr<UrlFields>>>,
     /// Tags in AWS, beside our own.
     #[serde(default)]
     #[schemars(with = "Table<ScalarText>")]
@@ -94,6 +124,14 @@ pub struct StageEntry {
     /// Whether the stage is deployed only by what the default branch's file maps to it.
     #[serde(default)]
     pub protected: bool,
+    /// The Python of a Chalice app: `3.13`. Left out: what the project says.
+    pub python: Option<Placed<String>>,
+    /// What is different of the REST API.
+    pub api: Option<Placed<ApiOverride>>,
+    /// What is different of the HTTP API.
+    pub http: Option<Placed<DomainOverride>>,
+    /// What is different of the websocket API.
+    pub websocket: Option<Placed<DomainOverride>>,
     /// Environment variables of all functions, over their own.
     #[serde(default)]
     #[schemars(with = "Table<ScalarText>")]
@@ -101,6 +139,16 @@ pub struct StageEntry {
     /// What is different of single functions, by name.
     #[serde(default)]
     pub functions: Table<OverrideEntry>,
+}
+
+impl StageEntry {
+    /// The keys that concern an API of a manifest, with their places.
+    pub fn web_keys(&self) -> Vec<(&'static str, Place)> {
+        let api = self.api.as_ref().map(|entry| ("api", entry.place));
+        let http = self.http.as_ref().map(|entry| ("http", entry.place));
+        let websocket = self.websocket.as_ref().map(|entry| ("websocket", entry.place));
+        api.into_iter().chain(http).chain(websocket).collect()
+    }
 }
 
 /// The account and Region of a stage.
@@ -129,6 +177,21 @@ pub struct OverrideEntry {
     pub environment: Table<Placed<String>>,
     /// Concurrency that is reserved for it; 0 blocks it.
     pub reserved_concurrency: Option<u32>,
+    /// URI of another container image, for a function that is made of one.
+    pub image: Option<Placed<String>>,
+    /// Days after which its log is deleted.
+    pub log_retention_days: Option<Placed<u32>>,
+    /// What calls it on the stage, instead of its own `events`; `[]` for nothing.
+    pub events: Option<Vec<Placed<EventEntry>>>,
+    /// Its own address on the web on the stage; `false` for none.
+    pub url: Option<Placed<SwitchOr<UrlFields>>>,
+    /// ARNs of layer versions, instead of its own.
+    #[schemars(length(max = 5))]
+    pub layers: Option<Vec<Placed<String>>>,
+    /// The network in which it runs on the stage.
+    pub vpc: Option<Placed<VpcEntry>>,
+    /// Whether X-Ray traces every sampled request.
+    pub tracing: Option<bool>,
 }
 
 /// A network in which a function runs.
@@ -145,9 +208,14 @@ pub struct VpcEntry {
 #[derive(Debug, Clone, Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiEntry {
-    /// Where it is reached: `regional` (the default) or `edge`.
-    #[serde(default)]
-    pub endpoint: EndpointEntry,
+    /// Where it is reached: `regional` (the default), `edge` or `private`.
+    pub endpoint: Option<Placed<EndpointEntry>>,
+    /// Ids of the VPC endpoints through which a private API is reached.
+    pub vpc_endpoints: Option<Placed<Vec<Placed<String>>>>,
+    /// Path of a JSON document that says who may call it. Left out, a private API lets its VPC endpoints in.
+    pub policy: Option<Placed<String>>,
+    /// The domain under which it is found.
+    pub domain: Option<Placed<DomainEntry>>,
     /// The first segment of its paths. Left out: `api`.
     pub stage_name: Option<Placed<String>>,
     /// Media types that are passed on as binary, instead of the usual ones for archives, audio, images and video.
@@ -161,14 +229,29 @@ pub struct ApiEntry {
 }
 
 /// Where a REST API is reached.
-#[derive(Debug, Clone, Copy, Default, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointEntry {
     /// In its Region.
-    #[default]
     Regional,
     /// Through CloudFront's points of presence.
     Edge,
+    /// From within VPCs.
+    Private,
+}
+
+/// What is different of the REST API on a stage.
+#[derive(Debug, Clone, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiOverride {
+    /// Where it is reached: `regional`, `edge` or `private`.
+    pub endpoint: Option<Placed<EndpointEntry>>,
+    /// Ids of the VPC endpoints through which a private API is reached.
+    pub vpc_endpoints: Option<Placed<Vec<Placed<String>>>>,
+    /// Path of a JSON document that says who may call it.
+    pub policy: Option<Placed<String>>,
+    /// The domain under which it is found on the stage.
+    pub domain: Option<Placed<DomainEntry>>,
 }
 
 /// One statement of a policy.
@@ -185,7 +268,7 @@ pub struct StatementEntry {
     #[serde(default)]
     pub effect: EffectEntry,
     /// Conditions, as IAM writes them.
-    pub conditions: Option<std::collections::BTreeMap<String, Value>>,
+    pub conditions: Option<BTreeMap<String, Value>>,
 }
 
 /// Whether a statement allows or denies.
@@ -320,4 +403,17 @@ enum ScalarText {
     Number(f64),
     /// A boolean.
     Switch(bool),
+}
+
+/// Values of a list, without their places.
+fn values(list: &[Placed<String>]) -> Vec<String> {
+    list.iter().map(|text| text.value.clone()).collect()
+}
+
+/// Values of a table, without their places.
+fn texts(table: &Table<Placed<String>>) -> BTreeMap<String, String> {
+    table
+        .iter()
+        .map(|(key, value)| (key.value.clone(), value.value.clone()))
+        .collect()
 }

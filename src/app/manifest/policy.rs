@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 
 use super::{EffectEntry, FunctionEntry, Manifest, PolicyEntry, StatementEntry};
 use crate::app::flaws::{Flaws, Place};
-use crate::app::limits;
 use crate::app::yaml::Placed;
-use crate::app::{Finding, FunctionRole, Role, Severity};
+use crate::app::{App, Finding, Function, FunctionRole, Role, Severity, Tracing};
+use crate::app::{event_policy, limits};
 
 /// Logical name of the role that functions without a policy of their own share.
 const SHARED: &str = "default-role";
 
-/// The roles that the functions need, the shared one first.
-pub fn roles(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Role> {
+/// The roles that an app's functions need, the shared one first.
+pub fn roles(manifest: &Manifest, app: &App, flaws: &mut Flaws) -> Vec<Role> {
     let mut roles = Vec::new();
-    let sharing: Vec<_> = manifest
+    let sharing: Vec<&Function> = manifest
         .functions
         .iter()
         .filter(|(_, entry)| entry.policy.is_none() && entry.role.is_none())
-        .map(|(_, entry)| entry)
+        .filter_map(|(name, _)| function(app, &name.value))
         .collect();
     if !sharing.is_empty() {
         roles.push(Role {
             name: SHARED.to_owned(),
             suffix: String::new(),
-            policy: document(Vec::new(), &sharing),
+            policy: document(Vec::new(), &sharing, app),
         });
     }
     for (name, entry) in manifest.functions.iter() {
@@ -37,7 +37,7 @@ pub fn roles(manifest: &Manifest, flaws: &mut Flaws) -> Vec<Role> {
             PolicyEntry::Statements(entries) => statements(entries, flaws),
             PolicyEntry::Document(path) => from_file(manifest, path, policy.place, flaws),
         };
-        let document = document(own, &[entry]);
+        let document = document(own, function(app, &name.value).as_slice(), app);
         flaws.check(policy.place, limits::check_policy(&name.value, &document));
         roles.push(Role {
             name: own_role(&name.value),
@@ -71,12 +71,17 @@ fn own_role(function: &str) -> String {
     format!("{function}_role")
 }
 
-fn document(mut statements: Vec<Value>, functions: &[&FunctionEntry]) -> Value {
+fn function<'a>(app: &'a App, name: &str) -> Option<&'a Function> {
+    app.functions.iter().find(|function| function.name == name)
+}
+
+/// What the user wrote, and behind it what functions of this app need.
+fn document(mut statements: Vec<Value>, functions: &[&Function], app: &App) -> Value {
     statements.push(allow(
         &["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
         "arn:*:logs:*:*:*",
     ));
-    if functions.iter().any(|entry| entry.vpc.is_some()) {
+    if functions.iter().any(|function| function.settings.vpc.is_some()) {
         // The actions of AWS's own `AWSLambdaVPCAccessExecutionRole`.
         let actions = [
             "ec2:CreateNetworkInterface",
@@ -88,8 +93,25 @@ fn document(mut statements: Vec<Value>, functions: &[&FunctionEntry]) -> Value {
         ];
         statements.push(allow(&actions, "*"));
     }
-    if functions.iter().any(|entry| entry.tracing) {
+    if functions
+        .iter()
+        .any(|function| function.settings.tracing == Tracing::Active)
+    {
         statements.push(allow(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"));
+    }
+    let is_one = |name: &str| functions.iter().any(|function| function.name == name);
+    let mut needed: Vec<Value> = Vec::new();
+    for event in app.events.iter().filter(|event| is_one(&event.function)) {
+        for statement in event_policy::statements(&event.source) {
+            if !needed.contains(&statement) {
+                needed.push(statement);
+            }
+        }
+    }
+    statements.extend(needed);
+    let mut answering = app.websocket.iter().flat_map(|websocket| &websocket.routes);
+    if answering.any(|(_, function)| is_one(function)) {
+        statements.push(event_policy::websocket());
     }
     json!({"Version": "2012-10-17", "Statement": statements})
 }
@@ -144,24 +166,54 @@ fn statement(entry: &StatementEntry, flaws: &mut Flaws) -> Value {
 }
 
 fn from_file(manifest: &Manifest, path: &str, place: Place, flaws: &mut Flaws) -> Vec<Value> {
+    let Some(document) = read(manifest, path, place, flaws) else {
+        return Vec::new();
+    };
+    statements_of(document).unwrap_or_else(|why| {
+        flaws.push(in_document(path, None, why.to_owned()));
+        Vec::new()
+    })
+}
+
+/// The document that says who may call a REST API, from a file of the user's.
+pub fn of_api(manifest: &Manifest, path: &Placed<String>, flaws: &mut Flaws) -> Option<Value> {
+    let document = read(manifest, &path.value, path.place, flaws)?;
+    let why = match document.get("Statement") {
+        Some(Value::Array(statements)) if statements.iter().all(is_addressed) => return Some(document),
+        Some(statement @ Value::Object(_)) if is_addressed(statement) => return Some(document),
+        Some(Value::Array(_) | Value::Object(_)) => "a statement of an API's policy has no `Principal`",
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            "`Statement` is not a list of statements"
+        }
+        None => "the policy document has no `Statement`",
+    };
+    flaws.push(in_document(&path.value, None, why.to_owned()));
+    None
+}
+
+fn is_addressed(statement: &Value) -> bool {
+    statement
+        .get("Principal")
+        .or_else(|| statement.get("NotPrincipal"))
+        .is_some()
+}
+
+fn read(manifest: &Manifest, path: &str, place: Place, flaws: &mut Flaws) -> Option<Value> {
     let text = match std::fs::read(manifest.folder.join(path)) {
         Ok(text) => text,
         Err(e) => {
             flaws.error(place, format!("policy document `{path}` cannot be read: {e}"));
-            return Vec::new();
+            return None;
         }
     };
     match serde_json::from_slice(&text) {
-        Ok(document) => statements_of(document).unwrap_or_else(|why| {
-            flaws.push(in_document(path, None, why.to_owned()));
-            Vec::new()
-        }),
+        Ok(document) => Some(document),
         Err(e) => {
             let place = (e.line() > 0).then(|| (e.line(), e.column().max(1)));
             let message = format!("the policy document is not JSON: {e}");
             let message = message.split(" at line ").next().unwrap_or_default().to_owned();
             flaws.push(in_document(path, place, message));
-            Vec::new()
+            None
         }
     }
 }

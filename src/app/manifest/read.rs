@@ -1,38 +1,18 @@
 //! A manifest on one stage: the app, or everything that is wrong with it.
 
 use super::code::{self, Sources};
+use super::substitution::on_stage;
 use super::variables::{self, Lookup};
-use super::{ApiEntry, EndpointEntry, FunctionEntry, Manifest, OverrideEntry, StageEntry};
-use super::{checks, policy, routes};
+use super::{FunctionEntry, Manifest, OverrideEntry, StageEntry, texts, values};
+use super::{api, checks, events, policy, web};
+use crate::app::event_limits;
 use crate::app::flaws::{Flaws, did_you_mean};
-use crate::app::limits;
-use crate::app::yaml::{Placed, Table};
-use crate::app::{Api, App, Endpoint, Error, Finding, Function, Package, Settings, Tracing, Vpc};
+use crate::app::yaml::Placed;
+use crate::app::{App, Error, Finding, Function, Package, Settings, Tracing, Vpc};
 use crate::names::StageName;
 
 const MEMORY_MIB: u32 = 128;
 const TIMEOUT_S: u32 = 30;
-const STAGE_NAME: &str = "api";
-
-/// Media types that Chalice passes on as binary.
-const BINARY_TYPES: [&str; 16] = [
-    "application/octet-stream",
-    "application/x-tar",
-    "application/zip",
-    "audio/basic",
-    "audio/ogg",
-    "audio/mp4",
-    "audio/mpeg",
-    "audio/wav",
-    "audio/webm",
-    "image/png",
-    "image/jpg",
-    "image/jpeg",
-    "image/gif",
-    "video/ogg",
-    "video/mpeg",
-    "video/webm",
-];
 
 /// Reads the app for one stage; secrets are resolved now, by `lookup`. Beside the app come the warnings.
 ///
@@ -46,51 +26,83 @@ pub fn read(manifest: &Manifest, stage: &StageName, lookup: Lookup<'_>) -> Resul
     let nothing = StageEntry::default();
     let on_stage = manifest.stages.get(stage.as_str()).unwrap_or(&nothing);
     let mut sources = Sources::default();
-    let functions = manifest
-        .functions
-        .iter()
-        .map(|(name, entry)| {
-            checks::check_function(name, entry, &mut flaws);
-            let source = code::source(manifest, entry, &mut flaws);
-            let settings = settings(name, entry, on_stage, lookup, &mut flaws);
-            Function {
-                name: name.value.clone(),
-                suffix: name.value.clone(),
-                package: Package::Zip(sources.add(name, source)),
-                role: policy::role_of(name, entry, &mut flaws),
-                settings,
-                tags: texts(&entry.tags),
-                reserved_concurrency: on_stage
-                    .functions
-                    .get(&name.value)
-                    .and_then(|changed| changed.reserved_concurrency)
-                    .or(entry.reserved_concurrency),
-                log_retention_days: None,
-                url: None,
+    let mut functions = Vec::new();
+    for (name, entry) in manifest.functions.iter() {
+        checks::check_function(name, entry, &mut flaws);
+        let changed = on_stage.functions.get(&name.value);
+        let image = changed
+            .and_then(|changed| changed.image.as_ref())
+            .or(entry.image.as_ref());
+        let package = match image {
+            Some(image) => Package::Image(checked_image(image, stage, &mut flaws)),
+            None => {
+                let source = code::source(manifest, entry, &mut flaws);
+                Package::Zip(source.map(|source| sources.add(name, source)).unwrap_or_default())
             }
-        })
-        .collect();
-    let app = App {
-        roles: policy::roles(manifest, &mut flaws),
+        };
+        let settings = settings(name, entry, on_stage, lookup, &mut flaws);
+        functions.push(function((name, entry), changed, (package, settings), &mut flaws));
+    }
+    let mut app = App {
         functions,
-        api: api(manifest, &mut flaws),
+        events: events::read(manifest, stage, on_stage, &mut flaws),
+        api: api::api(manifest, stage, on_stage, &mut flaws),
+        http_api: web::http_api(manifest, stage, on_stage, &mut flaws),
+        websocket: web::websocket(manifest, stage, on_stage, &mut flaws),
         sources: sources.into_map(),
         ..App::new(manifest.app.clone())
     };
+    app.roles = policy::roles(manifest, &app, &mut flaws);
+    web::check_domains(&app, manifest, on_stage, &mut flaws);
     Ok((app, flaws.into_warnings()?))
+}
+
+fn function(
+    (name, entry): (&Placed<String>, &FunctionEntry),
+    changed: Option<&OverrideEntry>,
+    (package, settings): (Package, Settings),
+    flaws: &mut Flaws,
+) -> Function {
+    let retention = changed.and_then(|changed| changed.log_retention_days.as_ref());
+    let retention = retention.or(entry.log_retention_days.as_ref());
+    let url = changed.and_then(|changed| changed.url.as_ref()).or(entry.url.as_ref());
+    Function {
+        name: name.value.clone(),
+        suffix: name.value.clone(),
+        package,
+        role: policy::role_of(name, entry, flaws),
+        settings,
+        tags: texts(&entry.tags),
+        reserved_concurrency: changed
+            .and_then(|changed| changed.reserved_concurrency)
+            .or(entry.reserved_concurrency),
+        log_retention_days: retention.map(|days| days.value),
+        url: web::url(url, flaws),
+    }
+}
+
+fn checked_image(image: &Placed<String>, stage: &StageName, flaws: &mut Flaws) -> String {
+    let uri = on_stage(image, stage, flaws);
+    flaws.check(image.place, event_limits::check_image(&uri));
+    uri
 }
 
 fn check_overrides(manifest: &Manifest, flaws: &mut Flaws) {
     for (_, stage) in manifest.stages.iter() {
+        if let Some(python) = &stage.python {
+            let message = "`python` belongs to a Chalice app: a function of this file names its `runtime`";
+            flaws.error(python.place, message);
+        }
         for (name, entry) in stage.functions.iter() {
-            if manifest.functions.get(&name.value).is_none() {
+            let function = manifest.functions.get(&name.value);
+            if function.is_none() {
                 flaws.error_with(
                     name.place,
                     format!("there is no function `{}`", name.value),
                     did_you_mean(&name.value, manifest.functions.names()),
                 );
             }
-            checks::check_override(entry, flaws);
+            checks::check_override(function, entry, flaws);
         }
     }
 }
@@ -113,81 +125,27 @@ fn settings(
         let changed = changed.and_then(|changed| of(changed).as_ref());
         changed.or(own.as_ref()).map_or(default, |number| number.value)
     };
+    let text = |text: &Option<Placed<String>>| text.as_ref().map(|text| text.value.clone());
+    let of_code = if entry.image.is_some() { "" } else { "bootstrap" };
+    let vpc = changed.and_then(|changed| changed.vpc.as_ref()).or(entry.vpc.as_ref());
+    let own_layers = changed.and_then(|changed| changed.layers.as_ref());
+    let is_traced = changed.and_then(|changed| changed.tracing).unwrap_or(entry.tracing);
     Settings {
-        runtime: entry.runtime.value.clone(),
+        runtime: text(&entry.runtime).unwrap_or_default(),
         architecture: entry.architecture,
-        handler: entry
-            .handler
-            .as_ref()
-            .map_or_else(|| "bootstrap".to_owned(), |handler| handler.value.clone()),
+        handler: text(&entry.handler).unwrap_or_else(|| of_code.to_owned()),
         memory_mib: number(|changed| &changed.memory_mib, &entry.memory_mib, MEMORY_MIB),
         timeout_s: number(|changed| &changed.timeout_s, &entry.timeout_s, TIMEOUT_S),
         environment: variables::merged(name, &layers, lookup, flaws),
-        layers: values(&entry.layers),
-        vpc: entry.vpc.as_ref().map(|vpc| Vpc {
+        layers: values(own_layers.unwrap_or(&entry.layers)),
+        vpc: vpc.map(|vpc| Vpc {
             subnet_ids: values(&vpc.value.subnet_ids),
             security_group_ids: values(&vpc.value.security_group_ids),
         }),
-        tracing: traced(entry.tracing),
-    }
-}
-
-fn api(manifest: &Manifest, flaws: &mut Flaws) -> Option<Api> {
-    let entry = &manifest.api;
-    check_api(entry, flaws);
-    let routes = routes::read(manifest, flaws);
-    if routes.is_empty() {
-        return None;
-    }
-    let binary_types = entry.binary_types.clone();
-    Some(Api {
-        title: manifest.app.to_string(),
-        stage_name: entry
-            .stage_name
-            .as_ref()
-            .map_or_else(|| STAGE_NAME.to_owned(), |name| name.value.clone()),
-        endpoint: match entry.endpoint {
-            EndpointEntry::Regional => Endpoint::Regional,
-            EndpointEntry::Edge => Endpoint::Edge,
+        tracing: if is_traced {
+            Tracing::Active
+        } else {
+            Tracing::PassThrough
         },
-        policy: None,
-        minimum_compression_size: entry.minimum_compression_size.as_ref().map(|size| size.value),
-        tracing: traced(entry.tracing),
-        binary_types: binary_types.unwrap_or_else(|| BINARY_TYPES.map(str::to_owned).to_vec()),
-        routes,
-        authorizers: Vec::new(),
-        domain: None,
-    })
-}
-
-fn check_api(entry: &ApiEntry, flaws: &mut Flaws) {
-    if let Some(name) = &entry.stage_name {
-        flaws.check(name.place, limits::check_api_stage(&name.value));
     }
-    if let Some(size) = entry
-        .minimum_compression_size
-        .as_ref()
-        .filter(|size| size.value > 10_485_760)
-    {
-        let message = format!(
-            "minimum compression size of {} bytes is outside 0 to 10485760 bytes",
-            size.value
-        );
-        flaws.error(size.place, message);
-    }
-}
-
-fn traced(is_on: bool) -> Tracing {
-    if is_on { Tracing::Active } else { Tracing::PassThrough }
-}
-
-fn values(list: &[Placed<String>]) -> Vec<String> {
-    list.iter().map(|text| text.value.clone()).collect()
-}
-
-fn texts(table: &Table<Placed<String>>) -> std::collections::BTreeMap<String, String> {
-    table
-        .iter()
-        .map(|(key, value)| (key.value.clone(), value.value.clone()))
-        .collect()
 }

@@ -67,7 +67,8 @@ fn leave_preflight_to_its_own_routes(routes: &mut [Route]) {
     }
 }
 
-fn check_function(manifest: &Manifest, function: &Placed<String>, flaws: &mut Flaws) {
+/// Finds a route or the like that names a function which is not there.
+pub fn check_function(manifest: &Manifest, function: &Placed<String>, flaws: &mut Flaws) {
     if manifest.functions.get(&function.value).is_none() {
         flaws.error_with(
             function.place,
@@ -77,7 +78,8 @@ fn check_function(manifest: &Manifest, function: &Placed<String>, flaws: &mut Fl
     }
 }
 
-fn method_and_path<'a>(key: &'a Placed<String>, flaws: &mut Flaws) -> Option<(String, &'a str)> {
+/// The two parts of a route, if API Gateway takes them.
+pub fn method_and_path<'a>(key: &'a Placed<String>, flaws: &mut Flaws) -> Option<(String, &'a str)> {
     let Some((method, path)) = key.value.split_once(char::is_whitespace) else {
         let message = format!(
             "route `{}` is not a method and a path, like `GET /guests/{{id}}`",

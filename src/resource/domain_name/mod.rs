@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::Address;
 
 pub mod aws;
+pub mod mappings;
 
 /// A domain in API Gateway, with one mapping to an API of the stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,25 @@ pub struct DomainName {
     pub path: Option<String>,
     /// All tags, ours among them.
     pub tags: BTreeMap<String, String>,
+}
+
+impl DomainName {
+    /// Which version of API Gateway has the API that it leads to.
+    pub fn version(&self) -> Version {
+        match self.api.as_str().starts_with("rest_api/") {
+            true => Version::First,
+            false => Version::Second,
+        }
+    }
+}
+
+/// A version of API Gateway. A domain is known to both; each maps it to APIs of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// That of REST APIs.
+    First,
+    /// That of websocket APIs and HTTP APIs.
+    Second,
 }
 
 /// What AWS told us about a domain.

@@ -1,29 +1,28 @@
 //! The calls for functions.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::Duration;
 
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::types::{
-    Architecture as AwsArchitecture, Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig,
+    Architecture as AwsArchitecture, Environment, FunctionCode, PackageType, Runtime, TracingConfig, TracingMode,
+    VpcConfig,
 };
-use aws_smithy_types::Blob;
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 
 use self::ready::{LastSeen, ready_function, ready_revision, ready_role, settled};
+use self::zip::{Zip, zip};
 use super::{Function, Outputs, RoleReference};
 use crate::app::{Architecture, Settings, Tracing};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
-use crate::resource::{self, CodeLocation, Context, Owner, is_ours};
+use crate::resource::{self, Context, Owner, is_ours};
 
 pub use self::stands::stands_as;
 
 mod ready;
 mod stands;
+pub mod zip;
 
 /// Makes a function, or takes over and updates the one of this name that bears our tags.
 pub async fn create(clients: &Clients, function: &Function, context: &Context) -> Result<Outputs, Fault> {
@@ -52,26 +51,29 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
     const OPERATION: &str = "lambda:CreateFunction";
     let settings = &function.settings;
     let role = role_arn(&function.role, context)?;
-    let code = zip(function, context).await?;
-    let patience = code.patience();
+    let form = form(function);
+    let zip = zip_of(OPERATION, function, context).await?;
+    let patience = zip.patience();
     let code = FunctionCode::builder()
-        .set_zip_file(code.inline)
-        .set_s3_bucket(code.bucket)
-        .set_s3_key(code.key)
+        .set_zip_file(zip.inline)
+        .set_s3_bucket(zip.bucket)
+        .set_s3_key(zip.key)
+        .set_image_uri(function.image.clone())
         .build();
     let request = clients
         .lambda
         .create_function()
         .function_name(&function.name)
-        .runtime(Runtime::from(settings.runtime.as_str()))
+        .set_package_type(form.package_type)
+        .set_runtime(form.runtime)
         .role(role)
-        .handler(&settings.handler)
+        .set_handler(form.handler)
         .code(code)
         .timeout(signed(settings.timeout_s))
         .memory_size(signed(settings.memory_mib))
         .environment(environment(settings)?)
         .tracing_config(tracing_config(settings))
-        .set_layers(some_of(&settings.layers))
+        .set_layers(Some(layers(function, context)?).filter(|layers| !layers.is_empty()))
         .set_vpc_config(settings.vpc.is_some().then(|| vpc(settings)))
         .architectures(architecture(settings.architecture))
         .set_tags(Some(function.tags.clone().into_iter().collect()));
@@ -95,10 +97,12 @@ pub async fn update(
     (from, to): (Option<&Function>, &Function),
     context: &Context,
 ) -> Result<Outputs, Fault> {
+    if let Some(from) = from {
+        same_form(from, to)?;
+    }
     let differs = |what: fn(&Function, &Function) -> bool| from.is_none_or(|from| what(from, to));
-    let has_other_code =
-        differs(|from, to| from.code != to.code || from.settings.architecture != to.settings.architecture);
-    let has_other_settings = differs(|from, to| from.role != to.role || from.settings != to.settings);
+    let has_other_code = differs(|from, to| code_of(from) != code_of(to));
+    let has_other_settings = differs(|from, to| configuration_of(from) != configuration_of(to));
     if has_other_code || has_other_settings {
         let revision = LastSeen::of(clients, &to.name).await?;
         if has_other_code {
@@ -126,15 +130,16 @@ async fn update_code(
     context: &Context,
 ) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionCode";
-    let code = zip(function, context).await?;
-    let once = code.patience().retry_config(RetryConfig::disabled());
+    let zip = zip_of(OPERATION, function, context).await?;
+    let once = zip.patience().retry_config(RetryConfig::disabled());
     let request = clients
         .lambda
         .update_function_code()
         .function_name(&function.name)
-        .set_zip_file(code.inline)
-        .set_s3_bucket(code.bucket)
-        .set_s3_key(code.key)
+        .set_zip_file(zip.inline)
+        .set_s3_bucket(zip.bucket)
+        .set_s3_key(zip.key)
+        .set_image_uri(function.image.clone())
         .architectures(architecture(function.settings.architecture));
     ready_revision(clients, (OPERATION, &function.name), revision, async |revision| {
         context.hold.cover(OPERATION, &function.name)?;
@@ -161,18 +166,19 @@ async fn update_configuration(
     let settings = &function.settings;
     // A function that never was in a network is not asked to leave one.
     let has_network = settings.vpc.is_some() || from.is_none_or(|from| from.settings.vpc.is_some());
+    let form = form(function);
     let request = clients
         .lambda
         .update_function_configuration()
         .function_name(&function.name)
-        .runtime(Runtime::from(settings.runtime.as_str()))
+        .set_runtime(form.runtime)
         .role(role_arn(&function.role, context)?)
-        .handler(&settings.handler)
+        .set_handler(form.handler)
         .timeout(signed(settings.timeout_s))
         .memory_size(signed(settings.memory_mib))
         .environment(environment(settings)?)
         .tracing_config(tracing_config(settings))
-        .set_layers(Some(settings.layers.clone()))
+        .set_layers(Some(layers(function, context)?).filter(|_| function.image.is_none()))
         .set_vpc_config(has_network.then(|| vpc(settings)));
     ready_role(clients, OPERATION, &function.name, async || {
         ready_revision(clients, (OPERATION, &function.name), revision, async |revision| {
@@ -345,50 +351,78 @@ async fn owner(clients: &Clients, arn: &str) -> Result<Option<Owner>, Fault> {
     }
 }
 
-struct Zip {
-    inline: Option<Blob>,
-    bucket: Option<String>,
-    key: Option<String>,
+/// What a function says of itself only where it is a zip: a container image brings its own runtime and entry point.
+struct Form {
+    package_type: Option<PackageType>,
+    runtime: Option<Runtime>,
+    handler: Option<String>,
 }
 
-impl Zip {
-    /// A call that carries the zip itself takes longer than others.
-    fn patience(&self) -> Builder {
-        if self.inline.is_none() {
-            return Builder::new();
-        }
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(Duration::from_secs(300))
-            .operation_timeout(Duration::from_secs(300));
-        Builder::new().timeout_config(timeouts.build())
+fn form(function: &Function) -> Form {
+    match function.image {
+        Some(_) => Form {
+            package_type: Some(PackageType::Image),
+            runtime: None,
+            handler: None,
+        },
+        None => Form {
+            package_type: None,
+            runtime: Some(Runtime::from(function.settings.runtime.as_str())),
+            handler: Some(function.settings.handler.clone()),
+        },
     }
 }
 
-async fn zip(function: &Function, context: &Context) -> Result<Zip, Fault> {
-    match context.code.get(&function.code) {
-        Some(CodeLocation::Bucket { bucket, key }) => Ok(Zip {
-            inline: None,
-            bucket: Some(bucket.clone()),
-            key: Some(key.clone()),
-        }),
-        Some(CodeLocation::Inline(path)) => Ok(Zip {
-            inline: Some(read(&function.name, path).await?),
-            bucket: None,
-            key: None,
-        }),
-        None => Err(no_code(&function.name, "its zip was not packaged by this run")),
+/// Refuses what AWS does not let one change, before anything else is.
+fn same_form(from: &Function, to: &Function) -> Result<(), Fault> {
+    let (was, becomes) = match (&from.image, &to.image) {
+        (Some(_), None) => ("a container image", "a zip"),
+        (None, Some(_)) => ("a zip", "a container image"),
+        (Some(_), Some(_)) | (None, None) => return Ok(()),
+    };
+    let message = format!(
+        "it is {was}, and AWS lets no function become {becomes}: give it another name in the app, or deploy once without \
+         it and then with it again"
+    );
+    let operation = "lambda:UpdateFunctionCode";
+    Err(Fault::refused(operation, &to.name, FaultKind::Invalid, message))
+}
+
+/// What UpdateFunctionCode sets.
+fn code_of(function: &Function) -> impl PartialEq + '_ {
+    (&function.code, &function.image, function.settings.architecture)
+}
+
+/// What UpdateFunctionConfiguration sets.
+fn configuration_of(function: &Function) -> impl PartialEq + '_ {
+    (&function.role, &function.settings, &function.managed_layer)
+}
+
+/// The zip of a function; nothing for a container image.
+async fn zip_of(operation: &'static str, function: &Function, context: &Context) -> Result<Zip, Fault> {
+    match function.image {
+        Some(_) => Ok(Zip::default()),
+        None => zip((operation, &function.name), &function.code, context).await,
     }
 }
 
-async fn read(name: &str, path: &Path) -> Result<Blob, Fault> {
-    let bytes = tokio::fs::read(path).await;
-    bytes
-        .map(Blob::new)
-        .map_err(|error| no_code(name, &format!("its zip cannot be read: {error}")))
-}
-
-fn no_code(name: &str, message: &str) -> Fault {
-    Fault::refused("lambda:CreateFunction", name, FaultKind::Invalid, message.to_owned())
+/// ARNs of a function's layers: the stage's own first, so that those of the configuration can replace what is in it.
+fn layers(function: &Function, context: &Context) -> Result<Vec<String>, Fault> {
+    let managed = match &function.managed_layer {
+        None => None,
+        Some(address) => match context.outputs.get(address) {
+            Some(resource::Outputs::Layer(layer)) => Some(layer.arn.clone()),
+            Some(_) | None => {
+                let message = "its ARN is not known, so that no function can have it".to_owned();
+                let operation = "lambda:GetLayerVersion";
+                return Err(Fault::refused(operation, address.as_str(), FaultKind::Absent, message));
+            }
+        },
+    };
+    Ok(managed
+        .into_iter()
+        .chain(function.settings.layers.iter().cloned())
+        .collect())
 }
 
 fn role_arn(role: &RoleReference, context: &Context) -> Result<String, Fault> {
@@ -451,10 +485,6 @@ fn architecture(architecture: Architecture) -> AwsArchitecture {
         Architecture::X86_64 => AwsArchitecture::X8664,
         Architecture::Arm64 => AwsArchitecture::Arm64,
     }
-}
-
-fn some_of(layers: &[String]) -> Option<Vec<String>> {
-    (!layers.is_empty()).then(|| layers.to_vec())
 }
 
 fn signed(number: u32) -> i32 {

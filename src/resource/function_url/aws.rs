@@ -1,53 +1,198 @@
 //! The calls for URLs of functions.
 
+use aws_sdk_lambda::types::{Cors, FunctionUrlAuthType};
+
 use super::{FunctionUrl, Outputs};
-use crate::aws::Clients;
+use crate::app::events::{HttpCors, UrlAccess};
+use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::Context;
+use crate::resource::v2_api::cors::is_same;
 
-/// Makes it. One that is there already and is ours is taken over.
-pub async fn create(_clients: &Clients, _wanted: &FunctionUrl, _context: &Context) -> Result<Outputs, Fault> {
-    Err(unfinished())
+/// Makes it. A function has one URL at most: one that is there already is ours as the function is, and is set up.
+pub async fn create(clients: &Clients, wanted: &FunctionUrl, context: &Context) -> Result<Outputs, Fault> {
+    const OPERATION: &str = "lambda:CreateFunctionUrlConfig";
+    let name = &wanted.function_name;
+    let made = wait::throttled(clients, (OPERATION, name), async || {
+        context.hold.cover(OPERATION, name)?;
+        let request = clients
+            .lambda
+            .create_function_url_config()
+            .function_name(name)
+            .auth_type(auth_type(wanted.access))
+            .set_cors(wanted.cors.as_ref().map(cors));
+        request.send().await.map_err(|error| fault::of(OPERATION, name, &error))
+    });
+    match made.await {
+        Ok(made) => Ok(outputs(name, made.function_url)),
+        Err(fault) if fault.kind == FaultKind::Conflict => {
+            match get(clients, name).await.map_err(Fault::of_a_begun_step)? {
+                Some(_) => set(clients, wanted, context).await.map_err(Fault::of_a_begun_step),
+                None => Err(fault),
+            }
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
-/// Sets what differs; all of it where `from` is not known.
+/// Sets access and CORS, which are one call.
 pub async fn update(
-    _clients: &Clients,
-    (_from, _to): (Option<&FunctionUrl>, &FunctionUrl),
-    _outputs: &Outputs,
-    _context: &Context,
+    clients: &Clients,
+    (_, to): (Option<&FunctionUrl>, &FunctionUrl),
+    _: &Outputs,
+    context: &Context,
 ) -> Result<Outputs, Fault> {
-    Err(unfinished())
+    set(clients, to, context).await
 }
 
-/// Removes it.
-pub async fn delete(_clients: &Clients, _outputs: &Outputs, _context: &Context) -> Result<(), Fault> {
-    Err(unfinished())
+async fn set(clients: &Clients, wanted: &FunctionUrl, context: &Context) -> Result<Outputs, Fault> {
+    const OPERATION: &str = "lambda:UpdateFunctionUrlConfig";
+    let name = &wanted.function_name;
+    let set = wait::throttled(clients, (OPERATION, name), async || {
+        context.hold.cover(OPERATION, name)?;
+        // An empty one takes a former configuration away; none at all would leave it.
+        let cors = wanted.cors.as_ref().map_or_else(|| Cors::builder().build(), cors);
+        let request = clients
+            .lambda
+            .update_function_url_config()
+            .function_name(name)
+            .auth_type(auth_type(wanted.access))
+            .cors(cors);
+        request.send().await.map_err(|error| fault::of(OPERATION, name, &error))
+    })
+    .await?;
+    Ok(outputs(name, set.function_url))
 }
 
-/// Looks for it: for the known one, or else for what bears our name and mark.
+/// Removes it. A function that is gone has none.
+pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "lambda:DeleteFunctionUrlConfig";
+    let name = &outputs.function_name;
+    let deleted = wait::throttled(clients, (OPERATION, name), async || {
+        context.hold.cover(OPERATION, name)?;
+        let request = clients.lambda.delete_function_url_config().function_name(name);
+        let sent = request.send().await;
+        sent.map(drop).map_err(|error| fault::of(OPERATION, name, &error))
+    });
+    match deleted.await {
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
+        deleted => deleted,
+    }
+}
+
+/// Looks for the function's URL. Another function of that name would have another one: what is told now counts.
 pub async fn look(
-    _clients: &Clients,
-    (_wanted, _known): (&FunctionUrl, Option<&Outputs>),
-    _context: &Context,
+    clients: &Clients,
+    (wanted, _): (&FunctionUrl, Option<&Outputs>),
+    _: &Context,
 ) -> Result<Option<Outputs>, Fault> {
-    Err(unfinished())
+    let found = get(clients, &wanted.function_name).await?;
+    Ok(found.map(|found| outputs(&wanted.function_name, found.url)))
 }
 
-/// Whether what stands is as it is wanted, our marks aside.
+/// Whether what stands is as it is wanted.
 pub async fn stands_as(
-    _clients: &Clients,
-    (_wanted, _outputs): (&FunctionUrl, &Outputs),
-    _context: &Context,
+    clients: &Clients,
+    (wanted, outputs): (&FunctionUrl, &Outputs),
+    _: &Context,
 ) -> Result<bool, Fault> {
-    Err(unfinished())
+    let found = get(clients, &wanted.function_name).await?;
+    Ok(found.is_some_and(|found| {
+        found.url == outputs.url
+            && found.auth_type == auth_type(wanted.access)
+            && same_cors(found.cors.as_ref(), wanted.cors.as_ref())
+    }))
 }
 
-fn unfinished() -> Fault {
-    Fault::refused(
-        "aws:Call",
-        "function_url",
-        FaultKind::Invalid,
-        "it is not supported yet".to_owned(),
-    )
+struct Found {
+    url: String,
+    auth_type: FunctionUrlAuthType,
+    cors: Option<Cors>,
+}
+
+async fn get(clients: &Clients, name: &str) -> Result<Option<Found>, Fault> {
+    const OPERATION: &str = "lambda:GetFunctionUrlConfig";
+    let found = wait::throttled(clients, (OPERATION, name), async || {
+        let sent = clients
+            .lambda
+            .get_function_url_config()
+            .function_name(name)
+            .send()
+            .await;
+        sent.map_err(|error| fault::of(OPERATION, name, &error))
+    });
+    match found.await {
+        Ok(found) => Ok(Some(Found {
+            url: found.function_url,
+            auth_type: found.auth_type,
+            cors: found.cors,
+        })),
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn outputs(function_name: &str, url: String) -> Outputs {
+    Outputs {
+        function_name: function_name.to_owned(),
+        url,
+    }
+}
+
+fn auth_type(access: UrlAccess) -> FunctionUrlAuthType {
+    match access {
+        UrlAccess::Public => FunctionUrlAuthType::None,
+        UrlAccess::Iam => FunctionUrlAuthType::AwsIam,
+    }
+}
+
+fn cors(wanted: &HttpCors) -> Cors {
+    let some_of = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+    Cors::builder()
+        .set_allow_origins(some_of(&wanted.allow_origins))
+        .set_allow_methods(some_of(&wanted.allow_methods))
+        .set_allow_headers(some_of(&wanted.allow_headers))
+        .set_expose_headers(some_of(&wanted.expose_headers))
+        .set_max_age(wanted.max_age_s.map(|age| i32::try_from(age).unwrap_or(i32::MAX)))
+        .allow_credentials(wanted.allow_credentials)
+        .build()
+}
+
+/// An empty configuration is the same as none.
+fn same_cors(found: Option<&Cors>, wanted: Option<&HttpCors>) -> bool {
+    let found = found.map(told).unwrap_or_default();
+    match wanted {
+        Some(wanted) => is_same(&found, wanted),
+        None => is_same(&found, &HttpCors::default()),
+    }
+}
+
+/// What AWS says of who of another origin may call.
+fn told(cors: &Cors) -> HttpCors {
+    HttpCors {
+        allow_origins: cors.allow_origins().to_vec(),
+        allow_methods: cors.allow_methods().to_vec(),
+        allow_headers: cors.allow_headers().to_vec(),
+        expose_headers: cors.expose_headers().to_vec(),
+        max_age_s: cors.max_age().and_then(|age| u32::try_from(age).ok()),
+        allow_credentials: cors.allow_credentials().unwrap_or(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_cors_is_the_same_as_one_whose_cors_was_taken_away() {
+        let empty = Cors::builder().allow_credentials(false).build();
+        let wanted = HttpCors {
+            allow_origins: vec!["*".to_owned()],
+            ..HttpCors::default()
+        };
+        assert!(same_cors(Some(&empty), None));
+        assert!(same_cors(None, None));
+        assert!(!same_cors(Some(&empty), Some(&wanted)));
+        assert!(!same_cors(Some(&cors(&wanted)), None));
+    }
 }

@@ -128,11 +128,19 @@ fn says(found: &Value, wanted: &Statement) -> bool {
     let principal = &found["Principal"];
     let conditions = &found["Condition"];
     let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::from);
-    found["Action"] == wanted.action
+    // Without its condition the same words would let anybody call the function in any way.
+    let has_condition = match wanted.url {
+        None => true,
+        Some(PublicCall::Url) => conditions["StringEquals"]["lambda:FunctionUrlAuthType"] == "NONE",
+        Some(PublicCall::Function) => conditions["Bool"]["lambda:InvokedViaFunctionUrl"] == "true",
+    };
+    found["Effect"] == "Allow"
+        && found["Action"] == wanted.action
         && (principal["Service"] == wanted.principal || *principal == wanted.principal)
         && conditions["ArnLike"]["AWS:SourceArn"] == text(&wanted.source_arn)
         && (wanted.source_account.is_none()
             || conditions["StringEquals"]["AWS:SourceAccount"] == text(&wanted.source_account))
+        && has_condition
 }
 
 fn statement(caller: &Caller, context: &Context) -> Result<Statement, Fault> {
@@ -170,4 +178,90 @@ fn statement(caller: &Caller, context: &Context) -> Result<Statement, Fault> {
             url: Some(*call),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::hold::Hold;
+    use crate::names::Address;
+    use crate::resource::{self, Place};
+
+    fn context() -> Context {
+        let address = Address::new("v2_api", "websocket_api");
+        let api = v2_api::Outputs {
+            id: "a1".to_owned(),
+            url: "wss://a1.execute-api.eu-west-1.amazonaws.com/api/".to_owned(),
+        };
+        Context {
+            hold: Hold::until(boot_time::Instant::now() + Duration::from_secs(60)),
+            place: Place {
+                account: "123456789012".to_owned(),
+                region: "eu-west-1".to_owned(),
+                partition: "aws".to_owned(),
+            },
+            outputs: Arc::new(BTreeMap::from([(address, resource::Outputs::V2Api(api))])),
+            code: Arc::default(),
+        }
+    }
+
+    fn says_of(caller: &Caller, found: &Value) -> bool {
+        says(found, &statement(caller, &context()).unwrap())
+    }
+
+    #[test]
+    fn a_statement_of_chalices_own_is_found_whatever_its_id() {
+        let websocket = Caller::V2Api(Address::new("v2_api", "websocket_api"));
+        let found = json!({
+            "Sid": "2f1c", "Effect": "Allow", "Action": "lambda:InvokeFunction",
+            "Principal": {"Service": "apigateway.amazonaws.com"},
+            "Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:execute-api:eu-west-1:123456789012:a1/*"}},
+        });
+        assert!(says_of(&websocket, &found));
+        let mut other = found.clone();
+        other["Condition"]["ArnLike"]["AWS:SourceArn"] = json!("arn:aws:execute-api:eu-west-1:123456789012:b2/*");
+        assert!(!says_of(&websocket, &other));
+        let mut denied = found;
+        denied["Effect"] = json!("Deny");
+        assert!(!says_of(&websocket, &denied));
+    }
+
+    #[test]
+    fn a_bucket_of_another_account_is_another_caller() {
+        let found = |account: &str| {
+            json!({
+                "Effect": "Allow", "Action": "lambda:InvokeFunction",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Condition": {
+                    "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::inbox"},
+                    "StringEquals": {"AWS:SourceAccount": account},
+                },
+            })
+        };
+        let bucket = Caller::Bucket("inbox".to_owned());
+        assert!(says_of(&bucket, &found("123456789012")));
+        assert!(!says_of(&bucket, &found("999999999999")));
+    }
+
+    #[test]
+    fn a_public_url_is_let_in_by_the_url_alone() {
+        let by_url = json!({
+            "Effect": "Allow", "Action": "lambda:InvokeFunctionUrl", "Principal": "*",
+            "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+        });
+        let via_url = json!({
+            "Effect": "Allow", "Action": "lambda:InvokeFunction", "Principal": "*",
+            "Condition": {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
+        });
+        let anyhow = json!({"Effect": "Allow", "Action": "lambda:InvokeFunction", "Principal": "*"});
+        let (url, function) = (Caller::Public(PublicCall::Url), Caller::Public(PublicCall::Function));
+        assert!(says_of(&url, &by_url) && !says_of(&url, &via_url));
+        assert!(says_of(&function, &via_url) && !says_of(&function, &anyhow));
+    }
 }

@@ -1,6 +1,8 @@
 //! What is wrong with `.chalice/config.json` on a stage: all flaws at once, each at its key.
 
-use super::{Config, ROUTES_FUNCTION, RoleSource, full, texts};
+use serde_json::Value;
+
+use super::{Config, Found, ROUTES_FUNCTION, RoleSource, domain, full, number, texts};
 use crate::app::chalice::json::below;
 use crate::app::chalice::schema::{self, Flaw};
 use crate::app::flaws::did_you_mean;
@@ -22,6 +24,7 @@ impl Config {
             flaws.extend(self.name().err());
         }
         flaws.extend(self.stage_name_flaws());
+        flaws.extend(self.domain_flaws(stage));
         if sound {
             flaws.extend(self.stage_flaws(stage));
             let named: Vec<&str> = self.functions(stage).into_iter().map(|(name, _)| name).collect();
@@ -54,7 +57,7 @@ impl Config {
     }
 
     fn stage_flaws(&self, stage: &str) -> Vec<Flaw> {
-        let mut flaws = self.later_flaws(stage);
+        let mut flaws = Vec::new();
         let kind = self.stage_text(stage, "api_gateway_endpoint_type").unwrap_or("EDGE");
         let vpce = self
             .look(stage, "api_gateway_endpoint_vpce")
@@ -89,26 +92,46 @@ impl Config {
         flaws
     }
 
-    /// What a later issue of ours brings, and is refused until then.
-    fn later_flaws(&self, stage: &str) -> Vec<Flaw> {
-        let keys = [
-            "automatic_layer",
-            "api_gateway_custom_domain",
-            "websocket_api_custom_domain",
-        ];
-        let wanted = keys.into_iter().filter_map(|key| {
-            let found = self.look(stage, key).filter(|found| full(found.value))?;
-            Some(Flaw::error(found.pointer, format!("`{key}` is not supported yet")))
-        });
-        wanted.collect()
+    /// What is wrong with the domains of a stage's APIs.
+    fn domain_flaws(&self, stage: &str) -> Vec<Flaw> {
+        let keys = ["api_gateway_custom_domain", "websocket_api_custom_domain"];
+        let found = keys.map(|key| (key, self.look(stage, key).filter(|found| full(found.value))));
+        let mut flaws = Vec::new();
+        for (key, found) in &found {
+            flaws.extend(
+                found
+                    .iter()
+                    .flat_map(|found| domain::flaws(key, found.value, &found.pointer)),
+            );
+        }
+        let [(_, of_api), (_, of_websocket)] = found;
+        let name = |found: &Option<Found<'_>>| found.as_ref()?.value.get("domain_name").cloned();
+        if let (Some(of_websocket), Some(name)) = (&of_websocket, name(&of_api))
+            && of_websocket.value.get("domain_name") == Some(&name)
+        {
+            let pointer = below(&of_websocket.pointer, "domain_name");
+            let message = "a domain leads to REST APIs or to websocket APIs, and this one is the REST API's".to_owned();
+            flaws.push(Flaw::error(pointer, message));
+        }
+        let is_edge = self.stage_text(stage, "api_gateway_endpoint_type").unwrap_or("EDGE") == "EDGE";
+        if let Some(of_api) = of_api.filter(|_| is_edge) {
+            let certificate = of_api.value.get("certificate_arn").and_then(Value::as_str);
+            let region = certificate.and_then(|arn| arn.strip_prefix("arn:aws:acm:")?.split(':').next());
+            flaws.extend(region.filter(|region| *region != "us-east-1").map(|region| {
+                let message =
+                    format!("the certificate of an EDGE endpoint's domain must be in us-east-1, and is in {region}");
+                Flaw::error(below(&of_api.pointer, "certificate_arn"), message)
+            }));
+        }
+        flaws
     }
 
     fn function_flaws(&self, stage: &str, function: &str) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         let look = |key| self.look_for(stage, function, key).filter(|found| full(found.value));
         if let Some(found) = look("log_retention_in_days") {
-            let message = "`log_retention_in_days` is not supported yet".to_owned();
-            flaws.push(Flaw::error(found.pointer, message));
+            let refused = number(found.value).and_then(|days| limits::events::check_log_retention(days).err());
+            flaws.extend(refused.map(|why| Flaw::error(found.pointer, why)));
         }
         match (look("subnet_ids"), look("security_group_ids")) {
             (Some(half), None) => flaws.push(half_vpc(half.pointer, function, "security_group_ids")),
@@ -191,6 +214,21 @@ impl Config {
             flaws.extend(refused.map(|(index, why)| Flaw::error(below(&found.pointer, &index.to_string()), why)));
         }
         flaws
+    }
+
+    /// Functions that have too many layers together with the one that we make of the dependencies.
+    ///
+    /// It is told when that layer is known to be made: without dependencies there is none.
+    pub fn layer_findings(&self, stage: &StageName, functions: &[&str]) -> Vec<Finding> {
+        let found = functions.iter().filter_map(|function| {
+            let found = self.look_for(stage.as_str(), function, "layers")?;
+            let why = limits::check_layer_count(texts(found.value).len() + 1).err()?;
+            let message = format!("{why}: one of them is made of the dependencies (`automatic_layer`)");
+            Some(self.finding(Flaw::error(found.pointer, message)))
+        });
+        let mut findings: Vec<Finding> = found.collect();
+        findings.dedup();
+        findings
     }
 
     /// Functions that the file names and the app does not have.

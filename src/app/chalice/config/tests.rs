@@ -1,5 +1,7 @@
 //! Chalice's rules of precedence, and the flaws that a config file can have.
 
+use serde_json::json;
+
 use super::*;
 
 fn project(config: &str) -> (tempfile::TempDir, Config) {
@@ -40,6 +42,252 @@ fn a_function_of_the_stage_wins_over_the_stage_and_the_stage_over_a_function_at_
     assert_eq!(memory(config, "prod", "f"), 2000);
     assert_eq!(memory(config, "prod", "h"), 1000);
     assert_eq!(memory(r#"{"app_name": "a"}"#, "dev", "f"), 128);
+}
+
+/// A key that varies by function, and a value of it for each of the places where it may stand, by rank.
+fn varying_by_function() -> Vec<(&'static str, [Value; 4])> {
+    let numbers = |of: [u64; 4]| of.map(|number| json!(number));
+    let texts = |prefix: &str| ["a", "b", "c", "d"].map(|end| json!(format!("{prefix}{end}")));
+    let lists = |prefix: &str| texts(prefix).map(|text| json!([text]));
+    let switches = || [true, false, true, false].map(Value::Bool);
+    vec![
+        ("lambda_timeout", numbers([1, 2, 3, 4])),
+        ("lambda_memory_size", numbers([128, 256, 512, 1024])),
+        ("reserved_concurrency", numbers([0, 1, 2, 3])),
+        ("log_retention_in_days", numbers([1, 3, 5, 7])),
+        ("layers", lists("layer-")),
+        ("subnet_ids", lists("subnet-")),
+        ("security_group_ids", lists("sg-")),
+        ("iam_policy_file", texts("policy-")),
+        ("iam_role_arn", texts("arn:")),
+        ("xray", switches()),
+        ("autogen_policy", switches()),
+        ("manage_iam_role", switches()),
+    ]
+}
+
+/// What a function is configured with, as far as a key decides it.
+fn seen(config: &Config, key: &str) -> Value {
+    let function = config.function(&stage("dev"), "f");
+    let settings = |read: fn(FunctionSettings) -> Value| function.map_or(Value::Null, read);
+    match key {
+        "lambda_timeout" => settings(|of| json!(of.timeout_s)),
+        "lambda_memory_size" => settings(|of| json!(of.memory_mib)),
+        "reserved_concurrency" => settings(|of| json!(of.reserved_concurrency)),
+        "log_retention_in_days" => settings(|of| json!(of.log_retention_days)),
+        "layers" => settings(|of| json!(of.layers)),
+        "subnet_ids" => settings(|of| json!(of.vpc.unwrap().subnet_ids)),
+        "security_group_ids" => settings(|of| json!(of.vpc.unwrap().security_group_ids)),
+        "iam_policy_file" => settings(|of| match of.role {
+            RoleSource::Own(policy) => policy["Id"].clone(),
+            RoleSource::Generated | RoleSource::Given(_) => Value::Null,
+        }),
+        "iam_role_arn" => settings(|of| match of.role {
+            RoleSource::Given(arn) => json!(arn),
+            RoleSource::Generated | RoleSource::Own(_) => Value::Null,
+        }),
+        "xray" => settings(|of| json!(of.tracing == Tracing::Active)),
+        "autogen_policy" => settings(|of| json!(of.role == RoleSource::Generated)),
+        "manage_iam_role" => settings(|of| json!(!matches!(of.role, RoleSource::Given(_)))),
+        other => panic!("{other}"),
+    }
+}
+
+/// What else must be said for a key to decide anything.
+fn beside(key: &str) -> &'static [(&'static str, &'static str)] {
+    match key {
+        "subnet_ids" => &[("security_group_ids", r#"["sg-1"]"#)],
+        "security_group_ids" => &[("subnet_ids", r#"["subnet-1"]"#)],
+        "iam_policy_file" => &[("autogen_policy", "false")],
+        "iam_role_arn" => &[("manage_iam_role", "false")],
+        "manage_iam_role" => &[("iam_role_arn", r#""arn:x""#)],
+        _ => &[],
+    }
+}
+
+#[test]
+fn every_key_of_a_function_is_found_at_every_level_and_the_highest_wins() {
+    for (key, values) in varying_by_function() {
+        for levels in 1_u8..16 {
+            let at = |rank: usize| (levels & (1 << rank) != 0).then(|| values[rank].clone());
+            let settings = |rank| at(rank).map_or_else(|| json!({}), |value| json!({ key: value }));
+            let mut stage_settings = settings(1);
+            stage_settings["lambda_functions"] = json!({"f": settings(0), "other": {key: null}});
+            let mut top = settings(3);
+            top["app_name"] = json!("a");
+            top["stages"] = json!({"dev": stage_settings});
+            top["lambda_functions"] = json!({"f": settings(2)});
+            for (other, value) in beside(key) {
+                top[*other] = serde_json::from_str(value).unwrap();
+            }
+            let (folder, config) = project(&top.to_string());
+            for name in ["policy-a", "policy-b", "policy-c", "policy-d", "policy-dev.json"] {
+                write(folder.path(), name, &json!({"Id": name}).to_string());
+            }
+            let highest = (0..4).find_map(at).unwrap();
+            assert_eq!(seen(&config, key), highest, "{key}, levels {levels:04b}");
+        }
+    }
+}
+
+#[test]
+fn every_key_of_a_stage_is_found_there_and_at_the_top_and_not_in_a_function() {
+    let domain = |name: &str| json!({"domain_name": name, "certificate_arn": "arn"});
+    for (key, of_stage, of_top) in [
+        ("api_gateway_stage", json!("one"), json!("two")),
+        ("api_gateway_endpoint_type", json!("REGIONAL"), json!("PRIVATE")),
+        ("lambda_architecture", json!("arm64"), json!("x86_64")),
+        ("minimum_compression_size", json!(0), json!(5)),
+        ("automatic_layer", json!(true), json!(false)),
+        ("api_gateway_custom_domain", domain("one"), domain("two")),
+        ("websocket_api_custom_domain", domain("one"), domain("two")),
+    ] {
+        let read = |config: Value| {
+            let (_folder, config) = project(&config.to_string());
+            format!("{:?}", config.stage(&stage("dev")).unwrap())
+        };
+        let in_function = json!({"api_handler": {key: of_stage}});
+        let stages = json!({"dev": {"lambda_functions": in_function}});
+        let plain = read(json!({"app_name": "a"}));
+        let ignored = read(json!({"app_name": "a", "lambda_functions": in_function, "stages": stages}));
+        assert_eq!(ignored, plain, "{key}");
+        let top = read(json!({"app_name": "a", key: of_top}));
+        let stage_only = read(json!({"app_name": "a", "stages": {"dev": {key: of_stage}}}));
+        let both = read(json!({"app_name": "a", key: of_top, "stages": {"dev": {key: of_stage}}}));
+        assert_eq!(both, stage_only, "{key}");
+        assert_ne!(both, top, "{key}");
+        let unset = read(json!({"app_name": "a", key: of_top, "stages": {"dev": {key: null}}}));
+        assert_eq!(unset, top, "{key}");
+    }
+}
+
+#[test]
+fn a_domain_is_read_with_all_its_fields() {
+    let config = r#"{"app_name": "a", "websocket_api_custom_domain": {"domain_name": "talk.example.com",
+        "certificate_arn": "arn:aws:acm:eu-west-1:111111111111:certificate/1", "url_prefix": "/v1/",
+        "tls_version": "TLS_1_0", "tags": {"team": "guests"}}}"#;
+    assert_eq!(messages(config), Vec::<String>::new());
+    let (_folder, config) = project(config);
+    let domain = config.stage(&stage("dev")).unwrap().websocket_domain.unwrap();
+    assert_eq!(domain.path.as_deref(), Some("v1"));
+    assert_eq!(domain.tls_version, "TLS_1_0");
+    assert_eq!(domain.tags["team"], "guests");
+    for none in ["/", "(none)", ""] {
+        let config = json!({"app_name": "a", "api_gateway_custom_domain": {"domain_name": "a.b", "certificate_arn": "c", "url_prefix": none}});
+        let (_folder, config) = project(&config.to_string());
+        let domain = config.stage(&stage("dev")).unwrap().api_domain.unwrap();
+        assert_eq!((domain.path, domain.tls_version.as_str()), (None, "TLS_1_2"), "{none}");
+    }
+}
+
+#[test]
+fn what_api_gateway_would_refuse_of_a_domain_is_told_at_its_key() {
+    let arn = "arn:aws:acm:us-east-1:111111111111:certificate/1";
+    let one = |key: &str, value: Value, told: &str| {
+        let mut domain = json!({"domain_name": "api.example.com", "certificate_arn": arn});
+        domain[key] = value;
+        let config = json!({"app_name": "a", "api_gateway_custom_domain": domain});
+        let messages = messages(&serde_json::to_string_pretty(&config).unwrap());
+        assert!(
+            messages.len() == 1 && messages[0].contains(told),
+            "{key}: {messages:#?}"
+        );
+        assert!(!messages[0].starts_with(".chalice/config.json:1:1"), "{messages:#?}");
+    };
+    one(
+        "domain_name",
+        json!("https://api.example.com"),
+        "is not a domain, as `api.example.com` is",
+    );
+    one(
+        "domain_name",
+        json!(5),
+        "`api_gateway_custom_domain.domain_name` must be text, and is 5",
+    );
+    one(
+        "domain_name",
+        json!(null),
+        "`api_gateway_custom_domain` has no `domain_name`",
+    );
+    one(
+        "certificate_arn",
+        json!("mine"),
+        "`mine` is not the ARN of a certificate",
+    );
+    let elsewhere = "arn:aws:acm:eu-west-1:111111111111:certificate/1";
+    one(
+        "certificate_arn",
+        json!(elsewhere),
+        "must be in us-east-1, and is in eu-west-1",
+    );
+    one("tls_version", json!("TLS_1_1"), "API Gateway has no `TLS_1_1`");
+    one(
+        "tls_version",
+        json!("1.3"),
+        "Chalice does not know `1.3`, and takes `TLS_1_2`",
+    );
+    one("url_prefix", json!("a/b"), "`a/b` is not one segment of a path");
+    one(
+        "tags",
+        json!({"team": 1}),
+        "`api_gateway_custom_domain.tags.team` must be text, and is 1",
+    );
+    one("tags", json!({"aws:team": "x"}), "AWS keeps `aws:` for itself");
+    one(
+        "domain_nam",
+        json!("x"),
+        "unknown key `domain_nam` in `api_gateway_custom_domain`",
+    );
+    let (_folder, config) = project(r#"{"app_name": "a", "api_gateway_custom_domain": {"urlprefix": "x"}}"#);
+    let findings = config.findings(&stage("dev"), None);
+    assert_eq!(findings.len(), 3, "{findings:#?}");
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.hint.as_deref() == Some("did you mean `url_prefix`?"))
+    );
+}
+
+#[test]
+fn one_domain_does_not_lead_to_two_kinds_of_apis() {
+    let domain = json!({"domain_name": "a.example.com", "certificate_arn": "arn:aws:acm:us-east-1:1:certificate/1"});
+    let config = json!({"app_name": "a", "api_gateway_custom_domain": domain, "websocket_api_custom_domain": domain});
+    let messages = messages(&config.to_string());
+    assert!(
+        messages.len() == 1 && messages[0].contains("REST APIs or to websocket APIs"),
+        "{messages:#?}"
+    );
+}
+
+#[test]
+fn a_log_is_kept_for_days_that_cloudwatch_knows_and_zero_is_not_set() {
+    let told = messages("{\"app_name\": \"a\",\n\"log_retention_in_days\": 8}");
+    assert!(
+        told.len() == 1 && told[0].contains(":2:1: a log cannot be kept for 8 days, but for 1, 3, 5, 7, 14"),
+        "{told:#?}"
+    );
+    let config = r#"{"app_name": "a", "log_retention_in_days": 7, "stages": {"dev": {"log_retention_in_days": 0}}}"#;
+    assert_eq!(messages(config), Vec::<String>::new());
+    let (_folder, config) = project(config);
+    assert_eq!(config.function(&stage("dev"), "f").unwrap().log_retention_days, None);
+    assert_eq!(
+        config.function(&stage("prod"), "f").unwrap().log_retention_days,
+        Some(7)
+    );
+}
+
+#[test]
+fn the_layer_of_the_dependencies_is_one_of_the_five_that_a_function_may_have() {
+    let layer = "arn:aws:lambda:eu-west-1:111111111111:layer:l:1";
+    let config = json!({"app_name": "a", "automatic_layer": true, "layers": vec![layer; 5]}).to_string();
+    assert_eq!(messages(&config), Vec::<String>::new());
+    let (_folder, config) = project(&config);
+    let findings = config.layer_findings(&stage("dev"), &["api_handler", "f"]);
+    assert_eq!(findings.len(), 1);
+    assert!(
+        findings[0].message.starts_with("6 layers, and 5 is the limit"),
+        "{findings:#?}"
+    );
 }
 
 #[test]
@@ -115,20 +363,6 @@ fn flaws_of_another_stage_are_not_this_ones() {
     let (_folder, config) = project(config);
     assert_eq!(config.stages(), ["prod"]);
     assert_eq!(config.findings(&stage("prod"), None).len(), 1);
-}
-
-#[test]
-fn what_a_later_version_brings_is_refused_by_name() {
-    let config = r#"{"app_name": "a", "automatic_layer": true, "log_retention_in_days": 7,
-        "api_gateway_custom_domain": {"domain_name": "x"}, "websocket_api_custom_domain": {"domain_name": "x"}}"#;
-    let messages = messages(config);
-    assert_eq!(messages.len(), 4);
-    assert!(
-        messages.iter().all(|message| message.ends_with("is not supported yet")),
-        "{messages:?}"
-    );
-    let off = r#"{"app_name": "a", "automatic_layer": true, "stages": {"dev": {"automatic_layer": false}}}"#;
-    assert_eq!(self::messages(off), Vec::<String>::new());
 }
 
 #[test]

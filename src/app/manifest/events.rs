@@ -1,0 +1,376 @@
+//! Events of a manifest: what calls a function on a stage, and what AWS would refuse of it.
+
+use std::collections::BTreeMap;
+
+use super::Manifest;
+use super::StageEntry;
+use super::either::TextOr;
+use super::event_entries::{BucketFields, EventEntry, PositionEntry, QueueFields, StreamFields};
+use super::substitution::{in_value, on_stage};
+use crate::app::event_limits as limits;
+use crate::app::events::{Batch, Event, EventSource, Stream};
+use crate::app::flaws::{Flaws, Place};
+use crate::app::withheld::Kind;
+use crate::app::yaml::Placed;
+use crate::names::StageName;
+
+/// Messages of a queue at once, as Lambda has it.
+const MESSAGES: u32 = 10;
+
+/// Records of a stream at once, as Lambda has it.
+const RECORDS: u32 = 100;
+
+/// What a bucket tells of, where nothing is said.
+const CHANGE: &str = "s3:ObjectCreated:*";
+
+/// Characters that a description in EventBridge may have.
+const DESCRIPTION: usize = 512;
+
+/// Reads the events of all functions, in the order of the file.
+pub fn read(manifest: &Manifest, stage: &StageName, on_stage: &StageEntry, flaws: &mut Flaws) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (name, entry) in manifest.functions.iter() {
+        let changed = on_stage
+            .functions
+            .get(&name.value)
+            .and_then(|changed| changed.events.as_ref());
+        let entries = changed.unwrap_or(&entry.events);
+        events.extend(of_function(&name.value, entries, stage, flaws));
+    }
+    check_names(manifest, &events, flaws);
+    check_together(&events, flaws);
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+/// An event is called after its function and its kind, and from the second of a kind on after its number.
+fn of_function(
+    function: &str,
+    entries: &[Placed<EventEntry>],
+    stage: &StageName,
+    flaws: &mut Flaws,
+) -> Vec<(Place, Event)> {
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut events = Vec::new();
+    for entry in entries {
+        let Some(source) = source(entry, stage, flaws) else {
+            continue;
+        };
+        let kind = Kind::of(&source);
+        let count = counts.entry(kind).or_default();
+        *count += 1;
+        let name = match *count {
+            1 => format!("{function}-{}", kind.as_str()),
+            number => format!("{function}-{}-{number}", kind.as_str()),
+        };
+        let function = function.to_owned();
+        events.push((entry.place, Event { name, function, source }));
+    }
+    events
+}
+
+fn source(entry: &Placed<EventEntry>, stage: &StageName, flaws: &mut Flaws) -> Option<EventSource> {
+    let EventEntry {
+        schedule,
+        pattern,
+        bucket,
+        topic,
+        queue,
+        stream,
+        description,
+    } = &entry.value;
+    check_one_kind(entry, flaws)?;
+    if let Some(description) = description {
+        check_description(description, flaws);
+        if schedule.is_none() && pattern.is_none() {
+            let message = "`description` belongs to a `schedule` or a `pattern`";
+            flaws.error(description.place, message);
+        }
+    }
+    let description = description.as_ref().map(|text| text.value.clone());
+    if let Some(schedule) = schedule {
+        return Some(of_schedule(schedule, description, flaws));
+    }
+    if let Some(pattern) = pattern {
+        flaws.check(pattern.place, limits::check_pattern(&pattern.value));
+        let pattern = in_value(pattern, stage, flaws);
+        return Some(EventSource::Pattern { pattern, description });
+    }
+    if let Some(bucket) = bucket {
+        return Some(of_bucket(bucket, stage, flaws));
+    }
+    if let Some(topic) = topic {
+        let place = topic.place;
+        let topic = on_stage(topic, stage, flaws);
+        flaws.check(place, limits::check_topic(&topic));
+        return Some(EventSource::Topic { topic });
+    }
+    if let Some(queue) = queue {
+        return Some(of_queue(queue, stage, flaws));
+    }
+    stream.as_ref().and_then(|stream| of_stream(stream, stage, flaws))
+}
+
+fn check_one_kind(entry: &Placed<EventEntry>, flaws: &mut Flaws) -> Option<()> {
+    let EventEntry {
+        schedule,
+        pattern,
+        bucket,
+        topic,
+        queue,
+        stream,
+        description: _,
+    } = &entry.value;
+    let given = [
+        ("schedule", schedule.is_some()),
+        ("pattern", pattern.is_some()),
+        ("bucket", bucket.is_some()),
+        ("topic", topic.is_some()),
+        ("queue", queue.is_some()),
+        ("stream", stream.is_some()),
+    ];
+    let given: Vec<_> = given
+        .iter()
+        .filter(|(_, is_given)| *is_given)
+        .map(|(kind, _)| format!("`{kind}`"))
+        .collect();
+    match given.as_slice() {
+        [_] => Some(()),
+        [] => {
+            let kinds = "`schedule`, `pattern`, `bucket`, `topic`, `queue` or `stream`";
+            flaws.error(entry.place, format!("an event is a {kinds}, and this is none"));
+            None
+        }
+        [..] => {
+            let message = format!("this is {} at once, and an event is one thing", given.join(" and "));
+            let hint = Some("begin each with a `-` of its own".to_owned());
+            flaws.error_with(entry.place, message, hint);
+            None
+        }
+    }
+}
+
+fn check_description(text: &Placed<String>, flaws: &mut Flaws) {
+    let length = text.value.chars().count();
+    if length > DESCRIPTION {
+        let message = format!("the description has {length} characters, and {DESCRIPTION} is the limit");
+        flaws.error(text.place, message);
+    }
+}
+
+fn of_schedule(
+    schedule: &Placed<TextOr<super::event_entries::ScheduleFields>>,
+    beside: Option<String>,
+    flaws: &mut Flaws,
+) -> EventSource {
+    let (expression, place, own) = match &schedule.value {
+        TextOr::Text(expression) => (expression, schedule.place, None),
+        TextOr::Fields(fields) => {
+            if let Some(description) = &fields.description {
+                check_description(description, flaws);
+            }
+            let own = fields.description.as_ref().map(|text| text.value.clone());
+            (&fields.expression.value, fields.expression.place, own)
+        }
+    };
+    flaws.check(place, limits::check_schedule(expression));
+    EventSource::Schedule {
+        expression: expression.clone(),
+        description: own.or(beside),
+    }
+}
+
+fn of_bucket(bucket: &Placed<TextOr<BucketFields>>, stage: &StageName, flaws: &mut Flaws) -> EventSource {
+    let only_named;
+    let fields = match &bucket.value {
+        TextOr::Text(name) => {
+            only_named = BucketFields {
+                name: placed(name, bucket.place),
+                events: None,
+                prefix: None,
+                suffix: None,
+            };
+            &only_named
+        }
+        TextOr::Fields(fields) => fields,
+    };
+    let name = on_stage(&fields.name, stage, flaws);
+    flaws.check(fields.name.place, limits::check_bucket(&name));
+    let events = match &fields.events {
+        None => vec![CHANGE.to_owned()],
+        Some(kinds) => {
+            if kinds.value.is_empty() {
+                flaws.error(kinds.place, "`events` of a bucket is empty");
+            }
+            for kind in &kinds.value {
+                if let Some((message, hint)) = limits::change_flaw(&kind.value) {
+                    flaws.error_with(kind.place, message, hint);
+                }
+            }
+            kinds.value.iter().map(|kind| kind.value.clone()).collect()
+        }
+    };
+    let text = |text: &Option<Placed<String>>| text.as_ref().map(|text| text.value.clone());
+    EventSource::Bucket {
+        bucket: name,
+        events,
+        prefix: text(&fields.prefix),
+        suffix: text(&fields.suffix),
+    }
+}
+
+fn of_queue(queue: &Placed<TextOr<QueueFields>>, stage: &StageName, flaws: &mut Flaws) -> EventSource {
+    let only_named;
+    let fields = match &queue.value {
+        TextOr::Text(name) => {
+            only_named = QueueFields {
+                name: placed(name, queue.place),
+                batch_size: None,
+                window_s: None,
+                maximum_concurrency: None,
+            };
+            &only_named
+        }
+        TextOr::Fields(fields) => fields,
+    };
+    let name = on_stage(&fields.name, stage, flaws);
+    flaws.check(fields.name.place, limits::check_queue(&name));
+    let batch = batch(fields.batch_size.as_ref(), fields.window_s.as_ref(), MESSAGES);
+    let place = fields.batch_size.as_ref().or(fields.window_s.as_ref());
+    let place = place.map_or(queue.place, |number| number.place);
+    flaws.check(place, limits::check_queue_batch(&name, batch));
+    if let Some(limit) = &fields.maximum_concurrency {
+        flaws.check(limit.place, limits::check_maximum_concurrency(limit.value));
+    }
+    EventSource::Queue {
+        queue: name,
+        batch,
+        maximum_concurrency: fields.maximum_concurrency.as_ref().map(|limit| limit.value),
+    }
+}
+
+fn of_stream(stream: &Placed<StreamFields>, stage: &StageName, flaws: &mut Flaws) -> Option<EventSource> {
+    let fields = &stream.value;
+    let batch = batch(fields.batch_size.as_ref(), fields.window_s.as_ref(), RECORDS);
+    let place = fields.batch_size.as_ref().or(fields.window_s.as_ref());
+    let place = place.map_or(stream.place, |number| number.place);
+    flaws.check(place, limits::check_batch(batch));
+    let read = match (&fields.kinesis, &fields.dynamodb) {
+        (Some(name), None) => {
+            let (place, name) = (name.place, on_stage(name, stage, flaws));
+            flaws.check(place, limits::check_kinesis(&name));
+            Stream::Kinesis(name)
+        }
+        (None, Some(arn)) => {
+            let (place, arn) = (arn.place, on_stage(arn, stage, flaws));
+            flaws.check(place, limits::check_dynamodb_stream(&arn));
+            Stream::DynamoDb(arn)
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            flaws.error(stream.place, "a stream is either `kinesis` or `dynamodb`");
+            return None;
+        }
+    };
+    let starting_position = match fields.starting_position {
+        PositionEntry::Latest => "LATEST",
+        PositionEntry::TrimHorizon => "TRIM_HORIZON",
+    };
+    Some(EventSource::Stream {
+        stream: read,
+        batch,
+        starting_position: starting_position.to_owned(),
+    })
+}
+
+fn batch(size: Option<&Placed<u32>>, window_s: Option<&Placed<u32>>, usual: u32) -> Batch {
+    Batch {
+        size: size.map_or(usual, |size| size.value),
+        window_s: window_s.map_or(0, |window| window.value),
+    }
+}
+
+fn placed(text: &str, place: Place) -> Placed<String> {
+    Placed {
+        value: text.to_owned(),
+        place,
+    }
+}
+
+/// Events and functions share the names of permissions.
+fn check_names(manifest: &Manifest, events: &[(Place, Event)], flaws: &mut Flaws) {
+    for (_, event) in events {
+        let twin = manifest.functions.iter().find(|(name, _)| name.value == event.name);
+        if let Some((twin, _)) = twin {
+            let message = format!(
+                "an event of `{}` is called `{}`, and so is this function",
+                event.function, event.name
+            );
+            flaws.error_with(twin.place, message, Some("call the function otherwise".to_owned()));
+        }
+    }
+}
+
+/// Looks at what the events of an app do to each other.
+fn check_together(events: &[(Place, Event)], flaws: &mut Flaws) {
+    for (index, (place, event)) in events.iter().enumerate() {
+        for (_, other) in events.iter().take(index) {
+            check_pair(*place, event, other, flaws);
+        }
+    }
+}
+
+fn check_pair(place: Place, event: &Event, other: &Event, flaws: &mut Flaws) {
+    let (ours, theirs) = (&event.function, &other.function);
+    match (&event.source, &other.source) {
+        (EventSource::Queue { queue, .. }, EventSource::Queue { queue: same, .. }) if queue == same => {
+            if ours == theirs {
+                flaws.error(place, format!("`{ours}` has queue `{queue}` twice"));
+            } else {
+                let message =
+                    format!("`{theirs}` and `{ours}` both read queue `{queue}`: a message comes to one of them");
+                flaws.warn(place, message, None);
+            }
+        }
+        (EventSource::Stream { stream, .. }, EventSource::Stream { stream: same, .. })
+            if stream == same && ours == theirs =>
+        {
+            flaws.error(place, format!("`{ours}` has a stream twice"));
+        }
+        (EventSource::Topic { topic }, EventSource::Topic { topic: same }) if topic == same && ours == theirs => {
+            flaws.error(place, format!("`{ours}` has topic `{topic}` twice"));
+        }
+        (
+            EventSource::Bucket {
+                bucket,
+                events,
+                prefix,
+                suffix,
+            },
+            EventSource::Bucket {
+                bucket: same,
+                events: others,
+                prefix: other_prefix,
+                suffix: other_suffix,
+            },
+        ) if bucket == same => {
+            let is_shared = events
+                .iter()
+                .any(|kind| others.iter().any(|other| limits::is_within(kind, other)));
+            let filter = (prefix.as_deref(), suffix.as_deref());
+            if is_shared && limits::overlap(filter, (other_prefix.as_deref(), other_suffix.as_deref())) {
+                let message = format!("`{theirs}` and `{ours}` would be told of one change of bucket `{bucket}`");
+                let hint = "S3 takes one receiver: tell them apart by `prefix` or `suffix`, or use a topic";
+                flaws.error_with(place, message, Some(hint.to_owned()));
+            }
+        }
+        // Whatever else there is can be there twice.
+        (
+            EventSource::Schedule { .. }
+            | EventSource::Pattern { .. }
+            | EventSource::Bucket { .. }
+            | EventSource::Topic { .. }
+            | EventSource::Queue { .. }
+            | EventSource::Stream { .. },
+            _,
+        ) => {}
+    }
+}

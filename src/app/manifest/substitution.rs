@@ -1,0 +1,42 @@
+//! `${stage}` in names of what is outside an app: buckets, queues, topics, streams, images, domains.
+
+use serde_json::Value;
+
+use crate::app::flaws::{Flaws, Place};
+use crate::app::yaml::Placed;
+use crate::names::StageName;
+
+/// What stands for the stage's name.
+const STAGE: &str = "${stage}";
+
+/// A text as it is on a stage; what else stands in `${…}` is told.
+pub fn on_stage(text: &Placed<String>, stage: &StageName, flaws: &mut Flaws) -> String {
+    replaced(&text.value, text.place, stage, flaws)
+}
+
+/// A value with all of its texts as they are on a stage.
+pub fn in_value(value: &Placed<Value>, stage: &StageName, flaws: &mut Flaws) -> Value {
+    within(&value.value, value.place, stage, flaws)
+}
+
+fn within(value: &Value, place: Place, stage: &StageName, flaws: &mut Flaws) -> Value {
+    match value {
+        Value::String(text) => Value::String(replaced(text, place, stage, flaws)),
+        Value::Array(items) => items.iter().map(|item| within(item, place, stage, flaws)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let fields = fields.map(|(name, value)| (name.clone(), within(value, place, stage, flaws)));
+            Value::Object(fields.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+fn replaced(text: &str, place: Place, stage: &StageName, flaws: &mut Flaws) -> String {
+    let rest = text.replace(STAGE, "");
+    // What `${env:…}` is for was told where the file was read.
+    if rest.contains("${") && !rest.contains("${env:") {
+        flaws.error(place, format!("only `{STAGE}` is replaced in `{text}`"));
+    }
+    text.replace(STAGE, stage.as_str())
+}
