@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// A name that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum NameError {
 }
 
 /// Where the state of a stage would stand, a store is tried instead: no stage has this name.
+/// The folder for what stages share, among the apps' own.
+const SHARED: &str = "stagewright-shared";
+
 const PROBE: &str = "stagewright-probe";
 
 /// Checks that AWS takes a name as a part of its own: 1 to 63 letters, digits, `-` and `_`.
@@ -143,7 +147,26 @@ fn check_stage(what: &'static str, name: &str) -> Result<(), NameError> {
     check_name(what, name)
 }
 
+impl AppName {
+    /// No app, but the place among the apps' folders for what stages share.
+    pub fn shared() -> Self {
+        Self(SHARED.to_owned())
+    }
+}
+
 impl StageName {
+    /// No stage, but the name under which the lease of a shared thing stands: that of the thing, as far as it fits.
+    pub fn of_shared(thing: &str) -> Self {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let readable = thing.chars().map(|c| if fits(c) { c } else { '_' }).take(46);
+        let digest: String = Sha256::digest(thing)
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self(readable.chain(['-']).chain(digest.chars()).collect())
+    }
+
     /// No stage, but the place among the stages' objects where a store is tried.
     pub fn probe() -> Self {
         Self(PROBE.to_owned())

@@ -330,6 +330,7 @@ impl Cloud for Aws {
         let clients = &self.clients;
         let mut found = rest_api::aws::marked(clients, search).await?;
         found.extend(v2_api::aws::marked(clients, search).await?);
+        found.extend(rule::aws::marked(clients, search).await?);
         found.extend(function::aws::marked(clients, search).await?);
         found.extend(role::aws::marked(clients, search).await?);
         Ok(found)

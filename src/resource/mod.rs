@@ -116,6 +116,47 @@ pub enum Outputs {
 }
 
 impl Resource {
+    /// As [`Outputs::shared`].
+    pub fn shared(&self) -> Option<String> {
+        match self {
+            Self::Notification(entry) => Some(notification::shared(&entry.bucket)),
+            Self::Role(_)
+            | Self::Function(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::Layer(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => None,
+        }
+    }
+
+    /// SHA-256 of the zip that it is made from, if it is made from one.
+    pub fn code(&self) -> Option<&str> {
+        let code = match self {
+            Self::Function(function) => &function.code,
+            Self::Layer(layer) => &layer.code,
+            Self::Role(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Notification(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => return None,
+        };
+        Some(code).filter(|code| !code.is_empty()).map(String::as_str)
+    }
+
     /// The resources that this one names: where one of them is made anew, this one is applied again.
     pub fn references(&self) -> Vec<Address> {
         match self {
@@ -170,6 +211,26 @@ impl Resource {
 }
 
 impl Outputs {
+    /// What other stages change, too, if this is part of such a thing: `bucket-photos`.
+    pub fn shared(&self) -> Option<String> {
+        match self {
+            Self::Notification(entry) => Some(notification::shared(&entry.bucket)),
+            Self::Role(_)
+            | Self::Function(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::Layer(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => None,
+        }
+    }
+
     /// Whether this resource goes with another one, when that one is removed.
     pub fn belongs_to(&self, other: &Self) -> bool {
         match (self, other) {

@@ -280,7 +280,8 @@ async fn ask(
 /// What we may not look at is as if it were otherwise.
 async fn stands(cloud: &dyn Cloud, wanted: &Resource, outputs: &Outputs, context: &Context) -> Result<bool, Fault> {
     match cloud.stands_as(wanted, outputs, context).await {
-        Err(fault) if fault.kind == FaultKind::Denied => {
+        // So is what is gone, or refers to what is gone.
+        Err(fault) if matches!(fault.kind, FaultKind::Denied | FaultKind::Absent) => {
             tracing::info!(%fault, "it cannot be compared");
             Ok(false)
         }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
-    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
+    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, shared, stopped, tell, untouched,
 };
 use super::scene::{Ready, Scene, Secrets, refuse, stages};
 use super::succession::{self, Candidate, Older, superseded};
-use super::{Session, Told, adopt, check};
+use super::{Session, Told, adopt, check, rivals};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, CutShort, Tools};
@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::names::StageName;
 use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
-use crate::resource::{CodeLocation, Place, Resource};
+use crate::resource::{CodeLocation, Place};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Attempt, Progress, Release, Revision, State, probe};
@@ -142,6 +142,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     if plan.is_empty() && held.is_none() {
         return unchanged(scene, given, seen).await;
     }
+    rivals::warn(scene.session, scene.store, &seen.state, &plan).await;
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
@@ -172,6 +173,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         place,
         code,
         stop: scene.session.stop.clone(),
+        shared: shared(scene.session, scene.store, "deploy"),
     };
     wanted(scene, given, &plan, (tools, held, seen.state, before))
         .await
@@ -251,15 +253,11 @@ async fn code(
 ) -> Result<BTreeMap<String, CodeLocation>, Failure> {
     let mut needed = BTreeMap::new();
     for step in &plan.steps {
-        let function = match &step.action {
-            Action::Create(Resource::Function(function))
-            | Action::Update {
-                to: Resource::Function(function),
-                ..
-            } => function,
-            Action::Create(_) | Action::Update { .. } | Action::Delete(_) => continue,
+        let to = match &step.action {
+            Action::Create(to) | Action::Update { to, .. } => to,
+            Action::Delete(_) => continue,
         };
-        needed.insert(function.code.clone(), step.address.name().to_owned());
+        needed.extend(to.code().map(|code| (code.to_owned(), step.address.name().to_owned())));
     }
     let mut located = BTreeMap::new();
     for artifact in ready.artifacts.values() {

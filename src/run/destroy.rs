@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::asking::{Asked, Consent};
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
-    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
+    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, shared, stopped, tell, untouched,
 };
 use super::{Recorded, Region, Session, Told, adopt, recorded};
 use crate::apply::{self, CutShort, Tools};
@@ -152,6 +152,7 @@ async fn attempt(
         place,
         code: BTreeMap::new(),
         stop: session.stop.clone(),
+        shared: shared(session, target.store, "destroy"),
     };
     take_down(session, &tools, held, state).await.map(Some)
 }

@@ -41,6 +41,7 @@ mod holding;
 pub mod init;
 pub mod plan;
 pub mod restore;
+mod rivals;
 mod scene;
 pub mod succession;
 pub mod sweep;
@@ -288,12 +289,12 @@ impl Session<'_> {
 
     /// A URL in the form in which it can be reached.
     fn url(&self, state: &State) -> Option<String> {
-        let served = state.served()?;
-        Some(match &self.options.url_template {
-            Some(template) if !template.is_empty() => template
-                .replace("{api}", &served.rest_api_id)
-                .replace("{stage}", &served.stage_name),
-            Some(_) | None => served.url.clone(),
+        let front = state.front()?;
+        Some(match (&self.options.url_template, front.api) {
+            (Some(template), Some((id, stage_name))) if !template.is_empty() => {
+                template.replace("{api}", id).replace("{stage}", stage_name)
+            }
+            (_, _) => front.url.to_owned(),
         })
     }
 

@@ -66,6 +66,11 @@ impl Store for Directory {
         self.file(stage).display().to_string()
     }
 
+    /// Beside the stages' files, in a folder of its own.
+    fn shared(&self) -> Box<dyn Store> {
+        Box::new(Self::new(self.folder.join("shared")))
+    }
+
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
         let file = self.file(stage);
         read(&file).map_err(|error| fault("file:Read", &file, &error))

@@ -21,7 +21,7 @@ use crate::resource::{self, Context, Owner, is_ours};
 pub use self::stands::stands_as;
 
 mod ready;
-mod stands;
+pub mod stands;
 pub mod zip;
 
 /// Makes a function, or takes over and updates the one of this name that bears our tags.

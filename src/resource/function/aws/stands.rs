@@ -126,19 +126,24 @@ fn is_in_its_network(wanted: &Function, found: &FunctionConfiguration) -> bool {
 }
 
 async fn has_code(wanted: &Function, found: &GetFunctionOutput, context: &Context) -> bool {
-    let configuration = found.configuration.as_ref();
-    let digest = configuration
-        .and_then(|configuration| configuration.code_sha256.as_deref())
-        .and_then(|digest| BASE64_STANDARD.decode(digest).ok());
+    let digest = found
+        .configuration
+        .as_ref()
+        .and_then(|found| found.code_sha256.as_deref());
+    let location = found.code.as_ref().and_then(|code| code.location.as_deref());
+    is_code(&wanted.code, (digest, location), context).await
+}
+
+/// Whether a zip that stands holds what ours does: by AWS's digest of it, or else by the files in it.
+pub async fn is_code(wanted: &str, (digest, location): (Option<&str>, Option<&str>), context: &Context) -> bool {
+    let digest = digest.and_then(|digest| BASE64_STANDARD.decode(digest).ok());
     let digest: Option<String> = digest.map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect());
-    if digest.as_ref() == Some(&wanted.code) {
+    if digest.as_deref() == Some(wanted) {
         return true;
     }
-    let Some(CodeLocation::Inline(path)) = context.code.get(&wanted.code) else {
+    let (Some(CodeLocation::Inline(path)), Some(location)) = (context.code.get(wanted), location) else {
         return false;
     };
-    let location = found.code.as_ref().and_then(|code| code.location.as_deref());
-    let Some(location) = location else { return false };
     let (Some(theirs), Ok(ours)) = (download(location, ZIP_BYTES).await, tokio::fs::read(path).await) else {
         return false;
     };
