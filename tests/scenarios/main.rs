@@ -28,6 +28,7 @@ mod ci_untrusted;
 mod container;
 mod deploy;
 mod destroy;
+mod differential;
 mod doctor;
 mod errors;
 mod formats;
