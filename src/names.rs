@@ -195,9 +195,20 @@ impl Address {
         Self(format!("{kind}/{name}"))
     }
 
+    /// Makes the address of a resource that is another one where its source (an ARN, or what is behind one's account) is
+    /// another: what AWS does not let one change stands behind an `@`.
+    pub fn at(kind: &str, name: &str, source: &str) -> Self {
+        Self(format!("{kind}/{name}@{}", last(source)))
+    }
+
     /// The part behind the first slash: the resource's logical name.
     pub fn name(&self) -> &str {
         self.0.split_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    /// The resource's logical name without its source: what Chalice calls it.
+    pub fn plain_name(&self) -> &str {
+        self.name().split('@').next().unwrap_or_default()
     }
 
     /// The whole address as text.
@@ -209,6 +220,14 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What stands behind the account in an ARN: the name of what it is of. Anything else stays what it is.
+pub fn last(arn: &str) -> &str {
+    match arn.starts_with("arn:") {
+        true => arn.splitn(6, ':').nth(5).unwrap_or_default(),
+        false => arn,
     }
 }
 
@@ -274,5 +293,12 @@ mod tests {
     fn an_address_keeps_its_two_parts_apart() {
         assert_eq!(Address::new("function", "a/b").name(), "a/b");
         assert_eq!(Address::new("function", "api").to_string(), "function/api");
+        let table = "arn:aws:dynamodb:eu-west-1:1:table/guests/stream/2026-01-02T03:04:05.678";
+        let mapping = Address::at("event_source_mapping", "log-dynamodb-event-source", table);
+        assert_eq!(mapping.plain_name(), "log-dynamodb-event-source");
+        assert_eq!(
+            mapping.name(),
+            "log-dynamodb-event-source@table/guests/stream/2026-01-02T03:04:05.678"
+        );
     }
 }

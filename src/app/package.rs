@@ -26,6 +26,7 @@ use self::tree::Entry;
 use super::apart::{self, GROUP, User};
 use super::{Artifact, Build, Code, Error, Finding, Severity, Source};
 
+pub mod contents;
 mod tree;
 
 /// Bytes that a function's code and layers may have unzipped.

@@ -20,6 +20,7 @@ use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
 
 pub mod answered;
+pub mod download;
 pub mod fault;
 mod identity;
 pub mod wait;
@@ -60,6 +61,8 @@ pub struct Clients {
     pub iam: aws_sdk_iam::Client,
     /// API Gateway.
     pub api_gateway: aws_sdk_apigateway::Client,
+    /// The second version of API Gateway: websocket APIs and HTTP APIs.
+    pub gateway_v2: aws_sdk_apigatewayv2::Client,
     /// EventBridge.
     pub events: aws_sdk_eventbridge::Client,
     /// SNS.
@@ -68,8 +71,6 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
-    /// The second version of API Gateway: websocket APIs and HTTP APIs.
-    pub gateway_v2: aws_sdk_apigatewayv2::Client,
     /// STS, to learn which account this is.
     pub sts: aws_sdk_sts::Client,
     /// The Region of all of them, if one is configured anywhere.
@@ -89,11 +90,11 @@ impl Clients {
             lambda: aws_sdk_lambda::Client::new(&shared),
             iam: aws_sdk_iam::Client::new(&shared),
             api_gateway: aws_sdk_apigateway::Client::new(&shared),
+            gateway_v2: aws_sdk_apigatewayv2::Client::new(&shared),
             events: aws_sdk_eventbridge::Client::new(&shared),
             sns: aws_sdk_sns::Client::new(&shared),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
-            gateway_v2: aws_sdk_apigatewayv2::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
             tell,

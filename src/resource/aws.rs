@@ -331,8 +331,8 @@ impl Cloud for Aws {
     async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
         let clients = &self.clients;
         let mut found = rest_api::aws::marked(clients, search).await?;
-        found.extend(rule::aws::marked(clients, search).await?);
         found.extend(v2_api::aws::marked(clients, search).await?);
+        found.extend(rule::aws::marked(clients, search).await?);
         found.extend(function::aws::marked(clients, search).await?);
         found.extend(role::aws::marked(clients, search).await?);
         Ok(found)

@@ -183,6 +183,35 @@ impl Resource {
     }
 }
 
+impl Resource {
+    /// The same resource without what only says whose it is: so it may stand where somebody else made it.
+    #[must_use]
+    pub fn unmarked(&self) -> Self {
+        let mut bare = self.clone();
+        let tags = match &mut bare {
+            Self::RestApi(api) => {
+                api.document["info"]["description"] = "".into();
+                return bare;
+            }
+            Self::Role(role) => &mut role.tags,
+            Self::Function(function) => &mut function.tags,
+            Self::Rule(rule) => &mut rule.tags,
+            Self::V2Api(api) => &mut api.tags,
+            Self::DomainName(domain) => &mut domain.tags,
+            Self::LogGroup(group) => &mut group.tags,
+            Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Notification(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::Layer(_)
+            | Self::FunctionUrl(_) => return bare,
+        };
+        tags.retain(|key, _| !key.starts_with(TAG));
+        bare
+    }
+}
+
 impl Outputs {
     /// What other stages change, too, if this is part of such a thing: `bucket-photos`.
     pub fn shared(&self) -> Option<String> {
@@ -247,6 +276,19 @@ pub struct Place {
 }
 
 impl Place {
+    /// Where a function stands, by its ARN.
+    pub fn of_function(arn: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.split(':').collect();
+        match parts.as_slice() {
+            ["arn", partition, "lambda", region, account, ..] => Some(Self {
+                account: (*account).to_owned(),
+                region: (*region).to_owned(),
+                partition: (*partition).to_owned(),
+            }),
+            _ => None,
+        }
+    }
+
     /// The ARN of a function by its name.
     pub fn function_arn(&self, name: &str) -> String {
         let Self {
@@ -327,12 +369,14 @@ impl Owner {
     }
 }
 
-/// Whether the tags that stand on a resource are those that we would write, as far as they say whose it is.
+/// What our tags begin with.
+pub const TAG: &str = "stagewright:";
+
+/// Whether the tags that stand on a resource are those that we would write, as far as they say whose it is. What was taken
+/// over and not marked yet is not known by its tags.
 pub fn is_ours(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> bool {
-    wanted
-        .iter()
-        .filter(|(key, _)| key.starts_with("stagewright:"))
-        .all(|(key, value)| found.get(key) == Some(value))
+    let mut marks = wanted.iter().filter(|(key, _)| key.starts_with(TAG)).peekable();
+    marks.peek().is_some() && marks.all(|(key, value)| found.get(key) == Some(value))
 }
 
 /// Where a zip lies for Lambda to take.
@@ -457,5 +501,6 @@ mod tests {
         found.insert("stagewright:store".to_owned(), "s3://other/p".to_owned());
         assert!(!is_ours(&ours, &found));
         assert!(!is_ours(&ours, &BTreeMap::new()));
+        assert!(!is_ours(&BTreeMap::new(), &ours));
     }
 }

@@ -8,7 +8,7 @@ use super::holding::{
 };
 use super::scene::{Ready, Scene, Secrets, refuse, stages};
 use super::succession::{self, Candidate, Older, superseded};
-use super::{Session, Told, check, rivals};
+use super::{Session, Told, adopt, check, rivals};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, CutShort, Tools};
@@ -85,7 +85,9 @@ async fn turn(
     (store, commit): (&dyn Store, Option<String>),
     order: Order<'_, '_>,
 ) -> Result<Turn, Failure> {
-    let seen = free(session, store, (&project.app_name()?, order.stage)).await?;
+    let app = project.app_name()?;
+    let seen = free(session, store, (&app, order.stage)).await?;
+    let seen = adopt::begun_by_chalice(session, (project, &app), seen)?;
     if let Some(told) = unwanted(session, order.behalf, &seen.state)? {
         return Ok(Turn::Over(Box::new(told)));
     }
@@ -219,6 +221,9 @@ async fn prepare(
     }
     if let Some(held) = held.as_deref_mut() {
         settle(scene.session, cloud, held, state).await?;
+    }
+    if adopt::is_due(state) {
+        confirmed = Some(adopt::compare(scene, ready, state).await?);
     }
     let place = confirmed.clone().or_else(|| state.place.clone());
     let Some(place) = place else {

@@ -28,6 +28,7 @@ use crate::state::{self, Attempt, Progress, State, lease};
 use crate::stop::Stop;
 use crate::variable::Secret;
 
+mod adopt;
 pub mod asking;
 mod behalf;
 pub mod check;

@@ -183,7 +183,8 @@ impl<'a> Scene<'a> {
         diff::diff(&self.desired(ready, state, place), state)
     }
 
-    fn desired(&self, ready: &Ready, state: &State, place: &Place) -> Desired {
+    /// What the stage shall have, where it lives in a place.
+    pub fn desired(&self, ready: &Ready, state: &State, place: &Place) -> Desired {
         let ground = Ground {
             place,
             owner: &self.owner(state),

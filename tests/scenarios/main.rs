@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a scenario writes the files of its world")]
 #![expect(clippy::expect_used, reason = "a world that cannot be built is a failed test")]
 
+mod adoption;
 mod apps;
 mod bad_state;
 mod chalice_compat;
@@ -63,4 +64,3 @@ mod untrusted;
 mod websocket;
 mod withheld;
 mod world;
-
