@@ -262,7 +262,7 @@ def _judge(theme: str, theirs: Run, ours: Run, entries: list[dict[str, Any]]) ->
     unexplained: dict[tuple[str, str, str], list[str]] = {}
     expected = {"again": theirs.worlds["first"]} | theirs.worlds
     for difference in _differences("", expected, ours.worlds):
-        fits = [number for number, entry in enumerate(listed) if fnmatchcase(difference.path, entry["path"])]
+        fits = [number for number, entry in enumerate(listed) if _fits(entry["path"], difference.path)]
         used.update(fits)
         if not fits:
             step, _, path = difference.path.partition("/")
@@ -274,6 +274,18 @@ def _judge(theme: str, theirs: Run, ours: Run, entries: list[dict[str, Any]]) ->
         if number not in used:
             complaints.append(f"`{entry['path']}` of the list of differences explains nothing here")
     return complaints
+
+
+def _fits(pattern: str, path: str) -> bool:
+    """Whether a path is what a pattern means: `*` is any one part or a piece of it, `**` at the end any number of them.
+
+    A slash inside a part, as in the path of a route, stands as `~1`.
+    """
+    parts, wanted = path.split("/"), pattern.split("/")
+    if wanted[-1] == "**":
+        wanted.pop()
+        parts = parts[: len(wanted)]
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def _concerns(entry: dict[str, Any], theme: str, theirs: Run, ours: Run) -> bool:
@@ -302,7 +314,7 @@ def _differences(path: str, theirs: Any, ours: Any) -> Iterator[Difference]:
     """Yields where two values differ, as deep inside them as both have something."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in sorted(theirs.keys() | ours.keys()):
-            below = f"{path}/{key}".lstrip("/")
+            below = f"{path}/{key.replace('/', '~1')}".removeprefix("/")
             if key in theirs and key in ours:
                 yield from _differences(below, theirs[key], ours[key])
             else:
