@@ -21,7 +21,7 @@ mod poetry;
 mod pyproject;
 pub mod requirements;
 mod resolve;
-mod sources;
+pub mod sources;
 mod target;
 mod uv;
 mod version;
@@ -64,8 +64,10 @@ pub struct Wish<'a> {
     pub architecture: Architecture,
     /// The version of Python that the config chooses: `3.12`.
     pub python: Option<&'a str>,
-    /// Versions to use again while their inputs stay the same.
+    /// Versions that were resolved before.
     pub recorded: Option<&'a Pins>,
+    /// Whether these are used again while their inputs stay the same.
+    pub resolution: Resolution,
 }
 
 /// `uv`, as we run it.
@@ -121,28 +123,9 @@ impl Uv {
     /// `Error::Findings` where a requirement is not taken, `Error::Absent` where there is none of its name or version,
     /// `Error::Wheel` where it has no wheel for Lambda, `Error::Index` where no index answers, `Error::Program` without
     /// `uv`, `Error::Command` where `uv` fails otherwise, `Error::File` where the requirements cannot be read.
-    pub async fn pins(
-        &self,
-        project: &Path,
-        architecture: Architecture,
-        recorded: Option<&Pins>,
-        resolution: Resolution,
-    ) -> Result<Pins, Error> {
-        let wish = Wish {
-            architecture,
-            python: None,
-            recorded: recorded.filter(|_| resolution == Resolution::Recorded),
-        };
-        self.chosen(project, &wish).await
-    }
-
-    /// The same, where a config may choose the version of Python.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::pins`]; `Error::Findings` where the project does not take that version.
-    pub async fn chosen(&self, project: &Path, wish: &Wish<'_>) -> Result<Pins, Error> {
-        let (architecture, again) = (wish.architecture, wish.recorded);
+    pub async fn pins(&self, project: &Path, wish: &Wish<'_>) -> Result<Pins, Error> {
+        let architecture = wish.architecture;
+        let again = wish.recorded.filter(|_| wish.resolution == Resolution::Recorded);
         let required = sources::read(project)?;
         let recorded = again.map(|pins| pins.python.as_str());
         let python = self.version(project, wish.python, recorded).await?;
@@ -380,6 +363,15 @@ mod tests {
         assert_ne!(of("idna", Architecture::X86_64), of("idna", Architecture::Arm64));
     }
 
+    fn wish(recorded: Option<&Pins>, resolution: Resolution) -> Wish<'_> {
+        Wish {
+            architecture: Architecture::X86_64,
+            python: None,
+            recorded,
+            resolution,
+        }
+    }
+
     #[tokio::test]
     async fn without_uv_an_error_says_what_it_is_needed_for() {
         let folder = tempfile::tempdir().unwrap();
@@ -387,7 +379,8 @@ mod tests {
             cache: folder.path().join("cache"),
             environment: BTreeMap::from([("PATH".to_owned(), folder.path().to_string_lossy().into_owned())]),
         };
-        let pins = uv.pins(folder.path(), Architecture::X86_64, None, Resolution::Recorded);
+        let wish = wish(None, Resolution::Recorded);
+        let pins = uv.pins(folder.path(), &wish);
         assert!(matches!(pins.await, Err(Error::Program { program: "uv", .. })));
     }
 
@@ -407,19 +400,11 @@ mod tests {
             requirements: vec!["idna==3.10".to_owned()],
             chalice: Some("1.34.0".to_owned()),
         };
-        let again = uv.pins(
-            folder.path(),
-            Architecture::X86_64,
-            Some(&recorded),
-            Resolution::Recorded,
-        );
+        let again = wish(Some(&recorded), Resolution::Recorded);
+        let again = uv.pins(folder.path(), &again);
         assert_eq!(again.await.unwrap(), recorded);
-        let anew = uv.pins(
-            folder.path(),
-            Architecture::X86_64,
-            Some(&recorded),
-            Resolution::Upgrade,
-        );
+        let anew = wish(Some(&recorded), Resolution::Upgrade);
+        let anew = uv.pins(folder.path(), &anew);
         assert!(matches!(anew.await, Err(Error::Program { .. })));
     }
 }

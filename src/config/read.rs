@@ -77,7 +77,9 @@ impl Project {
                     uv,
                 } = request;
                 let region = region.unwrap_or(REGION);
+                let python = self.config.stage(stage).python;
                 let request = chalice::Request {
+                    python: python.as_deref(),
                     project: folder,
                     stage,
                     region,

@@ -42,13 +42,6 @@ pub fn read(project: &Path) -> Result<Requirements, Error> {
 }
 
 /// Warns of files that say what a project requires, and do not count, since another one does.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the front-end hands it on with its other warnings, once it asks"
-    )
-)]
 pub fn warnings(project: &Path) -> Vec<Finding> {
     let is_there = |name: &str| project.join(name).is_file();
     // A file that cannot be read counts for nothing here, and is an error where it counts.
