@@ -169,7 +169,10 @@ impl Cloud for Aws {
             (Outputs::Permission(outputs), _) => permission::aws::delete(clients, outputs, context).await,
             (Outputs::Deployment(outputs), _) => deployment::aws::delete(clients, outputs, context).await,
             (Outputs::Rule(outputs), _) => rule::aws::delete(clients, outputs, context).await,
-            (Outputs::Notification(outputs), _) => notification::aws::delete(clients, outputs, context).await,
+            (Outputs::Notification(outputs), resource) => {
+                let resource = of_kind!(resource, Resource::Notification);
+                notification::aws::delete(clients, (resource, outputs), context).await
+            }
             (Outputs::Subscription(outputs), _) => subscription::aws::delete(clients, outputs, context).await,
             (Outputs::EventSourceMapping(outputs), _) => {
                 event_source_mapping::aws::delete(clients, outputs, context).await

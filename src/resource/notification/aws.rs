@@ -1,6 +1,7 @@
 //! The calls for notifications of buckets.
 //!
-//! What others want to be told of stays as it is, entry by entry: only the entry of our function is changed.
+//! What others want to be told of stays as it is, entry by entry: only our own entry is changed. It is known by its function and
+//! its id; the one entry of a function that Chalice connected has an id that S3 made up.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -68,30 +69,29 @@ pub async fn create(clients: &Clients, wanted: &Notification, context: &Context)
 /// Sets the function's entry. A former one of another function is taken out after that.
 pub async fn update(
     clients: &Clients,
-    (_from, to): (Option<&Notification>, &Notification),
+    (from, to): (Option<&Notification>, &Notification),
     outputs: &Outputs,
     context: &Context,
 ) -> Result<Outputs, Fault> {
     let made = create(clients, to, context).await?;
     if made != *outputs {
-        delete(clients, outputs, context)
+        delete(clients, (from, outputs), context)
             .await
             .map_err(Fault::of_a_begun_step)?;
     }
     Ok(made)
 }
 
-/// Takes all entries of the function out of the bucket's list.
-pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
-    let removed = change(
-        clients,
-        &outputs.bucket,
-        (Destinations::Trusted, context),
-        |mut list| {
-            list.retain(|entry| entry.lambda_function_arn != outputs.function_arn);
-            list
-        },
-    );
+/// Takes the entry out of the bucket's list; all entries of the function, where it is not known which.
+pub async fn delete(
+    clients: &Clients,
+    (resource, outputs): (Option<&Notification>, &Outputs),
+    context: &Context,
+) -> Result<(), Fault> {
+    let id = resource.map(id);
+    let removed = change(clients, &outputs.bucket, (Destinations::Trusted, context), |list| {
+        without_entry(list, &outputs.function_arn, id.as_deref())
+    });
     match removed.await {
         Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
         removed => removed,
@@ -108,7 +108,7 @@ pub async fn look(
         bucket: wanted.bucket.clone(),
         function_arn: context.place.function_arn(&wanted.function_name),
     });
-    let found = find(clients, &sought).await?;
+    let found = find(clients, &sought, &id(wanted)).await?;
     Ok(found.map(|_| sought))
 }
 
@@ -119,20 +119,21 @@ pub async fn stands_as(
     context: &Context,
 ) -> Result<bool, Fault> {
     let wanted_entry = entry(wanted, &context.place.function_arn(&wanted.function_name))?;
-    let found = find(clients, outputs).await?;
+    let found = find(clients, outputs, &id(wanted)).await?;
     let is_same = |found: &LambdaFunctionConfiguration| {
         found.lambda_function_arn == wanted_entry.lambda_function_arn && scope(found) == scope(&wanted_entry)
     };
     Ok(outputs.bucket == wanted.bucket && found.as_ref().is_some_and(is_same))
 }
 
-async fn find(clients: &Clients, sought: &Outputs) -> Result<Option<LambdaFunctionConfiguration>, Fault> {
+async fn find(clients: &Clients, sought: &Outputs, id: &str) -> Result<Option<LambdaFunctionConfiguration>, Fault> {
     let list = match read(clients, &sought.bucket).await {
         Err(fault) if fault.kind == FaultKind::Absent => return Ok(None),
         list => list?,
     };
-    let mut entries = list.lambda_function_configurations.unwrap_or_default().into_iter();
-    Ok(entries.find(|entry| entry.lambda_function_arn == sought.function_arn))
+    let mut entries = list.lambda_function_configurations.unwrap_or_default();
+    let found = position(&entries, &sought.function_arn, id);
+    Ok(found.map(|index| entries.swap_remove(index)))
 }
 
 /// Reads a bucket's list, changes the entries of functions in it, and writes it back whole, unless nothing differs. Whoever
@@ -316,23 +317,55 @@ impl Scope {
     }
 }
 
-/// The list with the function's entry as it is wanted, under the id that it had. One that says the same stays as it is.
+/// The list with our entry as it is wanted. One that says the same stays as it is, its id too.
 fn with_entry(
     mut list: Vec<LambdaFunctionConfiguration>,
     wanted: &LambdaFunctionConfiguration,
 ) -> Vec<LambdaFunctionConfiguration> {
-    let ours = list
-        .iter_mut()
-        .find(|entry| entry.lambda_function_arn == wanted.lambda_function_arn);
-    match ours {
+    let id = wanted.id().unwrap_or_default();
+    match position(&list, &wanted.lambda_function_arn, id) {
         None => list.push(wanted.clone()),
-        Some(ours) if scope(ours) == scope(wanted) => {}
-        Some(ours) => {
-            ours.events.clone_from(&wanted.events);
-            ours.filter.clone_from(&wanted.filter);
-        }
+        Some(index) if scope(&list[index]) == scope(wanted) => {}
+        Some(index) => list[index] = wanted.clone(),
     }
     list
+}
+
+/// The list without the entry of an id, and without those of the function that bear none of ours; without any of the
+/// function's where no id is known.
+fn without_entry(
+    mut list: Vec<LambdaFunctionConfiguration>,
+    function_arn: &str,
+    id: Option<&str>,
+) -> Vec<LambdaFunctionConfiguration> {
+    let goes =
+        |entry: &LambdaFunctionConfiguration| id.is_none_or(|id| entry.id() == Some(id) || !has_id_of_ours(entry));
+    list.retain(|entry| entry.lambda_function_arn != function_arn || !goes(entry));
+    list
+}
+
+/// Where our entry stands: under its id, or else under an id that is none of ours.
+fn position(list: &[LambdaFunctionConfiguration], function_arn: &str, id: &str) -> Option<usize> {
+    let of_function = |entry: &LambdaFunctionConfiguration| entry.lambda_function_arn == function_arn;
+    let known = list
+        .iter()
+        .position(|entry| of_function(entry) && entry.id() == Some(id));
+    known.or_else(|| {
+        list.iter()
+            .position(|entry| of_function(entry) && !has_id_of_ours(entry))
+    })
+}
+
+/// The id of our entry. One function can have several of a bucket: they are told apart by the event's own name, which its
+/// permission bears, too.
+fn id(wanted: &Notification) -> String {
+    format!("{}.{}", wanted.function_name, wanted.permission.name())
+}
+
+fn has_id_of_ours(entry: &LambdaFunctionConfiguration) -> bool {
+    let function = entry.lambda_function_arn.rsplit(':').next().unwrap_or_default();
+    let rest = entry.id().and_then(|id| id.strip_prefix(function));
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn entry(wanted: &Notification, function_arn: &str) -> Result<LambdaFunctionConfiguration, Fault> {
@@ -351,6 +384,7 @@ fn entry(wanted: &Notification, function_arn: &str) -> Result<LambdaFunctionConf
     });
     let events = wanted.events.iter().map(|event| Event::from(event.as_str())).collect();
     let entry = LambdaFunctionConfiguration::builder()
+        .id(id(wanted))
         .lambda_function_arn(function_arn)
         .set_events(Some(events))
         .set_filter(filter)

@@ -33,13 +33,36 @@ fn an_entry_of_somebody_else_stays_as_it_is() {
 }
 
 #[test]
-fn an_entry_that_is_changed_keeps_its_id_and_place() {
-    let mut before = created(OURS, Some("old/"));
-    before.id = Some("an id of S3".to_owned());
-    let list = with_entry(vec![before, created(THEIRS, None)], &created(OURS, Some("new/")));
-    assert_eq!(list[0].id(), Some("an id of S3"));
-    assert_eq!(scope(&list[0]), scope(&created(OURS, Some("new/"))));
-    assert_eq!(list[1], created(THEIRS, None));
+fn an_entry_that_is_changed_keeps_its_place() {
+    let before = vec![created(OURS, Some("old/")), created(THEIRS, None)];
+    let list = with_entry(before, &created(OURS, Some("new/")));
+    assert_eq!(list, [created(OURS, Some("new/")), created(THEIRS, None)]);
+}
+
+#[test]
+fn the_entry_that_chalice_made_is_changed_and_not_doubled() {
+    let mut theirs = created(OURS, Some("old/"));
+    theirs.id = Some("NTYx".to_owned());
+    let list = with_entry(vec![theirs], &created(OURS, Some("new/")));
+    assert_eq!(list, [created(OURS, Some("new/"))]);
+}
+
+#[test]
+fn two_entries_of_one_function_are_set_and_taken_out_apart() {
+    let of = |event: &str, prefix| {
+        let mut wanted = wanted(&["s3:ObjectCreated:*"], Some(prefix), None);
+        wanted.permission = Address::new("permission", event);
+        entry(&wanted, OURS).unwrap()
+    };
+    let (one, two) = (of("one", "one/"), of("two", "two/"));
+    let list = with_entry(with_entry(Vec::new(), &one), &two);
+    assert_eq!(list, [one.clone(), two.clone()]);
+    assert_eq!(
+        with_entry(list.clone(), &of("two", "new/")),
+        [one.clone(), of("two", "new/")]
+    );
+    assert_eq!(without_entry(list.clone(), OURS, two.id()), [one]);
+    assert_eq!(without_entry(list, OURS, None), []);
 }
 
 #[test]
