@@ -176,9 +176,10 @@ async fn digest(clients: &Clients, arn: &str) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The layer's ARN or name, and the version, of a version's ARN.
+/// The layer's name and the version of a version's ARN: `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`.
 fn version_of(arn: &str) -> Option<(&str, i64)> {
-    let (name, version) = arn.rsplit_once(':')?;
+    let (layer, version) = arn.rsplit_once(':')?;
+    let (_, name) = layer.rsplit_once(":layer:")?;
     Some((name, version.parse().ok()?))
 }
 
@@ -204,7 +205,10 @@ mod tests {
     #[test]
     fn a_version_is_named_by_the_end_of_its_arn() {
         let layer = "arn:aws:lambda:eu-west-1:123456789012:layer:shop-prod-managed-layer";
-        assert_eq!(version_of(&format!("{layer}:12")), Some((layer, 12)));
+        assert_eq!(
+            version_of(&format!("{layer}:12")),
+            Some(("shop-prod-managed-layer", 12))
+        );
         assert_eq!(version_of(layer), None);
     }
 
