@@ -16,6 +16,10 @@ use crate::state::lease::Held;
 use crate::state::{Deployed, State};
 use crate::stop::Stop;
 
+pub mod shared;
+
+use shared::Shared;
+
 /// At most so many steps at once: Lambda's control plane takes 15 calls a second from an account.
 const AT_ONCE: usize = 12;
 
@@ -32,6 +36,8 @@ pub struct Tools {
     pub code: BTreeMap<String, CodeLocation>,
     /// Whether somebody wishes to stop.
     pub stop: Stop,
+    /// How what other stages change, too, is changed.
+    pub shared: Rc<Shared>,
 }
 
 /// What became of a plan.
@@ -213,12 +219,16 @@ fn begin(
         if !is_ready || running.len() >= AT_ONCE {
             return true;
         }
-        let (cloud, context) = (tools.cloud.clone(), context.clone());
+        let (cloud, shared, context) = (tools.cloud.clone(), tools.shared.clone(), context.clone());
         let (address, action) = (step.address.clone(), step.action.clone());
         running.spawn_local(async move {
             let began = Instant::now();
             tracing::info!(%address, action = action.word(), "step begun");
-            let made = make(cloud.as_ref(), &action, &context).await;
+            let make = async |context: &Context| make(cloud.as_ref(), &action, context).await;
+            let made = match action.shared() {
+                Some(thing) => shared.alone(&thing, &context, make).await,
+                None => make(&context).await,
+            };
             Finished {
                 address,
                 began,

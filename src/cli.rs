@@ -140,6 +140,8 @@ pub enum Command {
         #[command(flatten)]
         stage: Stage,
     },
+    #[command(flatten)]
+    Use(Use),
     /// List the stages of the app: URL, commit, when, by whom, and who holds them
     Stages,
     /// Remove what nobody needs any more: previews of closed pull requests, stages of branches that are gone, zips that no
@@ -188,6 +190,7 @@ impl Command {
             Self::Deploy { stage, .. } | Self::Plan { stage, .. } | Self::Url { stage } => Some(&stage.name),
             Self::Destroy { stage, .. } => Some(stage),
             Self::Record(record) => Some(record.stage()),
+            Self::Use(wishes) => Some(wishes.stage()),
             Self::Ci { .. }
             | Self::Stages
             | Self::Sweep { .. }
@@ -196,6 +199,34 @@ impl Command {
             | Self::New { .. }
             | Self::Init(_)
             | Self::Schema => None,
+        }
+    }
+}
+
+/// What people do with a stage beside changing it.
+#[derive(Debug, Subcommand)]
+pub enum Use {
+    /// Run a function of a stage once, and print what it returns, and nothing else
+    ///
+    /// What it is given comes from `--payload`, else from standard input, else it is `{}`. Needs `lambda:InvokeFunction`. Exit
+    /// code 1 where the function raises something, which is printed on standard error.
+    Invoke(Invoke),
+    /// Show what the functions of a stage logged
+    ///
+    /// In the order of time, in UTC. Needs `logs:FilterLogEvents`.
+    Logs(Logs),
+    /// Print the policies of the roles that are made for the app, as JSON, without asking AWS anything
+    ///
+    /// Of one role its policy, of several an object with the policy of each.
+    Policy(Policy),
+}
+
+impl Use {
+    fn stage(&self) -> &StageName {
+        match self {
+            Self::Invoke(Invoke { stage, .. })
+            | Self::Logs(Logs { stage, .. })
+            | Self::Policy(Policy { stage, .. }) => &stage.name,
         }
     }
 }
@@ -255,6 +286,66 @@ pub struct Stage {
     pub name: StageName,
 }
 
+/// Which function is run, and with what.
+#[derive(Debug, Clone, Args)]
+pub struct Invoke {
+    /// The stage
+    #[command(flatten)]
+    pub stage: Stage,
+    /// The function, by the name that the app gives it [default: the only one, or `api_handler`]
+    #[arg(short = 'n', long = "name", value_name = "FUNCTION")]
+    pub function: Option<String>,
+    /// What it is given: JSON, `@FILE`, or `-` for standard input
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub payload: Option<String>,
+    /// Show the last 4 KB of its log, too, on standard error
+    #[arg(long)]
+    pub logs: bool,
+}
+
+/// Whose logs are shown, and which part of them.
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// The stage
+    #[command(flatten)]
+    pub stage: Stage,
+    /// A function, by the name that the app gives it; may be given several times [default: `all`]
+    #[arg(short = 'n', long = "name", value_name = "FUNCTION")]
+    pub functions: Vec<String>,
+    /// Since when: 10m, 2h, 1d, 1w ago, or a moment like 2026-01-31T08:00Z; UTC where it names no offset
+    #[arg(short, long, value_name = "WHEN", default_value = "10m", value_parser = since)]
+    pub since: Since,
+    /// Only the last N of these
+    #[arg(long, value_name = "N")]
+    pub lines: Option<usize>,
+    /// Go on with what is logged from now on, until Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// With the lines that Lambda itself writes: START, END, REPORT
+    #[arg(long)]
+    pub runtime_lines: bool,
+}
+
+/// Since when something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// So long ago.
+    Ago(Duration),
+    /// Since a moment.
+    At(jiff::Timestamp),
+}
+
+/// Whose policies are shown.
+#[derive(Debug, Clone, Args)]
+pub struct Policy {
+    /// The stage
+    #[command(flatten)]
+    pub stage: Stage,
+    /// Only that of a role, by the name that the app gives it
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
+}
+
 /// What a repository is set up with; what is left out is asked.
 #[derive(Debug, Clone, Args)]
 pub struct Init {
@@ -308,6 +399,36 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|error| format!("it cannot be negative: {error}"))
 }
 
+/// Reads how long ago something was, `2h` or `1w`, or a moment: ISO 8601, or as we print it.
+///
+/// # Errors
+///
+/// It is none of these, or a duration of months or years, which are of no certain length.
+fn since(text: &str) -> Result<Since, String> {
+    use jiff::civil::{Date, DateTime};
+    let text = text.trim();
+    let bare = text.strip_suffix(" UTC").unwrap_or(text);
+    let in_utc = |moment: DateTime| {
+        moment
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    };
+    let moment = text.parse::<jiff::Timestamp>().ok();
+    let moment = moment.or_else(|| bare.parse::<DateTime>().ok().and_then(in_utc));
+    let moment = moment.or_else(|| bare.parse::<Date>().ok().and_then(|date| in_utc(date.at(0, 0, 0, 0))));
+    if let Some(moment) = moment {
+        return Ok(Since::At(moment));
+    }
+    let wrong = || "write it like 10m, 2h, 1d or 1w, or as a moment like 2026-01-31T08:00Z".to_owned();
+    let Ok(span) = text.parse::<jiff::Span>() else {
+        return Err(wrong());
+    };
+    let long = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
+    let ago = long.ok().and_then(|long| Duration::try_from(long).ok());
+    ago.map(Since::Ago).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,5 +453,31 @@ mod tests {
         assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
         assert!(duration("soon").is_err());
         assert!(duration("-1s").is_err());
+    }
+
+    #[test]
+    fn since_when_is_a_duration_or_a_moment_in_utc() {
+        let hours = |hours: u64| Ok(Since::Ago(Duration::from_hours(hours)));
+        assert_eq!(since("10m"), Ok(Since::Ago(Duration::from_mins(10))));
+        assert_eq!(
+            (since("2h"), since("1d"), since("1w")),
+            (hours(2), hours(24), hours(168))
+        );
+        let at = Ok(Since::At("2026-01-31T08:00:00Z".parse().unwrap()));
+        for text in [
+            "2026-01-31T08:00Z",
+            "2026-01-31T08:00:00",
+            "2026-01-31 09:00+01",
+            "2026-01-31 08:00:00.000 UTC",
+        ] {
+            assert_eq!(since(text), at, "{text}");
+        }
+        assert_eq!(
+            since("2026-01-31"),
+            Ok(Since::At("2026-01-31T00:00:00Z".parse().unwrap()))
+        );
+        for text in ["soon", "-1h", "1mo", ""] {
+            assert!(since(text).is_err(), "{text}");
+        }
     }
 }

@@ -14,23 +14,38 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 ///
 /// It is counted on the boot-time clock, so that a suspended machine does not believe in a lease that ran out meanwhile.
 #[derive(Debug, Clone)]
-pub struct Hold(Arc<Mutex<Option<Instant>>>);
+pub struct Hold {
+    end: Arc<Mutex<Option<Instant>>>,
+    beside: Vec<Arc<Mutex<Option<Instant>>>>,
+}
 
 impl Hold {
     /// A hold that ends at a moment.
     pub fn until(end: Instant) -> Self {
-        Self(Arc::new(Mutex::new(Some(end))))
+        Self {
+            end: Arc::new(Mutex::new(Some(end))),
+            beside: Vec::new(),
+        }
+    }
+
+    /// A hold that covers a call only while both do.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.beside.push(other.end.clone());
+        both.beside.extend(other.beside.iter().cloned());
+        both
     }
 
     /// Moves the end to a later moment, unless the hold was lost.
     pub fn extend(&self, end: Instant) {
-        let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut until = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         *until = until.map(|_| end);
     }
 
     /// Ends the hold for good: somebody else has the stage.
     pub fn lose(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whether a mutating call that begins now is covered to its end.
@@ -39,10 +54,14 @@ impl Hold {
     ///
     /// [`FaultKind::LeaseLost`]: it is not, and must not be made.
     pub fn cover(&self, operation: &'static str, target: &str) -> Result<(), Fault> {
-        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match until {
-            Some(end) if Instant::now() + CALL_TIMEOUT < end => Ok(()),
-            Some(_) | None => Err(Fault::refused(
+        let done = Instant::now() + CALL_TIMEOUT;
+        let outlives = |end: &Mutex<Option<Instant>>| {
+            let end = *end.lock().unwrap_or_else(PoisonError::into_inner);
+            end.is_some_and(|end| done < end)
+        };
+        match outlives(&self.end) && self.beside.iter().all(|end| outlives(end)) {
+            true => Ok(()),
+            false => Err(Fault::refused(
                 operation,
                 target,
                 FaultKind::LeaseLost,
@@ -65,6 +84,19 @@ mod tests {
             hold.cover("lambda:CreateFunction", "x").unwrap_err().kind,
             FaultKind::LeaseLost
         );
+    }
+
+    #[test]
+    fn of_two_holds_both_must_cover_a_call() {
+        let (long, short) = (CALL_TIMEOUT * 2, CALL_TIMEOUT / 2);
+        let hold = |length| Hold::until(Instant::now() + length);
+        assert!(hold(long).and(&hold(long)).cover("s3:Put", "x").is_ok());
+        assert!(hold(long).and(&hold(short)).cover("s3:Put", "x").is_err());
+        assert!(hold(short).and(&hold(long)).cover("s3:Put", "x").is_err());
+        let lost = hold(long);
+        let both = hold(long).and(&lost);
+        lost.lose();
+        assert!(both.cover("s3:Put", "x").is_err());
     }
 
     #[test]

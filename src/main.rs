@@ -34,7 +34,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::app::python::Resolution;
 use crate::aws::{Access, Clients, Tell};
-use crate::cli::{Cli, Command, Record};
+use crate::cli::{Cli, Command, Record, Use};
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
 use crate::host::github::GitHub;
@@ -139,6 +139,10 @@ async fn signalled(stop: &Stop, host: &Place) -> Failure {
         _ = terminate.recv() => {}
     }
     stop.request();
+    if stop.is_heard() {
+        interrupt.recv().await;
+        return Failure::stopped();
+    }
     if stop.is_holding() {
         host.shown().note(
             Ink::Careful,
@@ -204,6 +208,7 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
             }
         },
         Command::Url { stage } => run::url(&session, &stage.name).await,
+        Command::Use(wishes) => used(&session, wishes).await,
         Command::Stages => run::stages(&session).await,
         Command::Sweep { dry_run, orphans } => {
             let wishes = Wishes {
@@ -221,6 +226,14 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
             run::schema(&session);
             Ok(())
         }
+    }
+}
+
+async fn used(session: &Session<'_>, wishes: &Use) -> Result<(), Failure> {
+    match wishes {
+        Use::Invoke(wishes) => run::invoke::invoke(session, wishes).await,
+        Use::Logs(wishes) => run::logs::logs(session, wishes).await,
+        Use::Policy(wishes) => run::policy::policy(session, wishes).await,
     }
 }
 

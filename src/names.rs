@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// A name that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum NameError {
 }
 
 /// Where the state of a stage would stand, a store is tried instead: no stage has this name.
+/// The folder for what stages share, among the apps' own.
+const SHARED: &str = "stagewright-shared";
+
 const PROBE: &str = "stagewright-probe";
 
 /// Checks that AWS takes a name as a part of its own: 1 to 63 letters, digits, `-` and `_`.
@@ -143,7 +147,26 @@ fn check_stage(what: &'static str, name: &str) -> Result<(), NameError> {
     check_name(what, name)
 }
 
+impl AppName {
+    /// No app, but the place among the apps' folders for what stages share.
+    pub fn shared() -> Self {
+        Self(SHARED.to_owned())
+    }
+}
+
 impl StageName {
+    /// No stage, but the name under which the lease of a shared thing stands: that of the thing, as far as it fits.
+    pub fn of_shared(thing: &str) -> Self {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let readable = thing.chars().map(|c| if fits(c) { c } else { '_' }).take(46);
+        let digest: String = Sha256::digest(thing)
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self(readable.chain(['-']).chain(digest.chars()).collect())
+    }
+
     /// No stage, but the place among the stages' objects where a store is tried.
     pub fn probe() -> Self {
         Self(PROBE.to_owned())
@@ -172,9 +195,20 @@ impl Address {
         Self(format!("{kind}/{name}"))
     }
 
+    /// Makes the address of a resource that is another one where its source (an ARN, or what is behind one's account) is
+    /// another: what AWS does not let one change stands behind an `@`.
+    pub fn at(kind: &str, name: &str, source: &str) -> Self {
+        Self(format!("{kind}/{name}@{}", last(source)))
+    }
+
     /// The part behind the first slash: the resource's logical name.
     pub fn name(&self) -> &str {
         self.0.split_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    /// The resource's logical name without its source: what Chalice calls it.
+    pub fn plain_name(&self) -> &str {
+        self.name().split('@').next().unwrap_or_default()
     }
 
     /// The whole address as text.
@@ -186,6 +220,14 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What stands behind the account in an ARN: the name of what it is of. Anything else stays what it is.
+pub fn last(arn: &str) -> &str {
+    match arn.starts_with("arn:") {
+        true => arn.splitn(6, ':').nth(5).unwrap_or_default(),
+        false => arn,
     }
 }
 
@@ -251,5 +293,12 @@ mod tests {
     fn an_address_keeps_its_two_parts_apart() {
         assert_eq!(Address::new("function", "a/b").name(), "a/b");
         assert_eq!(Address::new("function", "api").to_string(), "function/api");
+        let table = "arn:aws:dynamodb:eu-west-1:1:table/guests/stream/2026-01-02T03:04:05.678";
+        let mapping = Address::at("event_source_mapping", "log-dynamodb-event-source", table);
+        assert_eq!(mapping.plain_name(), "log-dynamodb-event-source");
+        assert_eq!(
+            mapping.name(),
+            "log-dynamodb-event-source@table/guests/stream/2026-01-02T03:04:05.678"
+        );
     }
 }

@@ -14,11 +14,16 @@ struct Inner {
     wish: watch::Sender<bool>,
     holding: Cell<usize>,
     has_held: Cell<bool>,
+    heard: Cell<usize>,
 }
 
 /// While it lives, a stage is held, and the program must not simply end.
 #[derive(Debug)]
 pub struct Holding(Stop);
+
+/// While it lives, a command that holds no stage hears the wish to stop, and ends by itself.
+#[derive(Debug)]
+pub struct Hearing(Stop);
 
 impl Stop {
     /// Nobody wishes to stop yet.
@@ -27,6 +32,7 @@ impl Stop {
             wish: watch::Sender::new(false),
             holding: Cell::new(0),
             has_held: Cell::new(false),
+            heard: Cell::new(0),
         }))
     }
 
@@ -54,6 +60,17 @@ impl Stop {
         Holding(self.clone())
     }
 
+    /// Says that we hear the wish to stop and end by ourselves, until the answer is dropped.
+    pub fn hearing(&self) -> Hearing {
+        self.0.heard.set(self.0.heard.get() + 1);
+        Hearing(self.clone())
+    }
+
+    /// Whether somebody hears the wish, and ends by itself.
+    pub fn is_heard(&self) -> bool {
+        self.0.heard.get() > 0
+    }
+
     /// Whether a stage was held, be it still or not: something may have been changed.
     pub fn has_held(&self) -> bool {
         self.0.has_held.get()
@@ -68,5 +85,11 @@ impl Stop {
 impl Drop for Holding {
     fn drop(&mut self) {
         self.0.0.holding.set(self.0.0.holding.get() - 1);
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.0.0.heard.set(self.0.0.heard.get() - 1);
     }
 }

@@ -26,6 +26,7 @@ use self::tree::Entry;
 use super::apart::{self, GROUP, User};
 use super::{Artifact, Build, Code, Error, Finding, Severity, Source};
 
+pub mod contents;
 mod tree;
 
 /// Bytes that a function's code and layers may have unzipped.
@@ -39,7 +40,7 @@ const INLINE_BYTES: u64 = 50 * 1024 * 1024;
 const SHOWN_BYTES: u64 = 64 * 1024;
 
 /// Parts that are named when a package is too large.
-const LARGEST: usize = 8;
+const LARGEST: usize = 5;
 
 /// Whether a build command may see an environment variable: where programs, their settings, proxies and certificates
 /// are. What bears a word for a secret in its name is not among them, nor is a URL with a password in it, nor anything
@@ -342,6 +343,11 @@ fn unzipped(path: &Path) -> Result<Vec<(String, u64)>, Error> {
         return Err(flaw(path, "is a zip with no file in it"));
     }
     Ok(parts)
+}
+
+/// Whether a file is a zip whose entries can be listed.
+pub fn is_zip(path: &Path) -> bool {
+    zip_parts(path, Form::Unzipped).is_ok()
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -11,19 +11,26 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app::{Architecture, Error, apart};
 
+mod build;
 mod chalice;
 mod folder;
 mod line;
+mod lock;
 mod pins;
+mod poetry;
+mod pyproject;
 pub mod requirements;
+mod resolve;
+pub mod sources;
 mod target;
 mod uv;
 mod version;
 
-use folder::{create, making, prune, remove, settle, write};
+use folder::{create, making, prune, remove, settle};
 use requirements::{Requirements, hex};
-use target::{Target, wheel};
-use uv::command_line;
+use resolve::{Job, installed};
+use target::Target;
+use uv::{command_line, without_credentials};
 
 /// Changes when folders of the cache are made differently.
 const FORMAT: &str = "stagewright-python-2";
@@ -48,6 +55,19 @@ pub enum Resolution {
     Recorded,
     /// No: everything is resolved anew.
     Upgrade,
+}
+
+/// What versions are resolved for.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// CPU architecture of the functions.
+    pub architecture: Architecture,
+    /// The version of Python that the config chooses: `3.12`.
+    pub python: Option<&'a str>,
+    /// Versions that were resolved before.
+    pub recorded: Option<&'a Pins>,
+    /// Whether these are used again while their inputs stay the same.
+    pub resolution: Resolution,
 }
 
 /// `uv`, as we run it.
@@ -76,6 +96,7 @@ pub fn sees(name: &str) -> bool {
         "PATH",
         "HOME",
         "LANG",
+        "NETRC",
         "TMPDIR",
         "XDG_CACHE_HOME",
         "XDG_CONFIG_HOME",
@@ -102,16 +123,12 @@ impl Uv {
     /// `Error::Findings` where a requirement is not taken, `Error::Absent` where there is none of its name or version,
     /// `Error::Wheel` where it has no wheel for Lambda, `Error::Index` where no index answers, `Error::Program` without
     /// `uv`, `Error::Command` where `uv` fails otherwise, `Error::File` where the requirements cannot be read.
-    pub async fn pins(
-        &self,
-        project: &Path,
-        architecture: Architecture,
-        recorded: Option<&Pins>,
-        resolution: Resolution,
-    ) -> Result<Pins, Error> {
-        let required = requirements::read(project, "requirements.txt")?;
-        let again = recorded.filter(|_| resolution == Resolution::Recorded);
-        let python = self.version(project, again.map(|pins| pins.python.as_str())).await?;
+    pub async fn pins(&self, project: &Path, wish: &Wish<'_>) -> Result<Pins, Error> {
+        let architecture = wish.architecture;
+        let again = wish.recorded.filter(|_| wish.resolution == Resolution::Recorded);
+        let required = sources::read(project)?;
+        let recorded = again.map(|pins| pins.python.as_str());
+        let python = self.version(project, wish.python, recorded).await?;
         let wanted = chalice::wanted(project, &required)?;
         let inputs = inputs(&required, wanted.as_deref(), &python, architecture);
         if let Some(recorded) = again.filter(|pins| pins.inputs == inputs) {
@@ -121,7 +138,7 @@ impl Uv {
             python: &python,
             architecture,
         };
-        let requirements = self.compile(project, &required, &target).await?;
+        let requirements = self.compile(project, &required, target).await?;
         let chalice = self.chalice(project, wanted.as_deref(), &requirements, &python).await?;
         Ok(Pins {
             inputs,
@@ -129,41 +146,6 @@ impl Uv {
             requirements,
             chalice: Some(chalice),
         })
-    }
-
-    async fn compile(
-        &self,
-        project: &Path,
-        required: &Requirements,
-        target: &Target<'_>,
-    ) -> Result<Vec<String>, Error> {
-        if required.lines.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut constraints = tempfile::NamedTempFile::new().map_err(|source| Error::File {
-            path: std::env::temp_dir(),
-            source,
-        })?;
-        let written = std::io::Write::write_all(&mut constraints, required.constraints.join("\n").as_bytes());
-        written.map_err(|source| Error::File {
-            path: constraints.path().to_owned(),
-            source,
-        })?;
-        let constraints = constraints.path().to_string_lossy();
-        let platform = target.platform();
-        let mut arguments = vec!["pip", "compile", "-", "--no-header", "--no-annotate"];
-        arguments.extend(["--no-strip-extras", "--only-binary", ":all:"]);
-        arguments.extend(["--python-platform", &platform, "--python-version", target.python]);
-        let files = required
-            .remote
-            .iter()
-            .map(String::as_str)
-            .chain((!required.constraints.is_empty()).then_some(&*constraints));
-        arguments.extend(files.flat_map(|file| ["--constraint", file]));
-        let input = [texts(&required.indexes), required.texts()].concat().join("\n");
-        let output = self.run(project, &arguments, &input).await;
-        let output = output.map_err(|error| wheel(pins::located(error, required), &target.described()))?;
-        pins::pins(&output, required)
     }
 
     /// The version of Chalice: the pinned one, else the newest that agrees with the project.
@@ -203,7 +185,7 @@ impl Uv {
             python: &pins.python,
             architecture,
         };
-        let required = requirements::read(project, "requirements.txt")?;
+        let required = sources::read(project)?;
         let platform = target.platform();
         let key = digest(&[
             &["lambda", &platform, &pins.python][..],
@@ -219,18 +201,22 @@ impl Uv {
         let packages = making.path().join("packages");
         create(&packages)?;
         if !pins.requirements.is_empty() {
-            let list = making.path().join("pins.txt");
-            write(
-                &list,
-                &[required.indexes.as_slice(), &pins.requirements].concat().join("\n"),
-            )?;
-            let (list, folder) = (list.to_string_lossy(), packages.to_string_lossy());
+            let folder = packages.to_string_lossy();
+            let pinned = installed(&pins.requirements, &required);
             let mut arguments = vec!["pip", "install", "--no-deps", "--only-binary", ":all:"];
             arguments.extend(["--python-platform", &platform, "--python-version", target.python]);
-            arguments.extend(["--target", &folder, "-r", &list]);
-            arguments.extend(required.is_hashed().then_some("--require-hashes"));
-            let output = self.run(project, &arguments, "").await;
-            output.map_err(|error| wheel(error, &target.described()))?;
+            arguments.extend(["--target", &folder, "-r", "-"]);
+            let is_hashed = pinned.iter().any(|pin| pin.contains(" --hash")) || required.is_hashed();
+            arguments.extend(is_hashed.then_some("--require-hashes"));
+            let job = Job {
+                project,
+                required: &required,
+                described: target.described(),
+                target,
+                arguments,
+                packages: pinned,
+            };
+            self.job(&job).await?;
             prune(&packages)?;
         }
         settle(&packages, &place)
@@ -242,7 +228,7 @@ impl Uv {
     ///
     /// As [`Self::install`].
     pub async fn host(&self, project: &Path, pins: &Pins) -> Result<Host, Error> {
-        let required = requirements::read(project, "requirements.txt")?;
+        let required = sources::read(project)?;
         let mut packages = pins.requirements.clone();
         if pins::version_of(&packages, "chalice").is_none() {
             packages.extend(pins.chalice.as_ref().map(|version| format!("chalice=={version}")));
@@ -275,15 +261,20 @@ impl Uv {
             &folder,
         ];
         self.run(project, &arguments, "").await?;
-        let list = making.path().join("pins.txt");
+        packages = installed(&packages, &required);
         packages.push("boto3".to_owned());
-        write(&list, &[required.indexes, packages].concat().join("\n"))?;
-        let list = list.to_string_lossy();
-        // What is not built ahead would be built now, and run its code as ourselves.
+        // What is not built ahead, and apart, would be built now, and run its code as ourselves.
         let mut arguments = vec!["pip", "install", "--only-binary", ":all:", "--python", &folder];
-        arguments.extend(["--verify-hashes", "-r", &list]);
-        let output = self.run(project, &arguments, "").await;
-        output.map_err(|error| wheel(error, &format!("this machine's Python {}", pins.python)))?;
+        arguments.extend(["--verify-hashes", "-r", "-"]);
+        let job = Job {
+            project,
+            required: &required,
+            target: Target::here(&pins.python),
+            described: format!("this machine's Python {}", pins.python),
+            arguments,
+            packages,
+        };
+        self.job(&job).await?;
         warm(&venv, &venv.join(packages_of(&pins.python))).await;
         settle(&venv, &place)?;
         Ok(host)
@@ -324,10 +315,12 @@ async fn warm(venv: &Path, packages: &Path) {
 
 fn inputs(required: &Requirements, chalice: Option<&str>, python: &str, architecture: Architecture) -> String {
     let target = Target { python, architecture }.platform();
+    // The credentials of an index may change, and the packages stay.
+    let bare = |lines: Vec<&str>| lines.into_iter().map(without_credentials).collect::<Vec<_>>();
     digest(&[
         &[python, &target, chalice.unwrap_or("any")][..],
-        &required.texts(),
-        &texts(&required.context),
+        &texts(&bare(required.texts())),
+        &texts(&bare(texts(&required.context))),
     ])
 }
 
@@ -349,6 +342,7 @@ fn digest(groups: &[&[&str]]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::folder::tests::write;
     use super::*;
 
     #[test]
@@ -369,6 +363,15 @@ mod tests {
         assert_ne!(of("idna", Architecture::X86_64), of("idna", Architecture::Arm64));
     }
 
+    fn wish(recorded: Option<&Pins>, resolution: Resolution) -> Wish<'_> {
+        Wish {
+            architecture: Architecture::X86_64,
+            python: None,
+            recorded,
+            resolution,
+        }
+    }
+
     #[tokio::test]
     async fn without_uv_an_error_says_what_it_is_needed_for() {
         let folder = tempfile::tempdir().unwrap();
@@ -376,7 +379,8 @@ mod tests {
             cache: folder.path().join("cache"),
             environment: BTreeMap::from([("PATH".to_owned(), folder.path().to_string_lossy().into_owned())]),
         };
-        let pins = uv.pins(folder.path(), Architecture::X86_64, None, Resolution::Recorded);
+        let wish = wish(None, Resolution::Recorded);
+        let pins = uv.pins(folder.path(), &wish);
         assert!(matches!(pins.await, Err(Error::Program { program: "uv", .. })));
     }
 
@@ -396,19 +400,11 @@ mod tests {
             requirements: vec!["idna==3.10".to_owned()],
             chalice: Some("1.34.0".to_owned()),
         };
-        let again = uv.pins(
-            folder.path(),
-            Architecture::X86_64,
-            Some(&recorded),
-            Resolution::Recorded,
-        );
+        let again = wish(Some(&recorded), Resolution::Recorded);
+        let again = uv.pins(folder.path(), &again);
         assert_eq!(again.await.unwrap(), recorded);
-        let anew = uv.pins(
-            folder.path(),
-            Architecture::X86_64,
-            Some(&recorded),
-            Resolution::Upgrade,
-        );
+        let anew = wish(Some(&recorded), Resolution::Upgrade);
+        let anew = uv.pins(folder.path(), &anew);
         assert!(matches!(anew.await, Err(Error::Program { .. })));
     }
 }

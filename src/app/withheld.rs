@@ -215,3 +215,119 @@ fn described(source: &EventSource) -> String {
 fn name_of(text: &str) -> &str {
     text.rsplit([':', '/']).next().unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::app::Role;
+    use crate::app::events::{Batch, Websocket};
+
+    const BATCH: Batch = Batch { size: 10, window_s: 0 };
+
+    fn event(function: &str, source: EventSource) -> Event {
+        Event {
+            name: format!("{function}-{}", Kind::of(&source).as_str()),
+            function: function.to_owned(),
+            source,
+        }
+    }
+
+    fn queue(name: &str) -> EventSource {
+        EventSource::Queue {
+            queue: name.to_owned(),
+            batch: BATCH,
+            maximum_concurrency: None,
+        }
+    }
+
+    fn schedule() -> EventSource {
+        EventSource::Schedule {
+            expression: "rate(1 hour)".to_owned(),
+            description: None,
+        }
+    }
+
+    fn shop() -> App {
+        let arn = "arn:aws:dynamodb:eu-west-1:111111111111:table/orders/stream/2027";
+        let stream = Stream::DynamoDb(arn.to_owned());
+        let source = EventSource::Stream {
+            stream,
+            batch: BATCH,
+            starting_position: "LATEST".to_owned(),
+        };
+        let domain = Domain {
+            name: "live.example.com".to_owned(),
+            certificate_arn: String::new(),
+            tls_version: "TLS_1_2".to_owned(),
+            path: None,
+            tags: std::collections::BTreeMap::new(),
+        };
+        App {
+            events: vec![
+                event("worker", queue("arn:aws:sqs:eu-west-1:111111111111:jobs")),
+                event("worker", source),
+                event("ticker", schedule()),
+            ],
+            websocket: Some(Websocket {
+                stage_name: "api".to_owned(),
+                routes: vec![("$default".to_owned(), "chat".to_owned())],
+                domain: Some(domain),
+            }),
+            ..App::new("shop".parse().unwrap())
+        }
+    }
+
+    fn words(withheld: &[Withheld]) -> Vec<String> {
+        withheld.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_preview_has_nothing_that_stages_share_and_says_what_it_lacks() {
+        let mut app = shop();
+        let withheld = withheld(&mut app, &Allowed::default());
+        assert_eq!(
+            words(&withheld),
+            [
+                "`worker` from queue `jobs`",
+                "`worker` from the stream of table `orders`",
+                "`ticker` from schedule `rate(1 hour)`",
+                "domain `live.example.com`",
+            ]
+        );
+        assert!(app.events.is_empty());
+        let websocket = app.websocket.unwrap();
+        assert_eq!((websocket.routes.len(), websocket.domain), (1, None));
+    }
+
+    #[test]
+    fn what_is_asked_for_by_kind_or_by_function_is_there() {
+        let left = |names: &[&str]| words(&withheld(&mut shop(), &Allowed::of(names)));
+        assert_eq!(left(&["all"]), [""; 0]);
+        assert_eq!(left(&["worker", "domain"]), ["`ticker` from schedule `rate(1 hour)`"]);
+        assert_eq!(left(&["schedule", "queue", "stream"]), ["domain `live.example.com`"]);
+    }
+
+    #[test]
+    fn a_role_loses_the_right_to_read_a_queue_that_is_withheld_unless_another_function_has_it() {
+        let own = json!({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]});
+        let jobs = event_policy::statements(&queue("jobs"));
+        let app = |events| App {
+            roles: vec![Role {
+                name: "default-role".to_owned(),
+                suffix: String::new(),
+                policy: json!({"Statement": [own, jobs[0]]}),
+            }],
+            events,
+            ..App::new("shop".parse().unwrap())
+        };
+        let mut alone = app(vec![event("worker", queue("jobs"))]);
+        withheld(&mut alone, &Allowed::default());
+        assert_eq!(alone.roles[0].policy["Statement"], json!([own]));
+
+        let mut shared = app(vec![event("worker", queue("jobs")), event("reader", queue("jobs"))]);
+        withheld(&mut shared, &Allowed::of(&["reader"]));
+        assert_eq!(shared.roles[0].policy["Statement"], json!([own, jobs[0]]));
+    }
+}

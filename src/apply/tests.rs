@@ -119,10 +119,24 @@ async fn deploy_until(store: &dyn Store, sky: &Rc<Sky>, desired: &Desired, stop:
         place: place(),
         code: BTreeMap::new(),
         stop,
+        shared: alone(store),
     };
     let applied = run(&plan, &tools, &mut held, &mut state, &mut |_| {}).await;
     held.give_back(&mut state).await.unwrap();
     applied
+}
+
+fn alone(store: &dyn Store) -> Rc<Shared> {
+    Rc::new(Shared {
+        store: store.shared(),
+        holder: Holder {
+            mark: "ann".to_owned(),
+            name: "ann".to_owned(),
+            purpose: "deploy",
+            since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+            run: None,
+        },
+    })
 }
 
 async fn state(store: &dyn Store) -> State {
@@ -265,6 +279,7 @@ fn whoever_lost_the_stage_makes_no_further_call_and_writes_nothing() {
             place: place(),
             code: BTreeMap::new(),
             stop: Stop::new(),
+            shared: alone(&store),
         };
         let plan = diff::diff(&app("one", &["api"]), &state);
         let applied = run(&plan, &tools, &mut ann, &mut state, &mut |_| {}).await;

@@ -20,6 +20,7 @@ use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
 
 pub mod answered;
+pub mod download;
 pub mod fault;
 mod identity;
 pub mod wait;
@@ -62,6 +63,14 @@ pub struct Clients {
     pub api_gateway: aws_sdk_apigateway::Client,
     /// The second version of API Gateway: websocket APIs and HTTP APIs.
     pub gateway_v2: aws_sdk_apigatewayv2::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
+    /// S3, for what buckets tell functions.
+    pub s3: aws_sdk_s3::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
     /// STS, to learn which account this is.
     pub sts: aws_sdk_sts::Client,
     /// The Region of all of them, if one is configured anywhere.
@@ -74,11 +83,18 @@ impl Clients {
     /// Opens the clients. No call is made: credentials are looked for with the first one.
     pub async fn open(access: &Access, tell: Tell) -> Self {
         let shared = configuration(access).await;
+        // With an endpoint that is not AWS's there is no DNS name for each bucket.
+        let path_style = shared.endpoint_url().is_some();
+        let s3 = aws_sdk_s3::config::Builder::from(&shared).force_path_style(path_style);
         Self {
             lambda: aws_sdk_lambda::Client::new(&shared),
             iam: aws_sdk_iam::Client::new(&shared),
             api_gateway: aws_sdk_apigateway::Client::new(&shared),
             gateway_v2: aws_sdk_apigatewayv2::Client::new(&shared),
+            events: aws_sdk_eventbridge::Client::new(&shared),
+            sns: aws_sdk_sns::Client::new(&shared),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
             tell,

@@ -1,5 +1,6 @@
 //! Waiting for AWS: one loop, with a deadline, that says what it last saw.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use boot_time::Instant;
@@ -118,6 +119,19 @@ where
     match (ended, last) {
         (Err(fault), Some(throttled)) if fault.kind == FaultKind::Timeout => Err(throttled),
         (ended, _) => ended,
+    }
+}
+
+/// Looks again and again, with a pause before each look, until a look breaks it off: for what a person watches, who ends it.
+pub async fn again<T, L>(pause: Duration, mut look: L) -> T
+where
+    L: AsyncFnMut() -> ControlFlow<T>,
+{
+    loop {
+        pause_for(pause).await;
+        if let ControlFlow::Break(end) = look().await {
+            return end;
+        }
     }
 }
 

@@ -20,11 +20,14 @@ fn rich() -> Value {
         "pull_requests": {
             "base": ["main", "release/*"], "drafts": false, "label": "preview", "comment": "on-change", "expire_after": "14d",
             "keep_label": "keep", "limit": 5, "aws": {"region": "eu-west-1", "role": "arn:aws:iam::222222222222:role/previews"},
+            "event_sources": ["schedule", "api"],
         },
         "stages": {"prod": {
             "protected": true, "aws": {"region": "eu-west-1", "role": "arn:aws:iam::111111111111:role/deployer"},
             "environment": {"LOG_LEVEL": "warn"},
-            "functions": {"api": {"memory_mib": 1024, "timeout_s": 9, "environment": {"SIZE": 1}, "reserved_concurrency": 3}},
+            "functions": {"api": {"memory_mib": 1024, "timeout_s": 9, "environment": {"SIZE": 1}, "reserved_concurrency": 3,
+                "log_retention_days": 365, "tracing": false, "url": false}},
+            "api": {"domain": {"name": "api.example.com", "certificate_arn": "arn:aws:acm:eu-west-1:111111111111:certificate/1"}},
         }},
         "functions": {"api": {
             "runtime": "provided.al2023", "architecture": "arm64", "handler": "bootstrap", "code": "src", "build": "true",
@@ -32,8 +35,16 @@ fn rich() -> Value {
             "policy": [{"actions": ["dynamodb:GetItem"], "resources": ["*"], "effect": "Allow", "conditions": {"Bool": {"a": "b"}}}],
             "layers": ["arn:aws:lambda:eu-west-1:111111111111:layer:tools:3"],
             "vpc": {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}, "tracing": true, "reserved_concurrency": 5,
-            "tags": {"team": "red"},
+            "tags": {"team": "red"}, "log_retention_days": 30, "url": {"access": "iam", "cors": {"allow_methods": ["GET"], "max_age": 9}},
+            "events": [
+                {"schedule": "rate(1 hour)", "description": "hourly"}, {"pattern": {"source": ["aws.ecs"]}},
+                {"bucket": {"name": "uploads-${stage}", "events": ["s3:ObjectCreated:*"], "prefix": "in/"}}, {"topic": "news"},
+                {"queue": {"name": "jobs", "batch_size": 20, "window_s": 1, "maximum_concurrency": 2}},
+                {"stream": {"kinesis": "clicks", "starting_position": "TRIM_HORIZON"}},
+            ],
         }},
+        "http": {"routes": {"GET /": "api", "$default": "api"}, "cors": true},
+        "websocket": {"stage_name": "live", "routes": {"$connect": "api", "say": "api"}},
         "routes": {"GET /": "api", "POST /guests/{id}": "api", "ANY /files/{proxy+}": "api"},
         "cors": {"allow_origin": "https://notes.example.com", "allow_headers": ["X-Note-Version"], "max_age": 600},
         "api": {"stage_name": "api"},
@@ -44,7 +55,7 @@ fn rich() -> Value {
 fn examples() -> Vec<Vec<u8>> {
     let folder = std::env::current_dir().unwrap().join("tests/fixtures/manifest");
     let example = |app| std::fs::read(folder.join(app).join(FILE)).unwrap();
-    vec![example("guestbook"), example("python")]
+    vec![example("guestbook"), example("python"), example("shop")]
 }
 
 /// What a person is told is one line, about a place that is in the text.

@@ -6,6 +6,7 @@
 )]
 
 use super::*;
+use crate::app::withheld::Allowed;
 
 const APP: &str = "app: guestbook\n";
 const FUNCTIONS: &str = "functions:\n  api: { runtime: python3.13, handler: app.handler, code: src }\n";
@@ -164,12 +165,6 @@ fn a_wrong_type_is_told_with_its_place() {
 #[test]
 fn a_missing_key_is_told_with_the_function_that_lacks_it() {
     let with = |function: &str| flaw(&format!("{APP}functions:\n  api:\n{function}"));
-    assert_eq!(
-        with("    handler: app.handler\n    code: src\n"),
-        "5:5: the key `runtime` is missing in `functions.api`"
-    );
-    let nested = "    code: src\n    environment:\n      A: b\n  other:\n    code: src\n";
-    assert_eq!(with(nested), "5:5: the key `runtime` is missing in `functions.api`");
     assert_eq!(
         with("    vpc:\n      subnet_ids: []\n"),
         "5:7: the key `security_group_ids` is missing in `functions.api.vpc`"
@@ -475,4 +470,51 @@ fn a_glob_whose_stage_is_configured_by_name_is_refused() {
     assert!(with("stages: { PR-7: {} }").contains("kept for the preview"));
     let shared = format!("{APP}{FUNCTIONS}branches: {{ main: prod, master: prod }}\n");
     assert_eq!(read(&shared).config.fixed_stages().len(), 1);
+}
+
+#[test]
+fn the_python_of_a_chalice_app_is_named_by_its_stage() {
+    let python = |version: &str| {
+        let folder = folder_with(format!("stages:\n  prod: {{ python: {version} }}\n").as_bytes());
+        make_chalice(folder.path());
+        load(folder.path())
+    };
+    let project = python("\"3.13\"").unwrap();
+    let prod = project.config.stage(&"prod".parse().unwrap());
+    assert_eq!(prod.python.as_deref(), Some("3.13"));
+    assert!(told(python("\"2.7\"").unwrap_err())[0].starts_with("2:19: `2.7` is not a Python of Lambda"));
+    assert!(told(python("\"3.13.1\"").unwrap_err())[0].contains("is not a Python of Lambda"));
+    assert!(told(python("3.13").unwrap_err())[0].contains("`stages.prod.python` must be a text"));
+}
+
+#[test]
+fn an_api_of_a_stage_is_for_functions_of_this_file_alone() {
+    let folder = folder_with(b"stages:\n  prod: { http: {} }\n");
+    make_chalice(folder.path());
+    let told = told(load(folder.path()).unwrap_err());
+    assert!(told[0].starts_with("2:17: `http` belongs to `functions`"), "{told:?}");
+}
+
+#[test]
+fn event_sources_of_previews_are_kinds_functions_or_all_of_them() {
+    let allowed = |names: &str| {
+        read(&format!(
+            "{APP}{FUNCTIONS}pull_requests: {{ event_sources: {names} }}\n"
+        ))
+        .config
+        .event_sources
+    };
+    assert_eq!(allowed("all"), Allowed::All);
+    assert_eq!(allowed("[all]"), Allowed::All);
+    assert_eq!(allowed("[schedule, api]"), Allowed::of(&["api", "schedule"]));
+    assert_eq!(
+        read(&format!("{APP}{FUNCTIONS}")).config.event_sources,
+        Allowed::default()
+    );
+    assert_eq!(
+        flaw(&format!(
+            "{APP}{FUNCTIONS}pull_requests: {{ event_sources: [scedule] }}\n"
+        )),
+        "4:34: `scedule` is neither a kind of event source nor a function (did you mean `schedule`?)"
+    );
 }

@@ -16,12 +16,12 @@ use crate::app::{App, Architecture, Code, Endpoint, Error, Finding, FunctionRole
 use crate::variable::Variable;
 
 /// A project in a folder of its own, with `src/app.py` and `bin/server` in it.
-struct World {
+pub struct World {
     folder: tempfile::TempDir,
 }
 
 impl World {
-    fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = Self { folder };
         world.write("stagewright.yaml", text);
@@ -30,7 +30,7 @@ impl World {
         world
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub fn write(&self, path: &str, text: &str) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
@@ -43,16 +43,16 @@ impl World {
         }
     }
 
-    fn read(&self, stage: &str) -> Result<(App, Vec<Finding>), Error> {
+    pub fn read(&self, stage: &str) -> Result<(App, Vec<Finding>), Error> {
         let lookup = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned()).ok_or(Severity::Error);
         read(&self.manifest(), &stage.parse().unwrap(), &lookup)
     }
 
-    fn app(&self, stage: &str) -> App {
+    pub fn app(&self, stage: &str) -> App {
         self.read(stage).unwrap().0
     }
 
-    fn flaws(&self) -> Vec<String> {
+    pub fn flaws(&self) -> Vec<String> {
         let Err(Error::Findings(findings)) = self.read("dev") else {
             panic!("nothing is wrong");
         };
@@ -67,13 +67,13 @@ impl World {
     }
 }
 
-fn function(keys: &str) -> String {
+pub fn function(keys: &str) -> String {
     format!(
         "app: guestbook\nfunctions:\n  api:\n    runtime: python3.13\n    handler: app.handler\n    code: src\n{keys}"
     )
 }
 
-fn flaw(keys: &str) -> String {
+pub fn flaw(keys: &str) -> String {
     let mut flaws = World::of(&function(keys)).flaws();
     assert_eq!(flaws.len(), 1, "{flaws:#?}");
     flaws.remove(0)
@@ -391,7 +391,11 @@ fn all_flaws_are_told_at_once_and_in_order() {
 
 #[test]
 fn the_fixtures_can_be_deployed_on_every_stage() {
-    for (fixture, stages) in [("guestbook", ["prod", "beta"]), ("python", ["dev", "prod"])] {
+    for (fixture, stages) in [
+        ("guestbook", ["prod", "beta"]),
+        ("python", ["dev", "prod"]),
+        ("shop", ["prod", "beta"]),
+    ] {
         let folder = std::env::current_dir()
             .unwrap()
             .join("tests/fixtures/manifest")

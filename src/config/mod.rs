@@ -117,4 +117,6 @@ pub enum Protection {
 #[cfg(test)]
 mod fuzz_tests;
 #[cfg(test)]
+mod manifest_event_tests;
+#[cfg(test)]
 mod manifest_tests;

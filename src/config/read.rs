@@ -50,7 +50,7 @@ impl Project {
     ///
     /// Those of the front-end.
     pub async fn read(&self, request: Request<'_>, lookup: Lookup<'_>) -> Result<Read, Error> {
-        let mut read = Box::pin(self.read_whole(request, lookup)).await?;
+        let mut read = self.read_whole(request, lookup).await?;
         if is_reserved(request.stage) {
             read.withheld = withheld(&mut read.app, &self.config.event_sources);
         }
@@ -77,7 +77,9 @@ impl Project {
                     uv,
                 } = request;
                 let region = region.unwrap_or(REGION);
+                let python = self.config.stage(stage).python;
                 let request = chalice::Request {
+                    python: python.as_deref(),
                     project: folder,
                     stage,
                     region,

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -177,6 +178,28 @@ pub fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether something is piped into us: a file, or what another program prints.
+pub fn is_piped() -> bool {
+    !io::stdin().is_terminal()
+}
+
+/// All of our standard input.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub async fn input() -> io::Result<Vec<u8>> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Nobody waits for this thread: a signal ends the run even where the input never ends.
+    std::thread::spawn(move || {
+        let mut read = Vec::new();
+        let ended = io::stdin().lock().read_to_end(&mut read).map(|_| read);
+        // Whoever asked may be gone.
+        let _gone = tell.send(ended);
+    });
+    told.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))
+}
+
 /// Who is there, for other people: `ann@laptop`.
 fn who() -> String {
     let user = variable("USER")
@@ -204,10 +227,19 @@ pub fn variables() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(text).collect()
 }
 
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
 /// A reader that has gone away (`| head`) is no reason to fail in the middle of a deploy.
 fn out(text: &str) {
     let mut out = io::stdout().lock();
-    let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        UNREAD.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether nobody reads our standard output any more: for what would go on without end.
+pub fn is_unread() -> bool {
+    UNREAD.load(Ordering::Relaxed)
 }
 
 fn err(text: &str) {

@@ -157,7 +157,7 @@ fn managed_layer(
     let artifact = artifacts.get(&layer.source);
     let code = artifact.map(|artifact| artifact.sha256.clone()).unwrap_or_default();
     let version: String = code.chars().take(12).collect();
-    let address = events::at("layer", &layer.name, &version);
+    let address = Address::at("layer", &layer.name, &version);
     let made = Layer {
         name: names.physical(&layer.name),
         code,

@@ -54,7 +54,8 @@ pub fn destruction(state: &State) -> Plan {
 fn update(to: &Resource, deployed: &Deployed, renewed: &BTreeSet<Address>) -> Option<(Action, Vec<Cause>)> {
     let mut causes = match &deployed.resource {
         None => vec![Cause::Unknown],
-        Some(from) if from == to => Vec::new(),
+        // What was taken over is marked as ours with its next change, and not for the mark alone.
+        Some(from) if from == to || *from == to.unmarked() => Vec::new(),
         Some(from) => changed(from, to),
     };
     let anew: Vec<Address> = to
@@ -186,7 +187,10 @@ fn rank(action: &Action) -> u8 {
 fn changed(from: &Resource, to: &Resource) -> Vec<Cause> {
     let value = |resource: &Resource| serde_json::to_value(resource).unwrap_or_default();
     let mut causes = Vec::new();
-    compare("", &value(from), &value(to), &mut causes);
+    compare("", &value(&from.unmarked()), &value(&to.unmarked()), &mut causes);
+    if causes.is_empty() {
+        compare("", &value(from), &value(to), &mut causes);
+    }
     let more = causes.len().saturating_sub(CAUSES);
     if more > 0 {
         causes.truncate(CAUSES);

@@ -153,6 +153,14 @@ impl Step {
 }
 
 impl Action {
+    /// What other stages change, too, if this changes a part of such a thing.
+    pub fn shared(&self) -> Option<String> {
+        match self {
+            Self::Create(resource) | Self::Update { to: resource, .. } => resource.shared(),
+            Self::Delete(deployed) => deployed.outputs.shared(),
+        }
+    }
+
     /// The action's word: `create`, `update`, `delete`.
     pub fn word(&self) -> &'static str {
         match self {

@@ -85,6 +85,7 @@ fn details(row: &Row) -> String {
         }
     }
     text.push_str(&changes(app.as_str(), last));
+    text.push_str(&without(&row.state));
     if let Some(at) = row.expires {
         let _ = write!(
             text,
@@ -92,6 +93,24 @@ fn details(row: &Row) -> String {
         );
     }
     text
+}
+
+/// What the preview does without, while it stands.
+fn without(state: &State) -> String {
+    let withheld = state.release.as_ref().map_or(&[][..], |release| &release.withheld);
+    if withheld.is_empty() || state.deployed.is_empty() {
+        return String::new();
+    }
+    let listed: Vec<String> = withheld.iter().take(LISTED).map(|what| inline(what)).collect();
+    let more = match withheld.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "\n`{}` is not called here by what other stages share: {}{more}\n",
+        state.app,
+        listed.join(", ")
+    )
 }
 
 fn merging(row: &Row) -> String {

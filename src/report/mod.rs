@@ -3,6 +3,7 @@
 pub mod comment;
 pub mod doctor;
 pub mod history;
+pub mod logs;
 pub mod summary;
 pub mod sweep;
 
@@ -14,8 +15,8 @@ use serde::Serialize;
 use crate::apply::{Ended, Outcome as StepOutcome};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::plan::{Cause, Plan};
-use crate::resource::Outputs;
-use crate::state::{Lease, State};
+use crate::resource::{Outputs, domain_name};
+use crate::state::{Deployed, Lease, State};
 
 /// How a command ended for a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,6 +70,9 @@ pub struct Report {
     pub commit: Option<String>,
     /// What was done, or would be.
     pub steps: Vec<StepReport>,
+    /// What the stage is left without, since it is a preview.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
     /// Why nothing was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -105,6 +109,10 @@ impl Report {
             release: state.release.as_ref().map(|release| release.number),
             commit: state.commit(),
             steps: Vec::new(),
+            withheld: state
+                .release
+                .as_ref()
+                .map_or_else(Vec::new, |release| release.withheld.clone()),
             reason: None,
             error: None,
         }
@@ -191,17 +199,49 @@ fn seconds(took: Duration) -> String {
 /// What is deployed, in Chalice's manner: ARNs first, the URL last.
 pub fn deployed(state: &State, url: Option<&str>) -> String {
     let mut text = "Resources deployed:\n".to_owned();
-    for deployed in state.deployed.values() {
-        if let Outputs::Function(function) = &deployed.outputs {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "  - Lambda ARN: {}", function.arn);
-        }
+    let mut lines: Vec<(u8, String)> = state.deployed.values().filter_map(listed).collect();
+    lines.sort();
+    for (_, line) in lines {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  - {line}");
     }
     if let Some(url) = url {
-        let _ = writeln!(text, "  - Rest API URL: {url}");
+        if state.served().is_some() {
+            let _ = writeln!(text, "  - Rest API URL: {url}");
+        }
         let _ = writeln!(text, "{url}");
     }
     text
+}
+
+/// A resource in the list of what is deployed, and its rank there; none of what people do not look for by its name.
+fn listed(deployed: &Deployed) -> Option<(u8, String)> {
+    match &deployed.outputs {
+        Outputs::Layer(layer) => Some((0, format!("Lambda Layer ARN: {}", layer.arn))),
+        Outputs::Function(function) => Some((1, format!("Lambda ARN: {}", function.arn))),
+        Outputs::FunctionUrl(function) => Some((2, format!("URL of {}: {}", function.function_name, function.url))),
+        Outputs::DomainName(domain) => {
+            let domain_name::Outputs {
+                domain_name,
+                hosted_zone_id,
+                alias_domain_name,
+                ..
+            } = domain;
+            let line = format!("Custom domain: {domain_name}, an alias of {alias_domain_name} (zone {hosted_zone_id})");
+            Some((3, line))
+        }
+        Outputs::V2Api(api) if api.url.starts_with("wss:") => Some((4, format!("Websocket API URL: {}", api.url))),
+        Outputs::V2Api(api) => Some((4, format!("HTTP API URL: {}", api.url))),
+        Outputs::Role(_)
+        | Outputs::RestApi(_)
+        | Outputs::Permission(_)
+        | Outputs::Deployment(_)
+        | Outputs::Rule(_)
+        | Outputs::Notification(_)
+        | Outputs::Subscription(_)
+        | Outputs::EventSourceMapping(_)
+        | Outputs::LogGroup(_) => None,
+    }
 }
 
 /// A stage in the list of stages.

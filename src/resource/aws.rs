@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 
+use super::function::invocation::{Answer, Invocation};
+use super::function::log::{Page, Query};
 use super::marked::{Marked, Search};
 use super::{Change, Cloud, Context, Outputs, Place, Resource};
 use super::{deployment, domain_name, event_source_mapping, function, function_url, layer, log_group, notification};
@@ -330,9 +332,18 @@ impl Cloud for Aws {
         let clients = &self.clients;
         let mut found = rest_api::aws::marked(clients, search).await?;
         found.extend(v2_api::aws::marked(clients, search).await?);
+        found.extend(rule::aws::marked(clients, search).await?);
         found.extend(function::aws::marked(clients, search).await?);
         found.extend(role::aws::marked(clients, search).await?);
         Ok(found)
+    }
+
+    async fn invoke(&self, invocation: &Invocation<'_>) -> Result<Answer, Fault> {
+        function::aws::invoke::invoke(&self.clients, invocation).await
+    }
+
+    async fn log_events(&self, query: &Query<'_>) -> Result<Option<Page>, Fault> {
+        function::aws::logs::events(&self.clients, query).await
     }
 }
 

@@ -35,6 +35,8 @@ use deployment::Deployment;
 use domain_name::DomainName;
 use event_source_mapping::EventSourceMapping;
 use function::Function;
+use function::invocation::{Answer, Invocation};
+use function::log::{Page, Query};
 use function_url::FunctionUrl;
 use layer::Layer;
 use log_group::LogGroup;
@@ -116,6 +118,47 @@ pub enum Outputs {
 }
 
 impl Resource {
+    /// As [`Outputs::shared`].
+    pub fn shared(&self) -> Option<String> {
+        match self {
+            Self::Notification(entry) => Some(notification::shared(&entry.bucket)),
+            Self::Role(_)
+            | Self::Function(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::Layer(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => None,
+        }
+    }
+
+    /// SHA-256 of the zip that it is made from, if it is made from one.
+    pub fn code(&self) -> Option<&str> {
+        let code = match self {
+            Self::Function(function) => &function.code,
+            Self::Layer(layer) => &layer.code,
+            Self::Role(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Notification(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => return None,
+        };
+        Some(code).filter(|code| !code.is_empty()).map(String::as_str)
+    }
+
     /// The resources that this one names: where one of them is made anew, this one is applied again.
     pub fn references(&self) -> Vec<Address> {
         match self {
@@ -140,7 +183,56 @@ impl Resource {
     }
 }
 
+impl Resource {
+    /// The same resource without what only says whose it is: so it may stand where somebody else made it.
+    #[must_use]
+    pub fn unmarked(&self) -> Self {
+        let mut bare = self.clone();
+        let tags = match &mut bare {
+            Self::RestApi(api) => {
+                api.document["info"]["description"] = "".into();
+                return bare;
+            }
+            Self::Role(role) => &mut role.tags,
+            Self::Function(function) => &mut function.tags,
+            Self::Rule(rule) => &mut rule.tags,
+            Self::V2Api(api) => &mut api.tags,
+            Self::DomainName(domain) => &mut domain.tags,
+            Self::LogGroup(group) => &mut group.tags,
+            Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Notification(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::Layer(_)
+            | Self::FunctionUrl(_) => return bare,
+        };
+        tags.retain(|key, _| !key.starts_with(TAG));
+        bare
+    }
+}
+
 impl Outputs {
+    /// What other stages change, too, if this is part of such a thing: `bucket-photos`.
+    pub fn shared(&self) -> Option<String> {
+        match self {
+            Self::Notification(entry) => Some(notification::shared(&entry.bucket)),
+            Self::Role(_)
+            | Self::Function(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::Layer(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => None,
+        }
+    }
+
     /// Whether this resource goes with another one, when that one is removed.
     pub fn belongs_to(&self, other: &Self) -> bool {
         match (self, other) {
@@ -184,6 +276,19 @@ pub struct Place {
 }
 
 impl Place {
+    /// Where a function stands, by its ARN.
+    pub fn of_function(arn: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.split(':').collect();
+        match parts.as_slice() {
+            ["arn", partition, "lambda", region, account, ..] => Some(Self {
+                account: (*account).to_owned(),
+                region: (*region).to_owned(),
+                partition: (*partition).to_owned(),
+            }),
+            _ => None,
+        }
+    }
+
     /// The ARN of a function by its name.
     pub fn function_arn(&self, name: &str) -> String {
         let Self {
@@ -264,12 +369,14 @@ impl Owner {
     }
 }
 
-/// Whether the tags that stand on a resource are those that we would write, as far as they say whose it is.
+/// What our tags begin with.
+pub const TAG: &str = "stagewright:";
+
+/// Whether the tags that stand on a resource are those that we would write, as far as they say whose it is. What was taken
+/// over and not marked yet is not known by its tags.
 pub fn is_ours(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> bool {
-    wanted
-        .iter()
-        .filter(|(key, _)| key.starts_with("stagewright:"))
-        .all(|(key, value)| found.get(key) == Some(value))
+    let mut marks = wanted.iter().filter(|(key, _)| key.starts_with(TAG)).peekable();
+    marks.peek().is_some() && marks.all(|(key, value)| found.get(key) == Some(value))
 }
 
 /// Where a zip lies for Lambda to take.
@@ -355,6 +462,12 @@ pub trait Cloud {
     /// Every role, function and REST API here that bears the mark of an app and is not known already: what depends on
     /// others before these. Changes nothing.
     async fn marked(&self, search: &Search<'_>) -> Result<Vec<Marked>, Fault>;
+
+    /// Invokes a function once, and waits for its answer. What the function raises is an answer, and no fault.
+    async fn invoke(&self, invocation: &Invocation<'_>) -> Result<Answer, Fault>;
+
+    /// Reads a page of a function's log; `None` where there is no log yet. Changes nothing.
+    async fn log_events(&self, query: &Query<'_>) -> Result<Option<Page>, Fault>;
 }
 
 #[cfg(test)]
@@ -388,5 +501,6 @@ mod tests {
         found.insert("stagewright:store".to_owned(), "s3://other/p".to_owned());
         assert!(!is_ours(&ours, &found));
         assert!(!is_ours(&ours, &BTreeMap::new()));
+        assert!(!is_ours(&BTreeMap::new(), &ours));
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
-    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
+    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, shared, stopped, tell, untouched,
 };
 use super::scene::{Ready, Scene, Secrets, refuse, stages};
 use super::succession::{self, Candidate, Older, superseded};
-use super::{Session, Told, check};
+use super::{Session, Told, adopt, check, rivals};
 use crate::app::python::Resolution;
 use crate::app::{Artifact, package};
 use crate::apply::{self, Applied, CutShort, Tools};
@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::names::StageName;
 use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
-use crate::resource::{CodeLocation, Place, Resource};
+use crate::resource::{CodeLocation, Place};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Attempt, Progress, Release, Revision, State, probe};
@@ -85,7 +85,9 @@ async fn turn(
     (store, commit): (&dyn Store, Option<String>),
     order: Order<'_, '_>,
 ) -> Result<Turn, Failure> {
-    let seen = free(session, store, (&project.app_name()?, order.stage)).await?;
+    let app = project.app_name()?;
+    let seen = free(session, store, (&app, order.stage)).await?;
+    let seen = adopt::begun_by_chalice(session, (project, &app), seen)?;
     if let Some(told) = unwanted(session, order.behalf, &seen.state)? {
         return Ok(Turn::Over(Box::new(told)));
     }
@@ -140,6 +142,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     if plan.is_empty() && held.is_none() {
         return unchanged(scene, given, seen).await;
     }
+    rivals::warn(scene.session, scene.store, &seen.state, &plan).await;
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
@@ -170,6 +173,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         place,
         code,
         stop: scene.session.stop.clone(),
+        shared: shared(scene.session, scene.store, "deploy"),
     };
     wanted(scene, given, &plan, (tools, held, seen.state, before))
         .await
@@ -218,6 +222,9 @@ async fn prepare(
     if let Some(held) = held.as_deref_mut() {
         settle(scene.session, cloud, held, state).await?;
     }
+    if adopt::is_due(state) {
+        confirmed = Some(adopt::compare(scene, ready, state).await?);
+    }
     let place = confirmed.clone().or_else(|| state.place.clone());
     let Some(place) = place else {
         return Err(Failure::input("it is not known where the stage shall stand"));
@@ -246,15 +253,11 @@ async fn code(
 ) -> Result<BTreeMap<String, CodeLocation>, Failure> {
     let mut needed = BTreeMap::new();
     for step in &plan.steps {
-        let function = match &step.action {
-            Action::Create(Resource::Function(function))
-            | Action::Update {
-                to: Resource::Function(function),
-                ..
-            } => function,
-            Action::Create(_) | Action::Update { .. } | Action::Delete(_) => continue,
+        let to = match &step.action {
+            Action::Create(to) | Action::Update { to, .. } => to,
+            Action::Delete(_) => continue,
         };
-        needed.insert(function.code.clone(), step.address.name().to_owned());
+        needed.extend(to.code().map(|code| (code.to_owned(), step.address.name().to_owned())));
     }
     let mut located = BTreeMap::new();
     for artifact in ready.artifacts.values() {
@@ -284,6 +287,7 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
             Some(known) => Release {
                 revision: revision(scene, ready),
                 pins: ready.pins.clone(),
+                withheld: ready.withheld.clone(),
                 ..known
             },
             None => release(scene, ready, &seen.state),
@@ -308,8 +312,15 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
 /// Whether the state says all that is known now. It may say nothing: a run can be cut off behind its last step.
 fn is_recorded(state: &State, ready: &Ready) -> bool {
     let release = state.release.as_ref();
-    let is_released =
-        release.is_some_and(|release| release.revision.commit == ready.commit && release.pins == ready.pins);
+    let is_released = release.is_some_and(|release| {
+        let Release {
+            revision,
+            pins,
+            withheld,
+            ..
+        } = release;
+        revision.commit == ready.commit && *pins == ready.pins && *withheld == ready.withheld
+    });
     // A former version recorded no attempts.
     let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
     is_released && is_ready
@@ -376,5 +387,6 @@ fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {
         by: scene.session.host.who(),
         artifacts: ready.artifacts.iter().map(digest).collect(),
         pins: ready.pins.clone(),
+        withheld: ready.withheld.clone(),
     }
 }

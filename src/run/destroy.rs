@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::asking::{Asked, Consent};
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
-    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, stopped, tell, untouched,
+    abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, shared, stopped, tell, untouched,
 };
-use super::{Recorded, Region, Session, Told, recorded};
+use super::{Recorded, Region, Session, Told, adopt, recorded};
 use crate::apply::{self, CutShort, Tools};
-use crate::config::StageConfig;
+use crate::config::{Project, StageConfig};
 use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::{AppName, StageName};
@@ -29,6 +29,8 @@ pub struct Target<'a> {
     pub store: &'a dyn Store,
     /// What is configured of it.
     pub config: StageConfig,
+    /// The project, where a person stands in it: Chalice's own file there may know the stage.
+    pub project: Option<&'a Project>,
 }
 
 /// Removes everything of a stage, which a person wishes.
@@ -38,6 +40,7 @@ pub struct Target<'a> {
 /// Nobody said yes; or those of [`remove`].
 pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent) -> Result<Told, Failure> {
     let Recorded { app, store, config } = recorded(session).await?;
+    let project = session.project_if_any()?;
     let asked = Asked {
         command: "destroy",
         stage,
@@ -46,7 +49,12 @@ pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent)
     asked.can_be_answered()?;
     if consent == Consent::ToBeAsked {
         let known = lease::read(store.as_ref(), Some(&app), stage).await?;
-        let count = known.map_or(0, |seen| seen.state.deployed.len());
+        let known = known.unwrap_or_else(|| Seen::new(app.clone(), stage.clone()));
+        let begun = project
+            .as_ref()
+            .map(|project| adopt::recorded_by_chalice((project, &app), &known));
+        let state = begun.transpose()?.flatten().map_or(known.state, |(state, _)| state);
+        let count = state.deployed.len();
         let effect = format!("This removes all {count} resources of stage `{stage}` of app `{app}`.");
         asked.confirm(session, &effect)?;
     }
@@ -55,6 +63,7 @@ pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent)
         stage,
         store: store.as_ref(),
         config: config.stage(stage),
+        project: project.as_ref(),
     };
     remove(session, &target, None).await
 }
@@ -66,7 +75,10 @@ pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent)
 /// The stage is held or lost, or AWS cannot be reached, before anything was begun.
 pub async fn remove(session: &Session<'_>, target: &Target<'_>, behalf: Option<&Behalf<'_>>) -> Result<Told, Failure> {
     loop {
-        let seen = free(session, target.store, (target.app, target.stage)).await?;
+        let mut seen = free(session, target.store, (target.app, target.stage)).await?;
+        if let Some(project) = target.project {
+            seen = adopt::begun_by_chalice(session, (project, target.app), seen)?;
+        }
         if let Some(told) = attempt(session, target, behalf, seen).await? {
             return Ok(told);
         }
@@ -140,6 +152,7 @@ async fn attempt(
         place,
         code: BTreeMap::new(),
         stop: session.stop.clone(),
+        shared: shared(session, target.store, "destroy"),
     };
     take_down(session, &tools, held, state).await.map(Some)
 }

@@ -1,11 +1,13 @@
 //! What `deploy` and `destroy` share: to wait for a stage, to end doubt, to record, and to tell what failed.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::Session;
+use crate::apply::shared::Shared;
 use crate::apply::{Ended, Outcome};
 use crate::error::Failure;
 use crate::host::Ink;
@@ -87,6 +89,14 @@ pub fn holder(session: &Session<'_>, purpose: &'static str) -> Holder {
         since: session.now,
         run: session.host.run(),
     }
+}
+
+/// How what other stages change, too, is changed for a stage.
+pub fn shared(session: &Session<'_>, store: &dyn Store, purpose: &'static str) -> Rc<Shared> {
+    Rc::new(Shared {
+        store: store.shared(),
+        holder: holder(session, purpose),
+    })
 }
 
 /// Looks at AWS for all that is in doubt, with the lease in hand.

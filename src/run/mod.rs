@@ -28,6 +28,7 @@ use crate::state::{self, Attempt, Progress, State, lease};
 use crate::stop::Stop;
 use crate::variable::Secret;
 
+mod adopt;
 pub mod asking;
 mod behalf;
 pub mod check;
@@ -35,11 +36,16 @@ pub mod ci;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+mod functions;
 pub mod history;
 mod holding;
 pub mod init;
+pub mod invoke;
+pub mod logs;
 pub mod plan;
+pub mod policy;
 pub mod restore;
+mod rivals;
 mod scene;
 pub mod succession;
 pub mod sweep;
@@ -287,12 +293,12 @@ impl Session<'_> {
 
     /// A URL in the form in which it can be reached.
     fn url(&self, state: &State) -> Option<String> {
-        let served = state.served()?;
-        Some(match &self.options.url_template {
-            Some(template) if !template.is_empty() => template
-                .replace("{api}", &served.rest_api_id)
-                .replace("{stage}", &served.stage_name),
-            Some(_) | None => served.url.clone(),
+        let front = state.front()?;
+        Some(match (&self.options.url_template, front.api) {
+            (Some(template), Some((id, stage_name))) if !template.is_empty() => {
+                template.replace("{api}", id).replace("{stage}", stage_name)
+            }
+            (_, _) => front.url.to_owned(),
         })
     }
 

@@ -1,14 +1,14 @@
 //! `plan`: what `deploy` would change, and why.
 
 use super::scene::{Scene, Secrets, refuse, stages};
-use super::{Session, check};
+use super::{Session, adopt, check};
 use crate::app::python::Resolution;
 use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::StageName;
 use crate::plan::render;
 use crate::report::{Outcome, Report};
-use crate::state::{State, lease};
+use crate::state::lease::{self, Seen};
 
 /// Shows what `deploy` would change.
 ///
@@ -21,8 +21,8 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store_of(&project, &app).await?;
     let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
-    let new = || State::new(app.clone(), stage.clone(), lease::new_mark());
-    let state = seen.map_or_else(new, |seen| seen.state);
+    let seen = seen.unwrap_or_else(|| Seen::new(app.clone(), stage.clone()));
+    let state = adopt::begun_by_chalice(session, (&project, &app), seen)?.state;
     if let Some(lease) = &state.lease {
         session.host.note(
             Ink::Careful,
@@ -38,7 +38,9 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     }
     let scene = Scene::open(session, &project, store.as_ref(), &state).await?;
     let ready = scene.ready(&state, resolution, Secrets::Needed).await?;
+    let mut state = state.clone();
     let place = match &state.place {
+        _ if adopt::is_due(&state) => adopt::compare(&scene, &ready, &mut state).await?,
         Some(place) => place.clone(),
         None => scene.cloud.place().await?,
     };

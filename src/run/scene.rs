@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use super::{Region, Session, check};
 use crate::app::python::{Pins, Resolution};
+use crate::app::withheld::Withheld;
 use crate::app::{self, App, Artifact, Finding, Severity, package};
 use crate::config::Project;
 use crate::config::read::{Read, Request};
 use crate::error::Failure;
+use crate::host::Ink;
 use crate::names::StageName;
 use crate::plan::desired::{self, Ground};
 use crate::plan::{Desired, Plan, diff};
@@ -24,6 +26,8 @@ pub struct Ready {
     pub pins: Option<Pins>,
     /// Its zips, by the names of their sources.
     pub artifacts: BTreeMap<String, Artifact>,
+    /// What the stage is left without, since it is a preview.
+    pub withheld: Vec<String>,
     /// The commit that is checked out.
     pub commit: Option<String>,
     /// Holds the zips until the run has ended.
@@ -98,12 +102,16 @@ impl<'a> Scene<'a> {
             Secrets::Unknown => Err(Severity::Warning),
         };
         let Read {
-            app, pins, warnings, ..
+            app,
+            pins,
+            warnings,
+            withheld,
         } = project.read(request, &secret).await?;
         if secrets == Secrets::Needed {
             session.warn(&project.folder, &warnings);
         }
         refuse(check::names(project, &app, &stages(project, stage)))?;
+        let withheld = self.told(&withheld);
         let zips = tempfile::tempdir().map_err(|source| app::Error::File {
             path: std::env::temp_dir(),
             source,
@@ -127,9 +135,23 @@ impl<'a> Scene<'a> {
             app,
             pins,
             artifacts,
+            withheld,
             commit,
             _zips: zips,
         })
+    }
+
+    /// Tells what the stage is left without, since it is a preview.
+    fn told(&self, withheld: &[Withheld]) -> Vec<String> {
+        let told: Vec<String> = withheld.iter().map(ToString::to_string).collect();
+        if !told.is_empty() {
+            let note = format!(
+                "note: left out of the preview: {} (`pull_requests.event_sources` asks for it)",
+                told.join(", ")
+            );
+            self.session.host.note(Ink::Faint, &note);
+        }
+        told
     }
 
     /// Whose the stage's resources are. A store without a name of its own goes by what is random in the state: the mark
@@ -161,7 +183,8 @@ impl<'a> Scene<'a> {
         diff::diff(&self.desired(ready, state, place), state)
     }
 
-    fn desired(&self, ready: &Ready, state: &State, place: &Place) -> Desired {
+    /// What the stage shall have, where it lives in a place.
+    pub fn desired(&self, ready: &Ready, state: &State, place: &Place) -> Desired {
         let ground = Ground {
             place,
             owner: &self.owner(state),

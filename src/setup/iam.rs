@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::Setup;
 use super::needs::{Needs, Part};
+use crate::names::AppName;
+
+mod sources;
 
 /// Who issues the tokens of GitHub's runs, without `https://`.
 pub const ISSUER: &str = "token.actions.githubusercontent.com";
@@ -73,6 +76,7 @@ pub fn deploy_policy(setup: &Setup, regions: &BTreeSet<String>, needs: &Needs) -
     statements.extend(functions(&land));
     statements.extend(roles(&land));
     statements.extend(apis(&land));
+    statements.extend(sources::statements(&land));
     statements.extend(lists(&land));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
@@ -125,12 +129,12 @@ fn state(setup: &Setup, land: &Land<'_>) -> Vec<Value> {
     let folder = format!("{prefix}{}/", land.needs.app);
     // The sweep looks for apps at the prefix itself.
     let listed = json!({"StringLikeIfExists": {"s3:prefix": [prefix, format!("{folder}*")]}});
+    let mut objects = vec![format!("{bucket}/{folder}*")];
+    if !land.needs.buckets.is_empty() {
+        objects.push(format!("{bucket}/{prefix}{}/*", AppName::shared()));
+    }
     vec![
-        allow(
-            "State",
-            &["s3:GetObject", "s3:PutObject"],
-            &[format!("{bucket}/{folder}*")],
-        ),
+        allow("State", &["s3:GetObject", "s3:PutObject"], &objects),
         allow_if(
             "ListState",
             &["s3:ListBucket", "s3:ListBucketVersions"],
@@ -182,7 +186,7 @@ fn functions(land: &Land<'_>) -> Vec<Value> {
     if needs.has(Part::Concurrency) {
         actions.push("lambda:PutFunctionConcurrency");
     }
-    if needs.has(Part::Api) {
+    if needs.has(Part::Caller) {
         actions.extend(["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"]);
     }
     actions.sort_unstable();

@@ -80,7 +80,14 @@ fn an_app_of_functions_with_given_roles_needs_neither_roles_nor_apis() {
 fn what_an_app_has_brings_its_rights() {
     for (part, name, action) in [
         (Part::Role, "Roles", "iam:CreateRole"),
-        (Part::Api, "Functions", "lambda:AddPermission"),
+        (Part::Caller, "Functions", "lambda:AddPermission"),
+        (Part::Rule, "Rules", "events:PutTargets"),
+        (Part::Mapping, "Mappings", "lambda:CreateEventSourceMapping"),
+        (Part::V2Api, "V2Apis", "apigateway:POST"),
+        (Part::Domain, "Domains", "apigateway:POST"),
+        (Part::LogGroup, "LogGroups", "logs:PutRetentionPolicy"),
+        (Part::ManagedLayer, "ManagedLayers", "lambda:PublishLayerVersion"),
+        (Part::Url, "Urls", "lambda:CreateFunctionUrlConfig"),
         (Part::Api, "MakeRestApis", "apigateway:POST"),
         (Part::Network, "Networks", "ec2:DescribeSubnets"),
         (Part::Concurrency, "Functions", "lambda:PutFunctionConcurrency"),
@@ -98,6 +105,25 @@ fn what_an_app_has_brings_its_rights() {
             .contains("UpdateRestApiPolicy")
     );
     assert!(!policy(&needs(&[Part::Api])).to_string().contains("UpdateRestApiPolicy"));
+}
+
+#[test]
+fn buckets_and_topics_are_named_and_a_bucket_brings_what_stages_share() {
+    let mut needs = needs(&[]);
+    assert!(!policy(&needs).to_string().contains("stagewright-shared"));
+    needs.buckets.insert("photos".to_owned());
+    needs.topics.insert("news".to_owned());
+    let policy = policy(&needs);
+    let resources = |name: &str| statement(&policy, name).unwrap()["Resource"].clone();
+    assert_eq!(resources("Notifications"), json!(["arn:aws:s3:::photos"]));
+    assert_eq!(
+        resources("Subscriptions"),
+        json!(["arn:aws:sns:eu-west-1:111111111111:news"])
+    );
+    assert_eq!(
+        resources("State")[1],
+        json!("arn:aws:s3:::acme-deploys/stages/stagewright-shared/*")
+    );
 }
 
 #[test]

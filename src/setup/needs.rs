@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::{App, AuthorizerKind, Endpoint, FunctionRole};
+use crate::app::events::EventSource;
+use crate::app::{App, AuthorizerKind, Endpoint, FunctionRole, Package};
 use crate::names::AppName;
 
 /// What an app needs on all of its stages together.
@@ -18,6 +19,12 @@ pub struct Needs {
     pub gateway_roles: BTreeSet<String>,
     /// ARNs of layer versions.
     pub layers: BTreeSet<String>,
+    /// Buckets whose changes call functions.
+    pub buckets: BTreeSet<String>,
+    /// Names or ARNs of topics whose messages call functions.
+    pub topics: BTreeSet<String>,
+    /// ARNs of repositories of container images.
+    pub repositories: BTreeSet<String>,
 }
 
 /// A part of an app that needs rights of its own.
@@ -33,6 +40,22 @@ pub enum Part {
     Network,
     /// Concurrency that is reserved.
     Concurrency,
+    /// Anything that AWS itself calls functions for.
+    Caller,
+    /// A schedule, or a pattern of events.
+    Rule,
+    /// A queue or a stream.
+    Mapping,
+    /// A websocket API or an HTTP API.
+    V2Api,
+    /// A domain.
+    Domain,
+    /// A log group with a retention.
+    LogGroup,
+    /// A layer that we make.
+    ManagedLayer,
+    /// A function's URL.
+    Url,
 }
 
 impl Needs {
@@ -44,6 +67,9 @@ impl Needs {
             function_roles: BTreeSet::new(),
             gateway_roles: BTreeSet::new(),
             layers: BTreeSet::new(),
+            buckets: BTreeSet::new(),
+            topics: BTreeSet::new(),
+            repositories: BTreeSet::new(),
         };
         for stage in stages {
             needs.add(stage);
@@ -54,6 +80,25 @@ impl Needs {
     /// Whether the app has a part on any stage.
     pub fn has(&self, part: Part) -> bool {
         self.parts.contains(&part)
+    }
+
+    fn add_event(&mut self, source: &EventSource) {
+        match source {
+            EventSource::Schedule { .. } | EventSource::Pattern { .. } => {
+                self.parts.extend([Part::Rule, Part::Caller]);
+            }
+            EventSource::Bucket { bucket, .. } => {
+                self.parts.insert(Part::Caller);
+                self.buckets.insert(bucket.clone());
+            }
+            EventSource::Topic { topic } => {
+                self.parts.insert(Part::Caller);
+                self.topics.insert(topic.clone());
+            }
+            EventSource::Queue { .. } | EventSource::Stream { .. } => {
+                self.parts.insert(Part::Mapping);
+            }
+        }
     }
 
     fn add(&mut self, app: &App) {
@@ -70,10 +115,30 @@ impl Needs {
             self.parts.extend(function.settings.vpc.as_ref().map(|_| Part::Network));
             self.parts
                 .extend(function.reserved_concurrency.map(|_| Part::Concurrency));
+            self.parts.extend(function.log_retention_days.map(|_| Part::LogGroup));
+            if function.url.is_some() {
+                self.parts.extend([Part::Url, Part::Caller]);
+            }
+            if let Package::Image(uri) = &function.package {
+                self.repositories.extend(repository(uri));
+            }
+        }
+        self.parts.extend(app.layer.as_ref().map(|_| Part::ManagedLayer));
+        for event in &app.events {
+            self.add_event(&event.source);
+        }
+        let v2_apis = [
+            app.websocket.as_ref().map(|api| &api.domain),
+            app.http_api.as_ref().map(|api| &api.domain),
+        ];
+        for domain in v2_apis.into_iter().flatten() {
+            self.parts.extend([Part::V2Api, Part::Caller]);
+            self.parts.extend(domain.as_ref().map(|_| Part::Domain));
         }
         self.parts.extend((!app.roles.is_empty()).then_some(Part::Role));
         let Some(api) = &app.api else { return };
-        self.parts.insert(Part::Api);
+        self.parts.extend([Part::Api, Part::Caller]);
+        self.parts.extend(api.domain.as_ref().map(|_| Part::Domain));
         let is_guarded = match api.endpoint {
             Endpoint::Private { .. } => true,
             Endpoint::Edge | Endpoint::Regional => api.policy.is_some(),
@@ -87,6 +152,22 @@ impl Needs {
                 AuthorizerKind::Iam | AuthorizerKind::Cognito { .. } => {}
             }
         }
+    }
+}
+
+/// The ARN of the repository of an image: `111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/worker:1.2`.
+fn repository(uri: &str) -> Option<String> {
+    let (registry, image) = uri.split_once('/')?;
+    let name = image.split(['@', ':']).next()?;
+    match registry.split('.').collect::<Vec<_>>().as_slice() {
+        [account, "dkr", "ecr", region, suffix @ ..] => {
+            let partition = match suffix.last() {
+                Some(&"cn") => "aws-cn",
+                Some(_) | None => "aws",
+            };
+            Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{name}"))
+        }
+        _ => None,
     }
 }
 
@@ -134,6 +215,36 @@ mod tests {
     }
 
     #[test]
+    fn the_repository_of_an_image_is_known_by_its_uri() {
+        let uri = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/worker@sha256:12";
+        let arn = "arn:aws:ecr:eu-west-1:111111111111:repository/shop/worker";
+        assert_eq!(repository(uri).as_deref(), Some(arn));
+        assert_eq!(repository("docker.io/library/nginx:1"), None);
+    }
+
+    #[test]
+    fn what_calls_a_function_is_needed() {
+        let mut rich = app(FunctionRole::Given("arn:given".to_owned()));
+        let event = |source| crate::app::events::Event {
+            name: "x".to_owned(),
+            function: "api".to_owned(),
+            source,
+        };
+        rich.events = vec![
+            event(EventSource::Schedule {
+                expression: "rate(1 hour)".to_owned(),
+                description: None,
+            }),
+            event(EventSource::Topic {
+                topic: "news".to_owned(),
+            }),
+        ];
+        let needs = needs(&[rich]);
+        assert_eq!(needs.parts, BTreeSet::from([Part::Caller, Part::Rule]));
+        assert_eq!(needs.topics, BTreeSet::from(["news".to_owned()]));
+    }
+
+    #[test]
     fn what_any_stage_has_is_needed() {
         let plain = app(FunctionRole::Managed("default-role".to_owned()));
         let mut rich = plain.clone();
@@ -156,7 +267,14 @@ mod tests {
             authorizers: Vec::new(),
             domain: None,
         });
-        let all = [Part::Role, Part::Api, Part::ApiPolicy, Part::Network, Part::Concurrency];
+        let all = [
+            Part::Role,
+            Part::Api,
+            Part::ApiPolicy,
+            Part::Network,
+            Part::Concurrency,
+            Part::Caller,
+        ];
         let needs = needs(&[plain, rich]);
         assert_eq!(needs.parts, BTreeSet::from(all));
         assert_eq!(needs.layers, BTreeSet::from(["arn:layer:1".to_owned()]));

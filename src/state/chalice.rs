@@ -9,8 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Deployed, Error, FORMAT, State};
-use crate::names::{Address, AppName, StageName};
-use crate::resource::{Outputs, Place, deployment, function, rest_api, role};
+use crate::names::{AppName, StageName};
+use crate::resource::{Outputs, Place};
+
+mod legacy;
+mod records;
 
 const SCHEMA: &str = "2.0";
 
@@ -44,7 +47,7 @@ pub fn render(state: &State) -> Vec<u8> {
     let mut ours = json!(state);
     ours[WRITER] = json!(env!("CARGO_PKG_VERSION"));
     let document = json!({
-        "resources": resources(state),
+        "resources": records::write(state),
         "schema_version": SCHEMA,
         "backend": "api",
         "stagewright": ours,
@@ -115,6 +118,30 @@ pub fn parse(bytes: &[u8], expected: Expected<'_>, salt: String) -> Result<State
     }
 }
 
+/// Reads a file of Chalice's own, of either of its schemas: the stage as Chalice deployed it. `None` where the file says
+/// nothing of it, or where it is a record of ours.
+///
+/// # Errors
+///
+/// [`Error::Damaged`]: what it says of the stage cannot be taken over.
+pub fn of_chalice(bytes: &[u8], expected: Expected<'_>, salt: String) -> Result<Option<State>, Error> {
+    let damaged = |reason: String| Error::Damaged {
+        object: expected.object.to_owned(),
+        reason: reason.chars().take(TOLD).collect(),
+    };
+    let document: Value = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    if !document["stagewright"].is_null() {
+        return Ok(None);
+    }
+    let is_first = document.get("schema_version").is_none();
+    let document = match expected.app {
+        Some(app) if is_first => legacy::upgraded(&document, (app, expected.stage)),
+        Some(_) | None => Some(document),
+    };
+    let state = document.map(|document| adopt(&document, expected, salt)).transpose()?;
+    Ok(state.filter(|state| !state.deployed.is_empty()))
+}
+
 /// The object, read as what it is: an error says line and column.
 #[derive(Deserialize)]
 struct Document {
@@ -162,59 +189,6 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// In the order in which Chalice records them: it deletes from the end.
-fn resources(state: &State) -> Vec<Value> {
-    let mut listed: Vec<(u8, Value)> = state
-        .deployed
-        .iter()
-        .filter_map(|entry| resource(state, entry))
-        .collect();
-    listed.sort_by_key(|(rank, _)| *rank);
-    listed.into_iter().map(|(_, resource)| resource).collect()
-}
-
-fn resource(state: &State, (address, deployed): (&Address, &Deployed)) -> Option<(u8, Value)> {
-    let name = address.name();
-    match &deployed.outputs {
-        Outputs::Role(role) => Some((
-            0,
-            json!({"name": name, "resource_type": "iam_role", "role_arn": role.arn, "role_name": role.name}),
-        )),
-        Outputs::Function(function) => Some((
-            1,
-            json!({"name": name, "resource_type": "lambda_function", "lambda_arn": function.arn}),
-        )),
-        Outputs::RestApi(api) => {
-            let url = state.served().map(|served| served.url.clone()).unwrap_or_default();
-            let resource =
-                json!({"name": name, "resource_type": "rest_api", "rest_api_id": api.id, "rest_api_url": url});
-            Some((2, resource))
-        }
-        Outputs::Permission(_)
-        | Outputs::Deployment(_)
-        | Outputs::Rule(_)
-        | Outputs::Notification(_)
-        | Outputs::Subscription(_)
-        | Outputs::EventSourceMapping(_)
-        | Outputs::V2Api(_)
-        | Outputs::DomainName(_)
-        | Outputs::Layer(_)
-        | Outputs::LogGroup(_)
-        | Outputs::FunctionUrl(_) => None,
-    }
-}
-
-#[derive(Deserialize)]
-struct Recorded {
-    name: String,
-    resource_type: String,
-    role_arn: Option<String>,
-    role_name: Option<String>,
-    lambda_arn: Option<String>,
-    rest_api_id: Option<String>,
-    rest_api_url: Option<String>,
-}
-
 /// Takes over a stage that Chalice deployed: what exists is known, how it is set up is not.
 fn adopt(document: &Value, expected: Expected<'_>, salt: String) -> Result<State, Error> {
     let damaged = |reason: String| Error::Damaged {
@@ -234,17 +208,7 @@ fn adopt(document: &Value, expected: Expected<'_>, salt: String) -> Result<State
     };
     let mut deployed = BTreeMap::new();
     for entry in document["resources"].as_array().into_iter().flatten() {
-        let recorded: Recorded =
-            serde_json::from_value(entry.clone()).map_err(|error| damaged(format!("in `resources`: {error}")))?;
-        let outputs = outputs(&recorded).ok_or_else(|| {
-            let Recorded {
-                name, resource_type, ..
-            } = &recorded;
-            damaged(format!(
-                "the resource `{name}` of type `{resource_type}` is not supported yet, or is incomplete"
-            ))
-        })?;
-        for (address, outputs) in outputs {
+        for (address, outputs) in records::read(entry, (app, expected.stage)).map_err(damaged)? {
             deployed.insert(
                 address,
                 Deployed {
@@ -254,72 +218,30 @@ fn adopt(document: &Value, expected: Expected<'_>, salt: String) -> Result<State
             );
         }
     }
-    let place = deployed.values().find_map(|deployed| place(&deployed.outputs));
+    // Chalice does not record where a stage stands, but a function's ARN says so.
+    let place = deployed
+        .values()
+        .find_map(|deployed: &Deployed| match &deployed.outputs {
+            Outputs::Function(function) => Place::of_function(&function.arn),
+            Outputs::Role(_)
+            | Outputs::RestApi(_)
+            | Outputs::Permission(_)
+            | Outputs::Deployment(_)
+            | Outputs::Rule(_)
+            | Outputs::Notification(_)
+            | Outputs::Subscription(_)
+            | Outputs::EventSourceMapping(_)
+            | Outputs::V2Api(_)
+            | Outputs::DomainName(_)
+            | Outputs::Layer(_)
+            | Outputs::LogGroup(_)
+            | Outputs::FunctionUrl(_) => None,
+        });
     Ok(State {
         deployed,
         place,
         ..State::new(app.clone(), expected.stage.clone(), salt)
     })
-}
-
-/// Chalice does not record where a stage stands, but a function's ARN says so.
-fn place(outputs: &Outputs) -> Option<Place> {
-    let Outputs::Function(function) = outputs else {
-        return None;
-    };
-    let parts: Vec<&str> = function.arn.split(':').collect();
-    match parts.as_slice() {
-        ["arn", partition, "lambda", region, account, ..] => Some(Place {
-            account: (*account).to_owned(),
-            region: (*region).to_owned(),
-            partition: (*partition).to_owned(),
-        }),
-        _ => None,
-    }
-}
-
-fn outputs(recorded: &Recorded) -> Option<Vec<(Address, Outputs)>> {
-    let Recorded {
-        name,
-        role_arn,
-        role_name,
-        lambda_arn,
-        rest_api_id,
-        rest_api_url,
-        ..
-    } = recorded;
-    match recorded.resource_type.as_str() {
-        "iam_role" => {
-            let role = role::Outputs {
-                arn: role_arn.clone()?,
-                name: role_name.clone()?,
-            };
-            Some(vec![(Address::new("role", name), Outputs::Role(role))])
-        }
-        "lambda_function" => {
-            let function = function::Outputs {
-                arn: lambda_arn.clone()?,
-            };
-            Some(vec![(Address::new("function", name), Outputs::Function(function))])
-        }
-        "rest_api" => {
-            let (id, url) = (rest_api_id.clone()?, rest_api_url.clone()?);
-            let stage_name = url.trim_end_matches('/').rsplit('/').next()?.to_owned();
-            let served = deployment::Outputs {
-                rest_api_id: id.clone(),
-                stage_name,
-                url,
-            };
-            Some(vec![
-                (
-                    Address::new("rest_api", name),
-                    Outputs::RestApi(rest_api::Outputs { id }),
-                ),
-                (Address::new("deployment", name), Outputs::Deployment(served)),
-            ])
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

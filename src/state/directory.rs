@@ -66,6 +66,11 @@ impl Store for Directory {
         self.file(stage).display().to_string()
     }
 
+    /// Beside the stages' files, in a folder of its own.
+    fn shared(&self) -> Box<dyn Store> {
+        Box::new(Self::new(self.folder.join("shared")))
+    }
+
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
         let file = self.file(stage);
         read(&file).map_err(|error| fault("file:Read", &file, &error))
@@ -141,6 +146,21 @@ impl Store for Directory {
 /// It cannot be read.
 pub fn backup(file: &Path) -> io::Result<Vec<u8>> {
     fs::read(file)
+}
+
+/// What Chalice itself has recorded of a stage, in its folder of deployed files: the file of the stage, or else that of all
+/// stages, which the first Chalice wrote beside the folder.
+///
+/// # Errors
+///
+/// A file is there and cannot be read.
+pub fn of_chalice(folder: &Path, stage: &StageName) -> io::Result<Option<(PathBuf, Vec<u8>)>> {
+    for file in [folder.join(format!("{stage}.json")), folder.with_extension("json")] {
+        if let Some(stored) = read(&file)? {
+            return Ok(Some((file, stored.body)));
+        }
+    }
+    Ok(None)
 }
 
 /// Keeps what nobody can read beside the states, in a new file. Nobody can say what is in it: its owner alone may read it.

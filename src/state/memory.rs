@@ -214,6 +214,10 @@ impl Store for Memory {
         stage.to_string()
     }
 
+    fn shared(&self) -> Box<dyn Store> {
+        Box::new(Self::default())
+    }
+
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
         let mut shelf = self.shelf();
         match shelf.fails() {

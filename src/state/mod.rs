@@ -14,6 +14,7 @@ use crate::stage::Source;
 
 pub mod chalice;
 pub mod directory;
+mod front;
 pub mod lease;
 pub mod probe;
 pub mod recover;
@@ -343,6 +344,9 @@ pub struct Release {
     /// Versions that were resolved, to be used again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pins: Option<Pins>,
+    /// What a preview was left without, for people: "`worker` from queue `jobs`".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
 }
 
 /// What is wrong with a state, or happened to it.
@@ -471,26 +475,6 @@ impl State {
             .iter()
             .map(|(address, deployed)| (address.clone(), deployed.outputs.clone()))
             .collect()
-    }
-
-    /// What is served: id of the REST API, name of the API Gateway stage, URL.
-    pub fn served(&self) -> Option<&crate::resource::deployment::Outputs> {
-        self.deployed.values().find_map(|deployed| match &deployed.outputs {
-            Outputs::Deployment(deployment) => Some(deployment),
-            Outputs::Role(_)
-            | Outputs::Function(_)
-            | Outputs::RestApi(_)
-            | Outputs::Permission(_)
-            | Outputs::Rule(_)
-            | Outputs::Notification(_)
-            | Outputs::Subscription(_)
-            | Outputs::EventSourceMapping(_)
-            | Outputs::V2Api(_)
-            | Outputs::DomainName(_)
-            | Outputs::Layer(_)
-            | Outputs::LogGroup(_)
-            | Outputs::FunctionUrl(_) => None,
-        })
     }
 
     /// Whether nothing is known for sure before somebody has looked: a former run was cut off, or it is time for the second

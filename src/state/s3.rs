@@ -133,6 +133,13 @@ impl Store for Bucket {
         self.endpoint.clone()
     }
 
+    fn shared(&self) -> Box<dyn Store> {
+        Box::new(Self {
+            app: AppName::shared(),
+            ..self.clone()
+        })
+    }
+
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
         const OPERATION: &str = "s3:GetObject";
         let key = self.key(stage);
@@ -256,7 +263,8 @@ impl Store for Bucket {
                 .common_prefixes()
                 .iter()
                 .filter_map(|found| found.prefix()?.strip_prefix(&self.prefix)?.strip_suffix('/'));
-            apps.extend(names.filter_map(|name| name.parse::<AppName>().ok()));
+            let apps_here = names.filter_map(|name| name.parse::<AppName>().ok());
+            apps.extend(apps_here.filter(|app| *app != AppName::shared()));
         }
         apps.sort();
         Ok(apps)

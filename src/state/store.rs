@@ -87,6 +87,9 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// The store of what stages share, at the same place: each thing stands there as a stage of [`AppName::shared`].
+    fn shared(&self) -> Box<dyn Store>;
+
     /// Reads a stage's object.
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault>;
 

@@ -59,7 +59,7 @@ class Apis:
         if isinstance(document, Answer):
             return document
         types = [request.query.get("endpointConfigurationTypes", "EDGE")]
-        settings = _settings(document) | {"endpointConfiguration": {"types": types}}
+        settings = _settings(document) | {"endpointConfiguration": {"types": types} | _endpoints(document)}
         answer = self.upstream.ask(request, "apigateway", "POST", "/restapis", settings)
         if answer.ok:
             self.known[answer.json()["id"]] = Api(request, imported=document)
@@ -76,6 +76,8 @@ class Apis:
             return error("apigateway", 400, "BadRequestException", "this emulation only overwrites")
         self.known.setdefault(call.target, Api(request)).imported = document
         settings = {name: value for name, value in _settings(document).items() if name != "version"}
+        if reached := _endpoints(document):
+            settings["endpointConfiguration"] = current.json()["endpointConfiguration"] | reached
         return self._replace(request, call.target, settings)
 
     def _update(self, request: Request, call: Call) -> Answer:
@@ -97,8 +99,8 @@ class Apis:
             if name != "endpointConfiguration"
         ]
         if "endpointConfiguration" in settings:
-            types = settings["endpointConfiguration"]["types"]
-            patches.append({"op": "replace", "path": "/endpointConfiguration/types", "value": types})
+            for name, value in settings["endpointConfiguration"].items():
+                patches.append({"op": "replace", "path": f"/endpointConfiguration/{name}", "value": value})
         return self.upstream.ask(request, "apigateway", "PATCH", f"/restapis/{api_id}", {"patchOperations": patches})
 
     def _deploy(self, request: Request, call: Call) -> Answer:
@@ -255,6 +257,12 @@ def _settings(document: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def _endpoints(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns the VPC endpoints that reach a private API, where a document names some."""
+    configuration = document.get("x-amazon-apigateway-endpoint-configuration", {})
+    return {"vpcEndpointIds": configuration["vpcEndpointIds"]} if "vpcEndpointIds" in configuration else {}
+
+
 def _apply(api: dict[str, Any], patch: dict[str, str]) -> str:
     """Applies one operation of UpdateRestApi with the types that AWS gives the values, and returns what it touched."""
     name, _, item = patch["path"].lstrip("/").partition("/")
@@ -263,9 +271,14 @@ def _apply(api: dict[str, Any], patch: dict[str, str]) -> str:
     if name == "minimumCompressionSize":
         api[name] = int(value) if value else None
     elif name == "endpointConfiguration":
-        types = api[name]["types"]
-        old = item.removeprefix("types/")
-        api[name] = {"types": [value if kind == old or old == "0" else kind for kind in types]}
+        list_name, _, old = item.partition("/")
+        listed = api[name].get(list_name, [])
+        if list_name == "vpcEndpointIds":
+            others = [endpoint for endpoint in listed if endpoint != value]
+            listed = others if patch["op"] == "remove" else [*others, value]
+        else:
+            listed = [value if kind == old or old == "0" else kind for kind in listed]
+        api[name] = api[name] | {list_name: listed}
     elif name == "binaryMediaTypes":
         others = [kind for kind in api.get(name) or [] if kind != item]
         added: dict[str, list[Any]] = {"add": [item], "replace": [value], "remove": []}

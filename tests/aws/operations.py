@@ -168,6 +168,46 @@ _APIGATEWAY = _routes("""
     GET    /domainnames/{target}                        GetDomainName
     PATCH  /domainnames/{target}                        UpdateDomainName
     DELETE /domainnames/{target}                        DeleteDomainName
+    POST   /domainnames/{target}/basepathmappings       CreateBasePathMapping
+    GET    /domainnames/{target}/basepathmappings       GetBasePathMappings
+    GET    /domainnames/{target}/basepathmappings/{}    GetBasePathMapping
+    PATCH  /domainnames/{target}/basepathmappings/{}    UpdateBasePathMapping
+    DELETE /domainnames/{target}/basepathmappings/{}    DeleteBasePathMapping
+    POST   /v2/apis                                     CreateApi
+    GET    /v2/apis                                     GetApis
+    GET    /v2/apis/{target}                            GetApi
+    PATCH  /v2/apis/{target}                            UpdateApi
+    DELETE /v2/apis/{target}                            DeleteApi
+    POST   /v2/apis/{target}/routes                     CreateRoute
+    GET    /v2/apis/{target}/routes                     GetRoutes
+    PATCH  /v2/apis/{target}/routes/{}                  UpdateRoute
+    DELETE /v2/apis/{target}/routes/{}                  DeleteRoute
+    POST   /v2/apis/{target}/integrations               CreateIntegration
+    GET    /v2/apis/{target}/integrations               GetIntegrations
+    PATCH  /v2/apis/{target}/integrations/{}            UpdateIntegration
+    DELETE /v2/apis/{target}/integrations/{}            DeleteIntegration
+    POST   /v2/apis/{target}/deployments                CreateDeployment
+    GET    /v2/apis/{target}/deployments                GetDeployments
+    GET    /v2/apis/{target}/deployments/{}             GetDeployment
+    DELETE /v2/apis/{target}/deployments/{}             DeleteDeployment
+    POST   /v2/apis/{target}/stages                     CreateStage
+    GET    /v2/apis/{target}/stages                     GetStages
+    GET    /v2/apis/{target}/stages/{}                  GetStage
+    PATCH  /v2/apis/{target}/stages/{}                  UpdateStage
+    DELETE /v2/apis/{target}/stages/{}                  DeleteStage
+    POST   /v2/domainnames                              CreateDomainName
+    GET    /v2/domainnames                              GetDomainNames
+    GET    /v2/domainnames/{target}                     GetDomainName
+    PATCH  /v2/domainnames/{target}                     UpdateDomainName
+    DELETE /v2/domainnames/{target}                     DeleteDomainName
+    POST   /v2/domainnames/{target}/apimappings         CreateApiMapping
+    GET    /v2/domainnames/{target}/apimappings         GetApiMappings
+    GET    /v2/domainnames/{target}/apimappings/{}      GetApiMapping
+    PATCH  /v2/domainnames/{target}/apimappings/{}      UpdateApiMapping
+    DELETE /v2/domainnames/{target}/apimappings/{}      DeleteApiMapping
+    GET    /v2/tags/{target}                            GetTags
+    POST   /v2/tags/{target}                            TagResource
+    DELETE /v2/tags/{target}                            UntagResource
 """)
 
 _S3_BUCKET = {

@@ -4,6 +4,8 @@ It listens on 127.0.0.1 and takes, besides AWS's own requests:
 
     GET  /__proxy/log                  every call so far, as a JSON list
     GET  /__proxy/held?timeout_s=30    waits for a held call, and lists those that are held
+    GET  /__proxy/apis                 the document that each REST API was last deployed with, by its id
+    GET  /__proxy/websockets           the routes that each deployment of a websocket API serves, by its id
     POST /__proxy/faults               [{"operation", "answer", "when"?, "match"?, "times"?, "skip"?, "key"?, "target"?}]
                                        answer: {"status", "code", "message"} or "close" or "hold"
     POST /__proxy/release              {"how": "forward" | "drop"}, for the held calls
@@ -23,11 +25,14 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import domains
 from document import Apis
 from faults import Entry, Faults, When
 from operations import Request, named
 from rules import Rules, Settings
+from sources import Sources
 from upstream import Answer, Upstream, UpstreamError, as_json, error
+from websockets import Websockets
 
 _CONTROL = "/__proxy/"
 
@@ -47,6 +52,8 @@ class World:
         self.faults.release("drop")
         self.log: list[Entry] = []
         self.apis = Apis(self.upstream)
+        self.websockets = Websockets(self.upstream)
+        self.sources = Sources(self.upstream)
         self.rules = Rules(self.upstream, self.apis)
 
     def control(self, request: Request) -> Answer:
@@ -65,6 +72,10 @@ class World:
             case "GET", "held":
                 held = self.faults.await_held(float(request.query.get("timeout_s", "30")), key)
                 return as_json(200, [entry.as_dict(number) for number, entry in enumerate(held)])
+            case "GET", "apis":
+                return as_json(200, {identifier: api.deployed for identifier, api in self.apis.known.items()})
+            case "GET", "websockets":
+                return as_json(200, self.websockets.deployed)
             case "POST", "faults":
                 self.faults.order(asked, key)
             case "POST", "release":
@@ -103,11 +114,15 @@ class World:
 
     def _served(self, entry: Entry) -> Answer:
         request, call = entry.request, entry.call
-        refused = self.rules.refusal(request, call)
+        refused = self.rules.refusal(request, call) or self.sources.refusal(request, call)
         if refused:
             return refused
-        imported = call.service == "apigateway"
-        answer = self.apis.answer(request, call) if imported else self.upstream.send(request)
+        if request.route.startswith("/v2/"):
+            answer = self.websockets.answer(request, call)
+        elif call.service == "apigateway":
+            answer = domains.answer(self.upstream, request, call) or self.apis.answer(request, call)
+        else:
+            answer = self.upstream.send(request)
         self.rules.remember(request, call, answer)
         return self.rules.dress(call, answer)
 

@@ -96,14 +96,21 @@ class Upstream:
         form = isinstance(payload, str)
         body = b"" if payload is None else payload.encode() if form else json.dumps(payload).encode()
         kind = "application/x-www-form-urlencoded" if form else "application/json"
-        key, day, region = _scope(like)
+        return self.send(Request(method, path, self._headers(like, service, kind), body))
+
+    def ask_target(self, like: Request, service: str, target: str, payload: dict[str, Any]) -> Answer:
+        """Makes a call of our own to a service that is told what it is asked in a header."""
+        headers = self._headers(like, service, "application/x-amz-json-1.1") + [("X-Amz-Target", target)]
+        return self.send(Request("POST", "/", headers, json.dumps(payload).encode()))
+
+    def _headers(self, like: Request, service: str, kind: str) -> list[tuple[str, str]]:
+        key, day, region = scope(like)
         signature = f"AWS4-HMAC-SHA256 Credential={key}/{day}/{region}/{service}/aws4_request, "
-        headers = [
+        return [
             ("Host", f"{self.host}:{self.port}"),
             ("Authorization", signature + "SignedHeaders=host, Signature=0"),
             ("Content-Type", kind),
         ]
-        return self.send(Request(method, path, headers, body))
 
     def demand(self, like: Request, service: str, method: str, path: str, payload: Any = None) -> dict[str, Any]:
         """Makes a call of our own that must succeed, and returns its JSON."""
@@ -113,7 +120,8 @@ class Upstream:
         return answer.json()
 
 
-def _scope(request: Request) -> tuple[str, str, str]:
+def scope(request: Request) -> tuple[str, str, str]:
+    """Returns the access key, the day and the Region that a request was signed for."""
     _, _, credential = request.header("Authorization").partition("Credential=")
     parts = credential.split(",")[0].split("/")
     return (parts[0], parts[1], parts[2]) if len(parts) >= 5 else ("test", "20260101", "us-east-1")

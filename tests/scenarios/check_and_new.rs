@@ -50,13 +50,10 @@ fn a_name_too_long_for_one_configured_stage_is_found() {
 
 /// The only error that `check` tells of the project, which it must refuse without AWS.
 fn only_error(world: &World) -> String {
-    let run = world.run(&["check"]).ended_with(2);
-    let errors: Vec<&str> = run
-        .stderr
-        .lines()
-        .filter_map(|line| line.strip_prefix("error: "))
-        .collect();
-    assert_eq!(errors[1..], ["1 error found"], "{}", run.stderr);
+    let run = world.run(&["check"]).ended_with(2).saying(&["1 error found"]);
+    let lines = run.stdout.lines();
+    let errors: Vec<&str> = lines.filter_map(|line| line.strip_prefix("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{}", run.stdout);
     assert!(world.calls().is_empty(), "{:#?}", world.calls());
     errors[0].to_owned()
 }
@@ -114,7 +111,7 @@ const BAD_APPS: [(&str, &str); 16] = [
     ),
     (
         "@app.on_sns_message(topic=object)\ndef a(e): pass",
-        "app.py:3:1: function `a`: `topic` must be text, a number or a list, and has <class 'object'>",
+        "app.py:3:1: function `a`: `topic` must be text, a number or a list, and is <class 'object'>",
     ),
     (
         "@app.on_ws_connect()\ndef a(e): pass",
@@ -194,6 +191,38 @@ fn an_app_without_routes_may_be_a_websocket_api_with_functions_of_events() {
     let world = World::new();
     world.copy("tests/fixtures/chalice/called");
     world.run(&["check"]).succeeded().saying(&["Checked dev, prod"]);
+}
+
+#[test]
+fn what_calls_a_chalice_app_and_what_it_is_found_under_is_planned() {
+    let world = World::new();
+    for (app, planned) in [
+        (
+            "called",
+            &[
+                "rule/hourly-event",
+                "rule/stopped-event",
+                "notification/changed-s3event@reports",
+                "subscription/alarmed-sns-subscription@alarms",
+                "event_source_mapping/orders-work-sqs-event-source@orders.fifo",
+                "event_source_mapping/mailed-sqs-event-source@mails",
+                "v2_api/websocket_api",
+                "domain_name/websocket_api_custom_domain@talk.example.com",
+                "log_group/plain-log-group",
+            ][..],
+        ),
+        (
+            "layered",
+            &[
+                "layer/managed-layer@",
+                "domain_name/api_gateway_custom_domain@prod.example.com",
+                "log_group/api_handler-log-group",
+            ],
+        ),
+    ] {
+        world.copy(&format!("tests/fixtures/chalice/{app}"));
+        world.run(&["plan", "--stage", "prod"]).succeeded().saying(planned);
+    }
 }
 
 #[test]

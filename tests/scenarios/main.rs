@@ -4,14 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "a scenario writes the files of its world")]
 #![expect(clippy::expect_used, reason = "a world that cannot be built is a failed test")]
 
+mod adoption;
 mod apps;
-mod emulator;
-mod gateway;
-mod github;
-mod http;
-mod repository;
-mod world;
-
 mod bad_state;
 mod chalice_compat;
 mod check_and_new;
@@ -28,20 +22,34 @@ mod ci_untrusted;
 mod container;
 mod deploy;
 mod destroy;
+mod differential;
 mod doctor;
 mod domains;
+mod emulator;
 mod errors;
+mod events;
 mod formats;
 mod function_urls;
+mod gateway;
+mod github;
 mod github_fake;
 mod history;
+mod http;
 mod http_api;
 mod init;
+mod invoke;
 mod kill;
 mod layers;
+mod logs;
 mod packaging;
+mod packaging_index;
+mod packaging_limits;
+mod packaging_parity;
+mod packaging_sources;
 mod plan;
+mod policy;
 mod prism;
+mod repository;
 mod restore;
 mod stand_in;
 mod state;
@@ -54,3 +62,5 @@ mod together;
 mod unlock;
 mod untrusted;
 mod websocket;
+mod withheld;
+mod world;

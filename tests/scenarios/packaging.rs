@@ -10,17 +10,17 @@ use crate::world::{Run, World};
 const APP: &str = r#"
 from chalice import Chalice
 
-import greeting
+import swgreeting
 
 app = Chalice(app_name="hello")
 
 
 @app.route("/")
 def index():
-    return {"greeting": greeting.VERSION}
+    return {"greeting": swgreeting.VERSION}
 "#;
 
-/// A Chalice project that requires the package `greeting`, and a folder of its wheels.
+/// A Chalice project that requires the package `swgreeting`, and a folder of its wheels.
 struct Greeter {
     world: World,
 }
@@ -30,7 +30,7 @@ impl Greeter {
         let world = World::new();
         world.chalice_hello();
         world.write("app.py", APP);
-        world.write("requirements.txt", "greeting>=1\n");
+        world.write("requirements.txt", "swgreeting>=1\n");
         Self { world }
     }
 
@@ -41,10 +41,10 @@ impl Greeter {
         let script = r#"
 import sys, zipfile
 folder, version, platform = sys.argv[1:]
-info = f"greeting-{version}.dist-info"
-with zipfile.ZipFile(f"{folder}/greeting-{version}-py3-none-{platform}.whl", "w") as wheel:
-    wheel.writestr("greeting.py", f"VERSION = '{version}'\n")
-    wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: greeting\nVersion: {version}\n")
+info = f"swgreeting-{version}.dist-info"
+with zipfile.ZipFile(f"{folder}/swgreeting-{version}-py3-none-{platform}.whl", "w") as wheel:
+    wheel.writestr("swgreeting.py", f"VERSION = '{version}'\n")
+    wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: swgreeting\nVersion: {version}\n")
     wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-{platform}\n")
     wheel.writestr(f"{info}/RECORD", "")
 "#;
@@ -77,7 +77,7 @@ fn resolved_versions_are_used_again_until_an_upgrade_is_asked_for() {
     let url = greeter.run(&["deploy"]).succeeded().last_word();
     assert_eq!(greeter.greeting(&url), "1.0");
     let pins = &greeter.world.state("hello", "dev")["stagewright"]["release"]["pins"];
-    assert_eq!(pins["requirements"], json!(["greeting==1.0"]));
+    assert_eq!(pins["requirements"], json!(["swgreeting==1.0"]));
 
     greeter.publish("2.0", "any");
     greeter.run(&["deploy"]).succeeded().saying(&["unchanged"]);
@@ -94,7 +94,7 @@ fn a_changed_requirement_is_resolved_anew() {
     greeter.publish("1.0", "any");
     let url = greeter.run(&["deploy"]).succeeded().last_word();
     greeter.publish("2.0", "any");
-    greeter.world.write("requirements.txt", "greeting>=2\n");
+    greeter.world.write("requirements.txt", "swgreeting>=2\n");
     greeter.run(&["deploy"]).succeeded();
     assert_eq!(greeter.greeting(&url), "2.0");
 }
@@ -103,7 +103,7 @@ fn a_changed_requirement_is_resolved_anew() {
 fn a_package_without_a_wheel_for_lambda_is_named_and_nothing_is_deployed() {
     let greeter = Greeter::new();
     greeter.publish("1.0", "win_amd64");
-    greeter.run(&["deploy"]).ended_with(2).saying(&["greeting", "wheel"]);
+    greeter.run(&["deploy"]).ended_with(2).saying(&["swgreeting", "wheel"]);
     assert_eq!(greeter.world.mutations(), Vec::<String>::new());
 }
 

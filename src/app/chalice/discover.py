@@ -34,9 +34,11 @@ def main(request_file):
         json.dump(facts, file, indent=1)
         file.write("\n")
     os.replace(partial, request["result"])
-    sys.stdout.flush()
-    # A thread of the app's must not keep us here.
-    os._exit(0)
+    try:
+        sys.stdout.flush()
+    finally:
+        # Neither a thread of the app's nor what it did to its streams must keep us here.
+        os._exit(0)
 
 
 def observe(project):
@@ -135,10 +137,8 @@ def details(config):
             except Exception as error:
                 parts = ", ".join("%s=%r" % part for part in vars(value).items())
                 return {"flaw": "%s(%s) is no schedule: %s" % (type(value).__name__, parts, error)}
-        else:
-            message = unwritable(value, name)
-            if message:
-                return {"flaw": message}
+        elif unwritable(value):
+            return {"flaw": "`%s` must be text, a number or a list, and is %.100r" % (name, value)}
     return fields
 
 

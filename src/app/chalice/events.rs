@@ -79,20 +79,20 @@ fn event(facts: &FunctionFacts) -> Result<Event, Vec<String>> {
         }
         None => details.source(),
     };
-    match (source, event_name(facts)) {
-        (Some(source), Some(name)) if details.flaws.is_empty() => Ok(Event {
-            name,
-            function: facts.name.clone(),
-            source,
-        }),
-        (None, _) if details.flaws.is_empty() => {
-            let (name, kind) = (&facts.name, &facts.kind);
-            Err(vec![format!(
-                "function `{name}` is called by a `{kind}`, which is not known"
-            )])
-        }
-        _ => Err(details.flaws),
+    if !details.flaws.is_empty() {
+        return Err(details.flaws);
     }
+    let (Some(source), Some(name)) = (source, event_name(facts)) else {
+        let (name, kind) = (&facts.name, &facts.kind);
+        return Err(vec![format!(
+            "function `{name}` is called by a `{kind}`, which is not known"
+        )]);
+    };
+    Ok(Event {
+        name,
+        function: facts.name.clone(),
+        source,
+    })
 }
 
 /// The fields of an event as Chalice has them, and what is wrong with those that were read.

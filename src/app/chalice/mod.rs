@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::app::events::Websocket;
 use crate::app::limits;
-use crate::app::python::{Pins, Resolution, Uv};
+use crate::app::python::{self, Pins, Resolution, Uv, Wish};
 use crate::app::{Api, App, Error, Finding, Function, FunctionRole, Package, Role, Settings, Severity};
 use crate::names::StageName;
 use crate::variable::Variable;
@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub stage: &'a StageName,
     /// Region that AWS clients of the app are made for.
     pub region: &'a str,
+    /// The version of Python that the config chooses for the stage: `3.12`.
+    pub python: Option<&'a str>,
     /// Versions that the stage's release was resolved to.
     pub recorded: Option<&'a Pins>,
     /// Whether these are used again.
@@ -110,8 +112,13 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     sound(config.findings(request.stage, None))?;
     let stage = config.stage(request.stage)?;
     let uv = request.uv;
-    let pins = uv.pins(project, stage.architecture, request.recorded, request.resolution);
-    let pins = pins.await?;
+    let wish = Wish {
+        architecture: stage.architecture,
+        python: request.python,
+        recorded: request.recorded,
+        resolution: request.resolution,
+    };
+    let pins = uv.pins(project, &wish).await?;
     let (packages, host) = tokio::try_join!(uv.install(project, &pins, stage.architecture), uv.host(project, &pins))?;
     let path = uv.environment.get("PATH").map_or("", String::as_str);
     let import = Import {
@@ -131,9 +138,11 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     let names = functions::names(&facts);
     let mut findings = config.findings(request.stage, Some(&names));
     findings.extend(declared_findings(&facts));
+    findings.extend(idle_domains(&config, request.stage, &facts));
     findings.extend(exposed);
     if layer.is_some() {
-        findings.extend(config.layer_findings(request.stage, &names));
+        let made: Vec<&str> = functions::declared(&facts).into_iter().map(|(name, _)| name).collect();
+        findings.extend(config.layer_findings(request.stage, &made));
     }
     let mut warnings = sound(findings)?;
     let functions = declared(&config, request.stage, &facts)?;
@@ -153,6 +162,7 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         None
     };
     warnings.extend(analysis.iter().flat_map(unknown_services));
+    warnings.extend(python::sources::warnings(project));
     let reading = Read {
         config: &config,
         name: request.stage,
@@ -176,6 +186,19 @@ fn declared_findings(facts: &Facts) -> Vec<Finding> {
         events::findings(facts),
     ]
     .concat()
+}
+
+/// Domains that lead to no API, which Chalice leaves out in silence.
+fn idle_domains(config: &Config, stage: &StageName, facts: &Facts) -> Vec<Finding> {
+    let of_api = facts
+        .routes
+        .is_empty()
+        .then_some(("api_gateway_custom_domain", "route"));
+    let of_websocket = facts.websockets.is_empty();
+    let of_websocket = of_websocket.then_some(("websocket_api_custom_domain", "websocket handler"));
+    let idle = of_api.into_iter().chain(of_websocket);
+    idle.filter_map(|(key, missing)| config.idle(stage, key, missing))
+        .collect()
 }
 
 /// Policies that IAM would refuse: those that were made from the source, since the others were looked at already.

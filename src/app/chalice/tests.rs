@@ -332,6 +332,23 @@ fn the_config_may_name_functions_of_events_and_of_the_websocket_api() {
 }
 
 #[test]
+fn a_domain_of_an_api_that_the_app_does_not_have_is_a_warning() {
+    let told = |name: &str, facts: &Facts| {
+        let config = Config::read(&project(name)).unwrap();
+        idle_domains(&config, &"prod".parse().unwrap(), facts)
+    };
+    assert_eq!(told("called", &facts("called")), []);
+    assert_eq!(told("layered", &facts("layered")), []);
+    let [of_websocket, of_api] = [told("called", &facts("layered")), told("layered", &facts("called"))];
+    assert_eq!((of_websocket.len(), of_api.len()), (1, 1));
+    assert_eq!(
+        of_api[0].message,
+        "`api_gateway_custom_domain` has no effect: the app has no route"
+    );
+    assert_eq!(of_api[0].severity, Severity::Warning);
+}
+
+#[test]
 fn a_websocket_speaks_whichever_of_its_functions_has_the_stages_role() {
     // Chalice looks at the first of them alone.
     let mut facts = fixture("called", "discovered.json");

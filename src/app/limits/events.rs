@@ -408,3 +408,86 @@ fn is_arn(arn: &str, service: &str, resource: impl Fn(&str) -> bool) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn schedules_of_both_kinds_are_taken() {
+        for taken in [
+            "rate(1 minute)",
+            "rate(12 hours)",
+            "cron(0/15 8-17 ? * MON-FRI *)",
+            "cron(0 8 1 * ? 2026)",
+            "cron(0 0 L * ? *)",
+            "cron(0 0 ? * 6#3 *)",
+        ] {
+            assert_eq!(check_schedule(taken), Ok(()), "{taken}");
+        }
+        for refused in [
+            "",
+            "rate(5)",
+            "rate(1.5 hours)",
+            "rate(-1 hours)",
+            "cron()",
+            "at(2026-01-01T00:00:00)",
+        ] {
+            assert!(check_schedule(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_fifo_queue_hands_over_few_messages_and_does_not_wait() {
+        let batch = |size, window_s| Batch { size, window_s };
+        assert_eq!(check_queue_batch("orders.fifo", batch(10, 0)), Ok(()));
+        assert!(check_queue_batch("orders.fifo", batch(11, 0)).is_err());
+        assert!(check_queue_batch("orders.fifo", batch(10, 1)).is_err());
+        assert_eq!(check_queue_batch("orders", batch(10_000, 1)), Ok(()));
+        assert!(check_queue_batch("orders", batch(11, 0)).is_err());
+    }
+
+    #[test]
+    fn names_and_arns_of_every_partition_are_taken() {
+        assert_eq!(check_topic("arn:aws-cn:sns:cn-north-1:111111111111:news"), Ok(()));
+        assert_eq!(check_topic("news"), Ok(()));
+        assert_eq!(
+            check_queue_arn("arn:aws-us-gov:sqs:us-gov-west-1:111111111111:q.fifo"),
+            Ok(())
+        );
+        assert_eq!(check_stream("my.stream-1"), Ok(()));
+        assert_eq!(
+            check_stream("arn:aws:kinesis:eu-west-1:111111111111:stream/clicks"),
+            Ok(())
+        );
+        assert!(check_stream("arn:aws:kinesis:eu-west-1:111111111111:clicks").is_err());
+        assert_eq!(check_bucket("guest-books.example.com"), Ok(()));
+        assert_eq!(check_domain("*.example.com"), Ok(()));
+        assert!(check_domain("example").is_err());
+        assert_eq!(
+            check_certificate("arn:aws:iam::111111111111:server-certificate/own"),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_pattern_is_looked_at_down_to_its_values() {
+        let pattern = json!({"source": ["aws.s3"], "detail": {"object": {"key": [{"prefix": "in/"}]}}});
+        assert_eq!(check_pattern(&pattern), Ok(()));
+        let empty = json!({"detail": {"object": {}}});
+        assert_eq!(
+            check_pattern(&empty),
+            Err("the event pattern is empty, at `object`, at `detail`".to_owned())
+        );
+        assert!(check_pattern(&json!({"source": []})).is_err());
+    }
+
+    #[test]
+    fn a_kind_of_changes_covers_what_it_is_divided_into() {
+        assert!(covers("s3:ObjectCreated:*", "s3:ObjectCreated:Put"));
+        assert!(!covers("s3:ObjectCreated:Put", "s3:ObjectCreated:*"));
+        assert!(!covers("s3:ObjectRemoved:*", "s3:ObjectCreated:Put"));
+    }
+}

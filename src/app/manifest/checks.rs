@@ -4,7 +4,7 @@ use super::{FunctionEntry, Manifest, OverrideEntry, VpcEntry};
 use crate::app::Severity;
 use crate::app::flaws::{Flaws, Place};
 use crate::app::yaml::Placed;
-use crate::app::{event_limits, limits};
+use crate::app::{App, event_limits, limits};
 use crate::names::check_name;
 
 /// Checks everything about one function but its code, environment, events, URL and policy.
@@ -109,6 +109,33 @@ pub fn check_names(manifest: &Manifest, flaws: &mut Flaws) {
                 key.place,
                 format!("functions `{twin}` and `{name}` differ by case only"),
             );
+        }
+    }
+}
+
+/// Checks that no function is called like the permission of something else: they share names.
+pub fn check_twins(manifest: &Manifest, app: &App, flaws: &mut Flaws) {
+    let mut taken: Vec<(String, &str)> = Vec::new();
+    taken.extend(
+        app.events
+            .iter()
+            .map(|event| (event.name.clone(), event.function.as_str())),
+    );
+    for function in app.functions.iter().filter(|function| function.url.is_some()) {
+        let name = &function.name;
+        taken.extend([format!("{name}-url"), format!("{name}-url-function")].map(|taken| (taken, name.as_str())));
+    }
+    let http = app.http_api.iter().flat_map(|api| &api.routes);
+    taken.extend(http.map(|(_, function)| (format!("{function}-http_api"), function.as_str())));
+    let websocket = app.websocket.iter().flat_map(|api| &api.routes);
+    taken.extend(websocket.map(|(_, function)| (format!("{function}-websocket_api"), function.as_str())));
+    for (name, _) in manifest.functions.iter() {
+        if let Some((_, other)) = taken.iter().find(|(taken, _)| *taken == name.value) {
+            let message = format!(
+                "`{}` is what calls `{other}`, and no function can be called so",
+                name.value
+            );
+            flaws.error_with(name.place, message, Some("call the function otherwise".to_owned()));
         }
     }
 }

@@ -27,17 +27,16 @@ const CHANGE: &str = "s3:ObjectCreated:*";
 const DESCRIPTION: usize = 512;
 
 /// Reads the events of all functions, in the order of the file.
-pub fn read(manifest: &Manifest, stage: &StageName, on_stage: &StageEntry, flaws: &mut Flaws) -> Vec<Event> {
+pub fn read(manifest: &Manifest, stage: &StageName, here: &StageEntry, flaws: &mut Flaws) -> Vec<Event> {
     let mut events = Vec::new();
     for (name, entry) in manifest.functions.iter() {
-        let changed = on_stage
+        let changed = here
             .functions
             .get(&name.value)
             .and_then(|changed| changed.events.as_ref());
         let entries = changed.unwrap_or(&entry.events);
         events.extend(of_function(&name.value, entries, stage, flaws));
     }
-    check_names(manifest, &events, flaws);
     check_together(&events, flaws);
     events.into_iter().map(|(_, event)| event).collect()
 }
@@ -99,9 +98,7 @@ fn source(entry: &Placed<EventEntry>, stage: &StageName, flaws: &mut Flaws) -> O
         return Some(of_bucket(bucket, stage, flaws));
     }
     if let Some(topic) = topic {
-        let place = topic.place;
-        let topic = on_stage(topic, stage, flaws);
-        flaws.check(place, limits::check_topic(&topic));
+        let topic = on_stage(topic, stage, limits::check_topic, flaws);
         return Some(EventSource::Topic { topic });
     }
     if let Some(queue) = queue {
@@ -193,8 +190,7 @@ fn of_bucket(bucket: &Placed<TextOr<BucketFields>>, stage: &StageName, flaws: &m
         }
         TextOr::Fields(fields) => fields,
     };
-    let name = on_stage(&fields.name, stage, flaws);
-    flaws.check(fields.name.place, limits::check_bucket(&name));
+    let name = on_stage(&fields.name, stage, limits::check_bucket, flaws);
     let events = match &fields.events {
         None => vec![CHANGE.to_owned()],
         Some(kinds) => {
@@ -232,8 +228,7 @@ fn of_queue(queue: &Placed<TextOr<QueueFields>>, stage: &StageName, flaws: &mut 
         }
         TextOr::Fields(fields) => fields,
     };
-    let name = on_stage(&fields.name, stage, flaws);
-    flaws.check(fields.name.place, limits::check_queue(&name));
+    let name = on_stage(&fields.name, stage, limits::check_queue, flaws);
     let batch = batch(fields.batch_size.as_ref(), fields.window_s.as_ref(), MESSAGES);
     let place = fields.batch_size.as_ref().or(fields.window_s.as_ref());
     let place = place.map_or(queue.place, |number| number.place);
@@ -255,16 +250,8 @@ fn of_stream(stream: &Placed<StreamFields>, stage: &StageName, flaws: &mut Flaws
     let place = place.map_or(stream.place, |number| number.place);
     flaws.check(place, limits::check_batch(batch));
     let read = match (&fields.kinesis, &fields.dynamodb) {
-        (Some(name), None) => {
-            let (place, name) = (name.place, on_stage(name, stage, flaws));
-            flaws.check(place, limits::check_kinesis(&name));
-            Stream::Kinesis(name)
-        }
-        (None, Some(arn)) => {
-            let (place, arn) = (arn.place, on_stage(arn, stage, flaws));
-            flaws.check(place, limits::check_dynamodb_stream(&arn));
-            Stream::DynamoDb(arn)
-        }
+        (Some(name), None) => Stream::Kinesis(on_stage(name, stage, limits::check_kinesis, flaws)),
+        (None, Some(arn)) => Stream::DynamoDb(on_stage(arn, stage, limits::check_dynamodb_stream, flaws)),
         (Some(_), Some(_)) | (None, None) => {
             flaws.error(stream.place, "a stream is either `kinesis` or `dynamodb`");
             return None;
@@ -292,20 +279,6 @@ fn placed(text: &str, place: Place) -> Placed<String> {
     Placed {
         value: text.to_owned(),
         place,
-    }
-}
-
-/// Events and functions share the names of permissions.
-fn check_names(manifest: &Manifest, events: &[(Place, Event)], flaws: &mut Flaws) {
-    for (_, event) in events {
-        let twin = manifest.functions.iter().find(|(name, _)| name.value == event.name);
-        if let Some((twin, _)) = twin {
-            let message = format!(
-                "an event of `{}` is called `{}`, and so is this function",
-                event.function, event.name
-            );
-            flaws.error_with(twin.place, message, Some("call the function otherwise".to_owned()));
-        }
     }
 }
 

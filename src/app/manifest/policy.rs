@@ -23,10 +23,13 @@ pub fn roles(manifest: &Manifest, app: &App, flaws: &mut Flaws) -> Vec<Role> {
         .filter_map(|(name, _)| function(app, &name.value))
         .collect();
     if !sharing.is_empty() {
+        let policy = document(Vec::new(), &sharing, app);
+        let place = manifest.functions.iter().next().and_then(|(name, _)| name.place);
+        flaws.check(place, limits::check_policy(SHARED, &policy));
         roles.push(Role {
             name: SHARED.to_owned(),
             suffix: String::new(),
-            policy: document(Vec::new(), &sharing, app),
+            policy,
         });
     }
     for (name, entry) in manifest.functions.iter() {

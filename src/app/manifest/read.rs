@@ -24,36 +24,37 @@ pub fn read(manifest: &Manifest, stage: &StageName, lookup: Lookup<'_>) -> Resul
     checks::check_names(manifest, &mut flaws);
     check_overrides(manifest, &mut flaws);
     let nothing = StageEntry::default();
-    let on_stage = manifest.stages.get(stage.as_str()).unwrap_or(&nothing);
+    let here = manifest.stages.get(stage.as_str()).unwrap_or(&nothing);
     let mut sources = Sources::default();
     let mut functions = Vec::new();
     for (name, entry) in manifest.functions.iter() {
         checks::check_function(name, entry, &mut flaws);
-        let changed = on_stage.functions.get(&name.value);
+        let changed = here.functions.get(&name.value);
         let image = changed
             .and_then(|changed| changed.image.as_ref())
             .or(entry.image.as_ref());
         let package = match image {
-            Some(image) => Package::Image(checked_image(image, stage, &mut flaws)),
+            Some(image) => Package::Image(on_stage(image, stage, event_limits::check_image, &mut flaws)),
             None => {
                 let source = code::source(manifest, entry, &mut flaws);
                 Package::Zip(source.map(|source| sources.add(name, source)).unwrap_or_default())
             }
         };
-        let settings = settings(name, entry, on_stage, lookup, &mut flaws);
+        let settings = settings(name, entry, here, lookup, &mut flaws);
         functions.push(function((name, entry), changed, (package, settings), &mut flaws));
     }
     let mut app = App {
         functions,
-        events: events::read(manifest, stage, on_stage, &mut flaws),
-        api: api::api(manifest, stage, on_stage, &mut flaws),
-        http_api: web::http_api(manifest, stage, on_stage, &mut flaws),
-        websocket: web::websocket(manifest, stage, on_stage, &mut flaws),
+        events: events::read(manifest, stage, here, &mut flaws),
+        api: api::api(manifest, stage, here, &mut flaws),
+        http_api: web::http_api(manifest, stage, here, &mut flaws),
+        websocket: web::websocket(manifest, stage, here, &mut flaws),
         sources: sources.into_map(),
         ..App::new(manifest.app.clone())
     };
+    checks::check_twins(manifest, &app, &mut flaws);
     app.roles = policy::roles(manifest, &app, &mut flaws);
-    web::check_domains(&app, manifest, on_stage, &mut flaws);
+    web::check_domains(&app, manifest, here, &mut flaws);
     Ok((app, flaws.into_warnings()?))
 }
 
@@ -79,12 +80,6 @@ fn function(
         log_retention_days: retention.map(|days| days.value),
         url: web::url(url, flaws),
     }
-}
-
-fn checked_image(image: &Placed<String>, stage: &StageName, flaws: &mut Flaws) -> String {
-    let uri = on_stage(image, stage, flaws);
-    flaws.check(image.place, event_limits::check_image(&uri));
-    uri
 }
 
 fn check_overrides(manifest: &Manifest, flaws: &mut Flaws) {

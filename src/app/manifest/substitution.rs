@@ -3,15 +3,25 @@
 use serde_json::Value;
 
 use crate::app::flaws::{Flaws, Place};
+use crate::app::limits::Rule;
 use crate::app::yaml::Placed;
 use crate::names::StageName;
 
 /// What stands for the stage's name.
 const STAGE: &str = "${stage}";
 
-/// A text as it is on a stage; what else stands in `${…}` is told.
-pub fn on_stage(text: &Placed<String>, stage: &StageName, flaws: &mut Flaws) -> String {
-    replaced(&text.value, text.place, stage, flaws)
+/// A text as it is on a stage, held against a rule; what else stands in `${…}` is told instead.
+pub fn on_stage(text: &Placed<String>, stage: &StageName, rule: Rule, flaws: &mut Flaws) -> String {
+    match replaced(&text.value, stage) {
+        Ok(replaced) => {
+            flaws.check(text.place, rule(&replaced));
+            replaced
+        }
+        Err(why) => {
+            flaws.error(text.place, why);
+            text.value.clone()
+        }
+    }
 }
 
 /// A value with all of its texts as they are on a stage.
@@ -21,7 +31,10 @@ pub fn in_value(value: &Placed<Value>, stage: &StageName, flaws: &mut Flaws) -> 
 
 fn within(value: &Value, place: Place, stage: &StageName, flaws: &mut Flaws) -> Value {
     match value {
-        Value::String(text) => Value::String(replaced(text, place, stage, flaws)),
+        Value::String(text) => {
+            let replaced = replaced(text, stage).map_err(|why| flaws.error(place, why));
+            Value::String(replaced.unwrap_or_default())
+        }
         Value::Array(items) => items.iter().map(|item| within(item, place, stage, flaws)).collect(),
         Value::Object(fields) => {
             let fields = fields.iter();
@@ -32,11 +45,11 @@ fn within(value: &Value, place: Place, stage: &StageName, flaws: &mut Flaws) -> 
     }
 }
 
-fn replaced(text: &str, place: Place, stage: &StageName, flaws: &mut Flaws) -> String {
+fn replaced(text: &str, stage: &StageName) -> Result<String, String> {
     let rest = text.replace(STAGE, "");
     // What `${env:…}` is for was told where the file was read.
     if rest.contains("${") && !rest.contains("${env:") {
-        flaws.error(place, format!("only `{STAGE}` is replaced in `{text}`"));
+        return Err(format!("only `{STAGE}` is replaced in `{text}`"));
     }
-    text.replace(STAGE, stage.as_str())
+    Ok(text.replace(STAGE, stage.as_str()))
 }

@@ -238,8 +238,7 @@ pub fn domain(
         path,
         tags,
     } = &entry?.value;
-    let domain = on_stage(name, stage, flaws);
-    flaws.check(name.place, limits::check_domain(&domain));
+    let domain = on_stage(name, stage, limits::check_domain, flaws);
     flaws.check(certificate_arn.place, limits::check_certificate(&certificate_arn.value));
     if leads == Leads::Edge && !certificate_arn.value.contains(":us-east-1:") {
         let message = "the certificate of an `edge` API's domain must stand in us-east-1";

@@ -48,17 +48,6 @@ pub fn create(folder: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|source| at(folder, source))
 }
 
-/// Writes a file that nobody else reads yet.
-///
-/// # Errors
-///
-/// `Error::File` where it cannot be written.
-pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let written =
-        std::fs::File::create(path).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-    written.map_err(|source| at(path, source))
-}
-
 fn at(path: &Path, source: std::io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
@@ -92,8 +81,12 @@ pub fn settle(made: &Path, place: &Path) -> Result<PathBuf, Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    pub fn write(path: &Path, text: &str) -> std::io::Result<()> {
+        std::fs::File::create(path).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+    }
 
     fn fill(folder: &Path, names: &[&str]) {
         for name in names {

@@ -2,6 +2,8 @@
 //!
 //! Whatever would make `uv` run code of a project or of a package as ourselves is refused: only wheels are installed.
 
+use super::uv::without_credentials;
+
 /// A line that we take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
@@ -28,7 +30,8 @@ pub struct Refusal {
     pub hint: String,
 }
 
-const BUILD: &str = "build a wheel of it and name that, or put the package into `vendor/`";
+/// What to do about a package of which there is no wheel.
+pub const BUILD: &str = "build a wheel of it and name that, or put the package into `vendor/`";
 
 /// Reads a line without comments.
 ///
@@ -109,6 +112,7 @@ fn requirement(line: &str) -> Result<Line, Refusal> {
         .iter()
         .any(|system| lower.contains(system));
     if is_direct && (!place.ends_with(".whl") || is_checkout) {
+        let head = without_credentials(head);
         let message = format!("`{head}` is no wheel, and installing it would run its `setup.py`");
         return Err(refusal(&message, BUILD));
     }

@@ -2,6 +2,7 @@
 
 use super::line::{head, name};
 use super::requirements::Requirements;
+use super::uv::without_credentials;
 use crate::app::{Error, Finding, Severity};
 
 /// The pins in what `uv pip compile` prints, sorted, each with the digests that the project gives for it.
@@ -26,7 +27,8 @@ pub fn pins(output: &str, required: &Requirements) -> Result<Vec<String>, Error>
 }
 
 fn with_digests(package: &str, required: &Requirements) -> String {
-    let mut pin = package.to_owned();
+    // Pins are recorded, and shown.
+    let mut pin = without_credentials(package);
     for line in &required.lines {
         let is_it = head(&line.text) == head(package) || name(&line.text) == name(package) && !name(package).is_empty();
         let digests = line.text.split_whitespace().filter(|word| word.starts_with("--hash="));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::line::{self, Line};
+use super::lock::Lock;
 use crate::app::{Error, Finding, Severity};
 
 /// A line that requires a package.
@@ -32,6 +33,12 @@ pub struct Requirements {
     pub constraints: Vec<String>,
     /// URLs of more constraints.
     pub remote: Vec<String>,
+    /// Requirements that take the place of what packages require, one a line.
+    pub overrides: Vec<String>,
+    /// Arguments that say where packages come from: `--index`, `NAME=URL`.
+    pub arguments: Vec<String>,
+    /// The lock file that holds versions.
+    pub lock: Option<Lock>,
     /// Every other line, the options above as they were written, and local wheels' digests: what a resolution depends
     /// on besides, whatever folder the project lies in.
     pub context: Vec<String>,
@@ -43,6 +50,13 @@ impl Requirements {
     /// The texts of the lines.
     pub fn texts(&self) -> Vec<&str> {
         self.lines.iter().map(|line| line.text.as_str()).collect()
+    }
+
+    /// The file that asks first.
+    pub fn file(&self) -> PathBuf {
+        self.lines
+            .first()
+            .map_or_else(|| "requirements.txt".into(), |line| line.file.clone())
     }
 
     /// Whether a package may only be installed where its digest is known.

@@ -3,6 +3,7 @@
 use crate::app::{Architecture, Error};
 
 /// What packages are chosen for.
+#[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     /// Version of Python: `3.11`.
     pub python: &'a str,
@@ -10,7 +11,25 @@ pub struct Target<'a> {
     pub architecture: Architecture,
 }
 
-impl Target<'_> {
+/// An architecture in Lambda's words, which are Chalice's `lambda_architecture`, too.
+pub fn lambdas(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "x86_64",
+        Architecture::Arm64 => "arm64",
+    }
+}
+
+impl<'a> Target<'a> {
+    /// This machine.
+    pub fn here(python: &'a str) -> Self {
+        let architecture = if cfg!(target_arch = "aarch64") {
+            Architecture::Arm64
+        } else {
+            Architecture::X86_64
+        };
+        Self { python, architecture }
+    }
+
     /// The platform in uv's words. Lambda has glibc 2.26 below Python 3.12 and 2.34 from there on; 2.17 is the
     /// nearest that uv knows below 2.26.
     pub fn platform(&self) -> String {
@@ -28,7 +47,12 @@ impl Target<'_> {
 
     /// The platform in a person's words: what `uv` is asked for, no more and no less.
     pub fn described(&self) -> String {
-        format!("Lambda's Python {} ({})", self.python, self.platform())
+        let architecture = lambdas(self.architecture);
+        format!(
+            "Lambda's Python {} on {architecture} ({})",
+            self.python,
+            self.platform()
+        )
     }
 }
 

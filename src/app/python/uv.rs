@@ -71,18 +71,19 @@ impl Uv {
         if output.status.success() {
             return Ok(stdout);
         }
-        let output_text = stdout + &String::from_utf8_lossy(&output.stderr);
+        let output_text = without_credentials(&(stdout + &String::from_utf8_lossy(&output.stderr)));
         Err(failure(command_line(arguments), output.status.to_string(), output_text))
     }
 
     /// What `uv` sees: what we were given, pip's indexes in uv's words, and no configuration of the project's. In that
     /// one a pull request could ask for packages to be built, which would run their code as ourselves.
-    fn variables(&self) -> BTreeMap<&str, String> {
+    pub fn variables(&self) -> BTreeMap<&str, String> {
         let given = self.environment.iter();
         let mut variables: BTreeMap<&str, String> = given.map(|(name, value)| (name.as_str(), value.clone())).collect();
         for (of_pip, of_uv) in [
             ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
             ("PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL"),
+            ("PIP_CONSTRAINT", "UV_CONSTRAINT"),
         ] {
             // People have these set for Chalice.
             if let Some(value) = self.environment.get(of_pip) {
@@ -140,7 +141,8 @@ pub fn without_credentials(text: &str) -> String {
     let mut parts = text.split("://");
     let mut clean = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let end = part.find(['/', ' ', ',']).unwrap_or(part.len());
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | ',' | '`' | '"' | '\'' | ')');
+        let end = part.find(ends).unwrap_or(part.len());
         let start = part[..end].rfind('@').map_or(0, |at| at + 1);
         clean.push_str("://");
         clean.push_str(&part[start..]);
@@ -148,9 +150,18 @@ pub fn without_credentials(text: &str) -> String {
     clean
 }
 
-/// How a person would type it.
+/// The URL in a line, without what stands before an `@` in it.
+pub fn bare_url(line: &str) -> Option<String> {
+    let clean = without_credentials(line);
+    let (before, after) = clean.split_once("://")?;
+    let scheme = before.rsplit([' ', '@']).next()?;
+    let end = after.find(char::is_whitespace).unwrap_or(after.len());
+    Some(format!("{scheme}://{}", &after[..end]))
+}
+
+/// How a person would type it, but for credentials.
 pub fn command_line(arguments: &[&str]) -> String {
-    format!("uv {}", arguments.join(" "))
+    without_credentials(&format!("uv {}", arguments.join(" ")))
 }
 
 fn missing(source: std::io::Error) -> Error {

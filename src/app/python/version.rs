@@ -3,36 +3,43 @@
 use std::path::Path;
 
 use super::Uv;
+use super::pyproject::Pyproject;
 use super::target::runtime;
 use super::uv::command_line;
-use crate::app::Error;
+use crate::app::{Error, Finding, Severity};
 
 /// What a repository says about its Python.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Said {
-    /// Exactly one: `3.11`.
-    One(String),
-    /// A range: `>=3.11,<4`.
-    Range(String),
-    Nothing,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Said {
+    /// The one of `.python-version`: `3.11`.
+    one: Option<String>,
+    /// The range of `pyproject.toml`: `>=3.11,<4`.
+    range: Option<String>,
 }
 
 /// Every version that Lambda has, in uv's words.
 const LAMBDAS: &str = ">=3.10,<3.16";
 
 impl Uv {
-    /// The Python version of the Lambda runtime for a project; `recorded` is the one of its release.
+    /// The Python version of the Lambda runtime for a project: the one that is `asked` for by its config, else what the
+    /// repository says; `recorded` is the one of its release.
     ///
     /// # Errors
     ///
-    /// `Error::Program` without `uv`, `Error::Command` where there is no Python that suits.
-    pub async fn version(&self, project: &Path, recorded: Option<&str>) -> Result<String, Error> {
-        let range = match (said(project), recorded) {
-            (Said::One(version), _) => return Ok(version),
-            (Said::Range(range), Some(recorded)) if admits(&range, recorded) => return Ok(recorded.to_owned()),
-            (Said::Nothing, Some(recorded)) => return Ok(recorded.to_owned()),
-            (Said::Range(range), _) => range,
-            (Said::Nothing, None) => LAMBDAS.to_owned(),
+    /// `Error::Findings` where two of these exclude each other, `Error::Program` without `uv`, `Error::Command` where there
+    /// is no Python that suits.
+    pub async fn version(&self, project: &Path, asked: Option<&str>, recorded: Option<&str>) -> Result<String, Error> {
+        let said = said(project);
+        let asked = asked.map(|version| ("stagewright.yaml", version));
+        let pinned = said.one.as_deref().map(|version| (".python-version", version));
+        if let Some((file, version)) = asked.or(pinned) {
+            return agreed(file, version, said.range.as_deref());
+        }
+        let range = match (said.range, recorded) {
+            (Some(range), Some(recorded)) if admits(&range, recorded) => return Ok(recorded.to_owned()),
+            (None, Some(recorded)) => return Ok(recorded.to_owned()),
+            (Some(range), _) => range,
+            (None, None) => LAMBDAS.to_owned(),
         };
         // A virtualenv that happens to lie in a folder above, or on the path, must not decide.
         let arguments = ["python", "find", "--no-project", "--system", "--show-version", &range];
@@ -52,6 +59,21 @@ impl Uv {
     }
 }
 
+/// A version that a file chooses, if the range of `pyproject.toml` has it.
+fn agreed(file: &str, version: &str, range: Option<&str>) -> Result<String, Error> {
+    match range {
+        Some(range) if !admits(range, version) => Err(Error::Findings(vec![Finding {
+            severity: Severity::Error,
+            file: file.into(),
+            place: None,
+            message: format!("chooses Python {version}, and `requires-python` of `pyproject.toml` is `{range}`"),
+            hint: Some("change one of them".to_owned()),
+        }])),
+        Some(_) | None => Ok(version.to_owned()),
+    }
+}
+
+/// What the nearest folder says that says anything, up to the top of the repository.
 fn said(project: &Path) -> Said {
     // A repository with several apps has one file for all of them at its top.
     let top = project.ancestors().find(|folder| folder.join(".git").exists());
@@ -60,24 +82,17 @@ fn said(project: &Path) -> Said {
     });
     for folder in project.ancestors().take(depth) {
         let pinned = std::fs::read_to_string(folder.join(".python-version")).unwrap_or_default();
-        if let Some(version) = pinned.lines().find_map(|line| runtime(line.trim())) {
-            return Said::One(version);
-        }
-        let pyproject = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
-        if let Some(range) = requires_python(&pyproject) {
-            return Said::Range(range);
+        // What is no TOML is told where its packages count.
+        let pyproject = Pyproject::read(folder).unwrap_or_default();
+        let said = Said {
+            one: pinned.lines().find_map(|line| runtime(line.trim())),
+            range: pyproject.and_then(|pyproject| pyproject.requires_python()),
+        };
+        if said != Said::default() {
+            return said;
         }
     }
-    Said::Nothing
-}
-
-fn requires_python(pyproject: &str) -> Option<String> {
-    let value = pyproject.lines().find_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        (key.trim() == "requires-python").then_some(value)
-    })?;
-    let range = value.trim().split(['"', '\'']).nth(1)?;
-    (!range.trim().is_empty()).then(|| range.trim().to_owned())
+    Said::default()
 }
 
 /// Whether a range has a minor version in it: `>=3.11,<4` has `3.12`.
@@ -120,7 +135,8 @@ fn admits(range: &str, version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::folder::{create, write};
+    use super::super::folder::create;
+    use super::super::folder::tests::write;
     use super::*;
 
     #[test]
@@ -129,12 +145,37 @@ mod tests {
         let (top, app) = (folder.path().join("top"), folder.path().join("top/apps/one"));
         create(&app).unwrap();
         write(&folder.path().join(".python-version"), "3.10\n").unwrap();
-        assert_eq!(said(&app), Said::Nothing);
+        assert_eq!(said(&app), Said::default());
         create(&top.join(".git")).unwrap();
         write(&top.join(".python-version"), "3.12.4\n").unwrap();
-        assert_eq!(said(&app), Said::One("3.12".to_owned()));
+        assert_eq!(said(&app).one.as_deref(), Some("3.12"));
         write(&app.join("pyproject.toml"), "[project]\nrequires-python = \">=3.11\"\n").unwrap();
-        assert_eq!(said(&app), Said::Range(">=3.11".to_owned()));
+        assert_eq!((said(&app).one, said(&app).range.as_deref()), (None, Some(">=3.11")));
+    }
+
+    #[tokio::test]
+    async fn a_version_outside_of_what_the_project_takes_is_refused_with_both() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join(".python-version"), "3.10\n").unwrap();
+        let toml = "[tool.poetry.dependencies]\npython = \"^3.11\"\n";
+        write(&folder.path().join("pyproject.toml"), toml).unwrap();
+        let uv = Uv {
+            cache: folder.path().join("cache"),
+            environment: std::collections::BTreeMap::new(),
+        };
+        let told = uv.version(folder.path(), None, None).await.unwrap_err().to_string();
+        let both = ".python-version: chooses Python 3.10, and `requires-python` of `pyproject.toml` is `>=3.11,<4`";
+        assert!(told.starts_with(both), "{told}");
+        assert_eq!(
+            uv.version(folder.path(), Some("3.13"), Some("3.12")).await.unwrap(),
+            "3.13"
+        );
+        let told = uv
+            .version(folder.path(), Some("3.10"), None)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(told.starts_with("stagewright.yaml: chooses Python 3.10"), "{told}");
     }
 
     #[test]
@@ -151,7 +192,7 @@ mod tests {
             cache: folder.path().join("cache"),
             environment: std::collections::BTreeMap::from([("PATH".to_owned(), String::new())]),
         };
-        assert_eq!(uv.version(folder.path(), Some("3.12")).await.unwrap(), "3.12");
-        assert!(uv.version(folder.path(), None).await.is_err());
+        assert_eq!(uv.version(folder.path(), None, Some("3.12")).await.unwrap(), "3.12");
+        assert!(uv.version(folder.path(), None, None).await.is_err());
     }
 }

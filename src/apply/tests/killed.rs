@@ -47,6 +47,10 @@ impl Store for Shop {
         self.memory.object(stage)
     }
 
+    fn shared(&self) -> Box<dyn Store> {
+        self.memory.shared()
+    }
+
     async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
         let found = self.memory.read(stage).await?;
         Ok(found.map(|found| Stored {

@@ -62,13 +62,13 @@ pub fn called_by(event: &Event, names: Names<'_>, ground: Ground<'_>) -> Vec<Nam
                 function_name,
                 permission: permission.0.clone(),
             };
-            let address = at("notification", &event.name, bucket);
+            let address = Address::at("notification", &event.name, bucket);
             vec![permission, (address, Resource::Notification(notification))]
         }
         EventSource::Topic { topic } => {
             let topic_arn = ground.place.arn("sns", topic);
             let permission = permission(Caller::Topic(topic_arn.clone()));
-            let address = at("subscription", &event.name, last(&topic_arn));
+            let address = Address::at("subscription", &event.name, &topic_arn);
             let subscription = Subscription {
                 topic: topic.clone(),
                 topic_arn,
@@ -143,18 +143,8 @@ fn mapping(source_arn: String, batch: Batch, (function, function_name): (Address
 }
 
 fn mapped(event: &Event, mapping: EventSourceMapping) -> Named {
-    let address = at("event_source_mapping", &event.name, last(&mapping.source_arn));
+    let address = Address::at("event_source_mapping", &event.name, &mapping.source_arn);
     (address, Resource::EventSourceMapping(mapping))
-}
-
-/// The address of a resource that is another one where its source is another.
-pub fn at(kind: &str, name: &str, source: &str) -> Address {
-    Address::new(kind, &format!("{name}@{source}"))
-}
-
-/// The last part of an ARN: the name of what it is of.
-pub fn last(arn: &str) -> &str {
-    arn.rsplit(':').next().unwrap_or_default()
 }
 
 /// A websocket API, the permissions of its functions, and its domain.
@@ -240,7 +230,10 @@ pub fn domain_name(
         path: domain.path.clone(),
         tags: tags(&domain.tags, ground),
     };
-    (at("domain_name", name, &domain.name), Resource::DomainName(made))
+    (
+        Address::at("domain_name", name, &domain.name),
+        Resource::DomainName(made),
+    )
 }
 
 /// Log groups and URLs of an app's functions.

@@ -113,11 +113,27 @@ fn outputs(id: &str, deployment: &Deployment, context: &Context) -> Outputs {
     }
 }
 
-/// Whether what stands is as it is wanted, our marks aside.
+/// Whether what stands is as it is wanted. Which document it serves, AWS does not say: Chalice deploys whatever it has
+/// imported, so that it is the one that stands.
 pub async fn stands_as(
-    _clients: &Clients,
-    (_wanted, _outputs): (&Deployment, &Outputs),
-    _context: &Context,
+    clients: &Clients,
+    (wanted, outputs): (&Deployment, &Outputs),
+    context: &Context,
 ) -> Result<bool, Fault> {
-    Ok(false)
+    const OPERATION: &str = "apigateway:GetStage";
+    let is_same_api = rest_api::id(&context.outputs, &wanted.rest_api).is_ok_and(|id| id == outputs.rest_api_id);
+    if !is_same_api || wanted.stage_name != outputs.stage_name {
+        return Ok(false);
+    }
+    let id = &outputs.rest_api_id;
+    let found = wait::throttled(clients, (OPERATION, id), async || {
+        let request = clients.api_gateway.get_stage().rest_api_id(id);
+        let sent = request.stage_name(&wanted.stage_name).send().await;
+        sent.map_err(|error| fault::of(OPERATION, id, &error))
+    });
+    match found.await {
+        Ok(found) => Ok(found.tracing_enabled == (wanted.tracing == Tracing::Active)),
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }

@@ -18,7 +18,12 @@ use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
 use crate::resource::{self, Context, Owner, is_ours};
 
+pub use self::stands::stands_as;
+
+pub mod invoke;
+pub mod logs;
 mod ready;
+pub mod stands;
 pub mod zip;
 
 /// Makes a function, or takes over and updates the one of this name that bears our tags.
@@ -492,13 +497,4 @@ fn outputs(function: &Function, context: &Context) -> Outputs {
     Outputs {
         arn: context.place.function_arn(&function.name),
     }
-}
-
-/// Whether what stands is as it is wanted, our marks aside.
-pub async fn stands_as(
-    _clients: &Clients,
-    (_wanted, _outputs): (&Function, &Outputs),
-    _context: &Context,
-) -> Result<bool, Fault> {
-    Ok(false)
 }

@@ -8,6 +8,8 @@ use crate::app::Settings;
 use crate::names::Address;
 
 pub mod aws;
+pub mod invocation;
+pub mod log;
 
 /// A Lambda function.
 ///

@@ -1,7 +1,8 @@
 //! The calls for layers.
 
 use aws_sdk_lambda::types::{
-    Architecture as AwsArchitecture, LayerVersionContentInput, LayerVersionsListItem, Runtime,
+    Architecture as AwsArchitecture, LayerVersionContentInput, LayerVersionContentOutput, LayerVersionsListItem,
+    Runtime,
 };
 use aws_smithy_types::retry::RetryConfig;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -11,6 +12,7 @@ use crate::app::Architecture;
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::Context;
+use crate::resource::function::aws::stands::is_code;
 use crate::resource::function::aws::zip::zip;
 
 /// Publishes a version, unless one of this content stands already: each call makes another version, so that one whose
@@ -100,10 +102,17 @@ pub async fn twins(clients: &Clients, wanted: &Layer, stands: &Outputs) -> Resul
     Ok(same.into_iter().filter(|found| found != stands).collect())
 }
 
-/// Whether what stands has the wanted content.
-pub async fn stands_as(clients: &Clients, (wanted, outputs): (&Layer, &Outputs), _: &Context) -> Result<bool, Fault> {
-    let found = digest(clients, &outputs.arn).await?;
-    Ok(found.is_some() && found == base64_of(&wanted.code))
+/// Whether what stands has the wanted content, whoever zipped it.
+pub async fn stands_as(
+    clients: &Clients,
+    (wanted, outputs): (&Layer, &Outputs),
+    context: &Context,
+) -> Result<bool, Fault> {
+    let Some(found) = content(clients, &outputs.arn).await? else {
+        return Ok(false);
+    };
+    let of = (found.code_sha256.as_deref(), found.location.as_deref());
+    Ok(is_code(&wanted.code, of, context).await)
 }
 
 /// How many are looked for.
@@ -155,6 +164,11 @@ async fn versions(clients: &Clients, wanted: &Layer) -> Result<Vec<LayerVersions
 
 /// SHA-256 of a version's zip as AWS tells it, in base64; `None` where there is no such version.
 async fn digest(clients: &Clients, arn: &str) -> Result<Option<String>, Fault> {
+    let found = content(clients, arn).await?;
+    Ok(found.map(|content| content.code_sha256.unwrap_or_default()))
+}
+
+async fn content(clients: &Clients, arn: &str) -> Result<Option<LayerVersionContentOutput>, Fault> {
     const OPERATION: &str = "lambda:GetLayerVersion";
     let Some((name, version)) = version_of(arn) else {
         return Ok(None);
@@ -168,8 +182,7 @@ async fn digest(clients: &Clients, arn: &str) -> Result<Option<String>, Fault> {
         Ok(found) => Ok(Some(
             found
                 .content
-                .and_then(|content| content.code_sha256)
-                .unwrap_or_default(),
+                .unwrap_or_else(|| LayerVersionContentOutput::builder().build()),
         )),
         Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
         Err(fault) => Err(fault),

@@ -37,3 +37,8 @@ pub struct Outputs {
     /// ARN of the function, by which the entry is found.
     pub function_arn: String,
 }
+
+/// The name of a bucket's list of notifications, as a thing that stages share.
+pub fn shared(bucket: &str) -> String {
+    format!("bucket-{bucket}")
+}

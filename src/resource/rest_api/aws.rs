@@ -11,6 +11,10 @@ use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
 use crate::resource::{self, Context, Owner};
 
+pub use self::stands::stands_as;
+
+mod stands;
+
 /// Imports the document as a new REST API, or into the one that bears our mark already.
 ///
 /// Names are not unique in API Gateway and an import has no token: it is never retried, and one look by our mark
@@ -174,8 +178,11 @@ pub async fn find(clients: &Clients, known: &Outputs) -> Result<Option<Outputs>,
     }
 }
 
-/// Looks for the REST API that bears our mark, on all pages.
+/// Looks for the REST API that bears our mark, on all pages. One that was taken over bears none yet.
 pub async fn look(clients: &Clients, api: &RestApi) -> Result<Option<Outputs>, Fault> {
+    if api.mark().is_empty() {
+        return Ok(None);
+    }
     let found = all(clients, name(api)).await?;
     let ours = found
         .into_iter()
@@ -185,6 +192,9 @@ pub async fn look(clients: &Clients, api: &RestApi) -> Result<Option<Outputs>, F
 
 /// The other REST APIs that bear our mark.
 pub async fn twins(clients: &Clients, api: &RestApi, stands: &Outputs) -> Result<Vec<Outputs>, Fault> {
+    if api.mark().is_empty() {
+        return Ok(Vec::new());
+    }
     let found = all(clients, name(api)).await?;
     let marked = found
         .into_iter()
@@ -227,13 +237,4 @@ fn body(api: &RestApi) -> Blob {
 
 fn name(api: &RestApi) -> &str {
     api.document["info"]["title"].as_str().unwrap_or("rest_api")
-}
-
-/// Whether what stands is as it is wanted, our marks aside.
-pub async fn stands_as(
-    _clients: &Clients,
-    (_wanted, _outputs): (&RestApi, &Outputs),
-    _context: &Context,
-) -> Result<bool, Fault> {
-    Ok(false)
 }

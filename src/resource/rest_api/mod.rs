@@ -11,6 +11,7 @@ use crate::resource::{self, Place};
 
 pub mod aws;
 pub mod document;
+pub mod standing;
 
 /// A REST API.
 ///

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Tag;
+use serde_json::Value;
 
 use super::{Outputs, Role, trust_policy};
 use crate::aws::{Clients, fault, wait};
@@ -242,11 +243,63 @@ fn read(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().map(pair).collect()
 }
 
-/// Whether what stands is as it is wanted, our marks aside.
+/// Whether what stands is as it is wanted, our marks aside. The ids of a policy's statements mean nothing, and Chalice's are
+/// random.
 pub async fn stands_as(
-    _clients: &Clients,
-    (_wanted, _outputs): (&Role, &Outputs),
+    clients: &Clients,
+    (wanted, outputs): (&Role, &Outputs),
     _context: &Context,
 ) -> Result<bool, Fault> {
-    Ok(false)
+    const OPERATION: &str = "iam:GetRolePolicy";
+    if wanted.name != outputs.name {
+        return Ok(false);
+    }
+    let found = wait::throttled(clients, (OPERATION, &wanted.name), async || {
+        let request = clients.iam.get_role_policy().role_name(&wanted.name);
+        let sent = request.policy_name(&wanted.name).send().await;
+        sent.map_err(|error| fault::of(OPERATION, &wanted.name, &error))
+    });
+    match found.await {
+        Ok(answer) => Ok(super::says_the_same(&document(&answer.policy_document), &wanted.policy)),
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// IAM hands a document out with all that is no letter or digit written as in a URL.
+fn document(encoded: &str) -> Value {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.bytes();
+    while let Some(byte) = rest.next() {
+        let pair = rest.clone().take(2).collect();
+        let escaped = String::from_utf8(pair)
+            .ok()
+            .filter(|pair| byte == b'%' && pair.len() == 2);
+        match escaped.and_then(|pair| u8::from_str_radix(&pair, 16).ok()) {
+            Some(escaped) => {
+                bytes.push(escaped);
+                rest.nth(1);
+            }
+            None => bytes.push(byte),
+        }
+    }
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_read_as_iam_hands_it_out() {
+        let encoded = "%7B%22Version%22%3A%20%222012-10-17%22%2C%20%22Sid%22%3A%20%22%C3%BC%22%7D";
+        assert_eq!(
+            document(encoded),
+            serde_json::json!({"Version": "2012-10-17", "Sid": "ü"})
+        );
+        assert_eq!(
+            document("{\"Version\": \"100%\"}"),
+            serde_json::json!({"Version": "100%"})
+        );
+    }
 }

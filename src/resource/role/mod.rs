@@ -41,3 +41,17 @@ pub fn trust_policy() -> Value {
         }],
     })
 }
+
+/// Whether two policies say the same. The ids of statements mean nothing, and Chalice's are random.
+pub fn says_the_same(one: &Value, other: &Value) -> bool {
+    fn without_ids(policy: &Value) -> Value {
+        let mut policy = policy.clone();
+        for statement in policy["Statement"].as_array_mut().into_iter().flatten() {
+            if let Some(statement) = statement.as_object_mut() {
+                statement.remove("Sid");
+            }
+        }
+        policy
+    }
+    without_ids(one) == without_ids(other)
+}

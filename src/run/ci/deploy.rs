@@ -443,6 +443,7 @@ mod tests {
             by: String::new(),
             artifacts: std::collections::BTreeMap::new(),
             pins: None,
+            withheld: Vec::new(),
         });
         assert_eq!(compared_with(Some(&state)), Some(Some("c1".to_owned())));
         state.lease = Some(crate::state::Lease {

@@ -45,6 +45,7 @@ impl Ci<'_> {
                 stage,
                 store: store.as_ref(),
                 config: self.configured(app, stage),
+                project: None,
             };
             let behalf = Behalf {
                 claim: None,

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::survey::Estate;
 use crate::error::Failure;
 use crate::names::Timestamp;
-use crate::resource::Resource;
 use crate::state::State;
 use crate::state::store::Leftover;
 
@@ -52,28 +51,14 @@ fn referred(states: &[State]) -> BTreeSet<String> {
         referred.extend(release.cloned());
         let deployed = state.deployed.values().map(|deployed| &deployed.resource);
         let in_doubt = state.in_doubt.values().map(|doubt| &doubt.resource);
-        referred.extend(deployed.chain(in_doubt).flatten().filter_map(code));
+        referred.extend(
+            deployed
+                .chain(in_doubt)
+                .flatten()
+                .filter_map(|resource| resource.code().map(str::to_owned)),
+        );
     }
     referred
-}
-
-fn code(resource: &Resource) -> Option<String> {
-    match resource {
-        Resource::Function(function) => Some(function.code.clone()),
-        Resource::Layer(layer) => Some(layer.code.clone()),
-        Resource::Role(_)
-        | Resource::RestApi(_)
-        | Resource::Permission(_)
-        | Resource::Deployment(_)
-        | Resource::Rule(_)
-        | Resource::Notification(_)
-        | Resource::Subscription(_)
-        | Resource::EventSourceMapping(_)
-        | Resource::V2Api(_)
-        | Resource::DomainName(_)
-        | Resource::LogGroup(_)
-        | Resource::FunctionUrl(_) => None,
-    }
 }
 
 #[cfg(test)]
@@ -137,6 +122,7 @@ mod tests {
             by: "ann".to_owned(),
             artifacts: [("app".to_owned(), "used".to_owned())].into(),
             pins: None,
+            withheld: Vec::new(),
         });
         assert_eq!(referred(&[state]), BTreeSet::from(["used".to_owned()]));
     }

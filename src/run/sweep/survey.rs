@@ -33,6 +33,7 @@ impl Estate<'_> {
             stage,
             store: self.store.as_ref(),
             config: self.config.stage(stage),
+            project: None,
         }
     }
 

@@ -216,6 +216,13 @@ impl Config {
         flaws
     }
 
+    /// Warns of a key that is set and has no effect, since the app lacks what it is for.
+    pub fn idle(&self, stage: &StageName, key: &str, missing: &str) -> Option<Finding> {
+        let found = self.look(stage.as_str(), key).filter(|found| full(found.value))?;
+        let message = format!("`{key}` has no effect: the app has no {missing}");
+        Some(self.finding(Flaw::warning(found.pointer, message)))
+    }
+
     /// Functions that have too many layers together with the one that we make of the dependencies.
     ///
     /// It is told when that layer is known to be made: without dependencies there is none.

@@ -1,0 +1,13 @@
+from chalice import Chalice
+
+app = Chalice(app_name="arm")
+
+
+@app.route("/")
+def index():
+    return {}
+
+
+@app.lambda_function()
+def job(event, context):
+    return {}

@@ -1,0 +1,18 @@
+from chalice import Chalice
+
+app = Chalice(app_name="config-levels")
+
+
+@app.route("/")
+def index():
+    return {}
+
+
+@app.lambda_function()
+def plain(event, context):
+    return {}
+
+
+@app.lambda_function(name="tuned")
+def finely_tuned(event, context):
+    return {}
