@@ -12,8 +12,8 @@ use crate::app::Architecture;
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::Context;
+use crate::resource::function::aws::sent::zip;
 use crate::resource::function::aws::stands::is_code;
-use crate::resource::function::aws::zip::zip;
 
 /// Publishes a version, unless one of this content stands already: each call makes another version, so that one whose
 /// answer was lost is not made again.
