@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{
 use aws_smithy_types::retry::RetryConfig;
 
 use self::ready::{LastSeen, ready_function, ready_revision, ready_role, settled};
-use self::zip::{Zip, zip};
+use self::sent::{Zip, zip};
 use super::{Function, Outputs, RoleReference};
 use crate::app::{Architecture, Settings, Tracing};
 use crate::aws::{Clients, fault, wait};
@@ -23,8 +23,8 @@ pub use self::stands::stands_as;
 pub mod invoke;
 pub mod logs;
 mod ready;
+pub mod sent;
 pub mod stands;
-pub mod zip;
 
 /// Makes a function, or takes over and updates the one of this name that bears our tags.
 pub async fn create(clients: &Clients, function: &Function, context: &Context) -> Result<Outputs, Fault> {

@@ -12,8 +12,8 @@ use crate::app::Architecture;
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::Context;
+use crate::resource::function::aws::sent::zip;
 use crate::resource::function::aws::stands::is_code;
-use crate::resource::function::aws::zip::zip;
 
 /// Publishes a version, unless one of this content stands already: each call makes another version, so that one whose
 /// answer was lost is not made again.
@@ -189,9 +189,10 @@ async fn content(clients: &Clients, arn: &str) -> Result<Option<LayerVersionCont
     }
 }
 
-/// The layer's ARN or name, and the version, of a version's ARN.
+/// The layer's name and the version of a version's ARN: `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`.
 fn version_of(arn: &str) -> Option<(&str, i64)> {
-    let (name, version) = arn.rsplit_once(':')?;
+    let (layer, version) = arn.rsplit_once(':')?;
+    let (_, name) = layer.rsplit_once(":layer:")?;
     Some((name, version.parse().ok()?))
 }
 
@@ -217,7 +218,10 @@ mod tests {
     #[test]
     fn a_version_is_named_by_the_end_of_its_arn() {
         let layer = "arn:aws:lambda:eu-west-1:123456789012:layer:shop-prod-managed-layer";
-        assert_eq!(version_of(&format!("{layer}:12")), Some((layer, 12)));
+        assert_eq!(
+            version_of(&format!("{layer}:12")),
+            Some(("shop-prod-managed-layer", 12))
+        );
         assert_eq!(version_of(layer), None);
     }
 
