@@ -148,6 +148,31 @@ fn change(desired: &mut Desired, kind: &str, name: &str, with: impl FnOnce(&mut 
 }
 
 #[test]
+fn what_was_taken_over_is_not_changed_for_our_marks_alone_and_they_are_no_cause() {
+    let mut desired = hello();
+    let mut state = deployed(&desired);
+    for found in state.deployed.values_mut() {
+        found.resource = found.resource.as_ref().map(Resource::unmarked);
+    }
+    change(&mut desired, "role", "default-role", |resource| {
+        let Resource::Role(role) = resource else { unreachable!() };
+        role.tags.insert("stagewright:app".to_owned(), "shop".to_owned());
+    });
+    assert!(diff(&desired, &state).is_empty());
+    change(&mut desired, "role", "default-role", |resource| {
+        let Resource::Role(role) = resource else { unreachable!() };
+        role.policy = json!({"Statement": [{"Effect": "Deny"}]});
+    });
+    let plan = diff(&desired, &state);
+    assert_eq!(lines(&plan), ["update role/default-role"]);
+    assert!(
+        causes(&plan).iter().all(|cause| cause.starts_with("policy.Statement")),
+        "{:?}",
+        causes(&plan)
+    );
+}
+
+#[test]
 fn what_is_deployed_already_needs_no_step() {
     assert!(diff(&hello(), &deployed(&hello())).is_empty());
 }

@@ -237,8 +237,9 @@ fn mapped(mapping: &event_source_mapping::Outputs) -> Option<Kind> {
 pub fn read(entry: &Value, of: (&AppName, &StageName)) -> Result<Vec<(Address, Outputs)>, String> {
     let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
     let Record { name, kind } = Record::deserialize(entry).map_err(|error| {
+        tracing::debug!(%error, "a resource of Chalice's cannot be taken over");
         let (name, of) = (text("name"), text("resource_type"));
-        format!("the resource `{name}` of type `{of}` is not supported yet, or is incomplete ({error})")
+        format!("the resource `{name}` of type `{of}` is not supported yet, or is incomplete")
     })?;
     let word = word(&kind);
     let served = served(&kind, &name);

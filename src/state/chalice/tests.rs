@@ -78,15 +78,128 @@ fn a_state_of_another_stage_or_of_the_future_or_of_nobody_is_refused() {
 }
 
 #[test]
-fn a_kind_that_we_cannot_keep_yet_is_named_and_not_dropped() {
+fn a_kind_that_we_cannot_keep_is_named_and_not_dropped() {
     let (app, stage) = names();
-    let event = r#"{"resources": [{"name": "tick-event", "resource_type": "cloudwatch_event", "rule_name": "r"}],
-        "schema_version": "2.0", "backend": "api"}"#;
-    let error = parse(event.as_bytes(), expected(Some(&app), &stage), String::new()).unwrap_err();
+    for (event, named) in [
+        (
+            json!({"name": "tick", "resource_type": "step_function"}),
+            "`tick` of type `step_function`",
+        ),
+        (
+            json!({"name": "tick-event", "resource_type": "cloudwatch_event"}),
+            "`tick-event` of type `cloudwatch_event`",
+        ),
+    ] {
+        let document = json!({"resources": [event], "schema_version": "2.0", "backend": "api"}).to_string();
+        let error = parse(document.as_bytes(), expected(Some(&app), &stage), String::new()).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+/// Every kind that Chalice records, in its order.
+fn every_kind() -> Value {
+    let function = "arn:aws:lambda:eu-west-1:1:function:shop-prod-handle";
+    json!([
+        {"name": "managed-layer", "resource_type": "lambda_layer",
+            "layer_version_arn": "arn:aws:lambda:eu-west-1:1:layer:shop-prod-managed-layer:3"},
+        {"name": "handle-log-group", "resource_type": "log_group", "log_group_name": "/aws/lambda/shop-prod-handle"},
+        {"name": "default-role", "resource_type": "iam_role", "role_arn": "arn:aws:iam::1:role/shop-prod",
+            "role_name": "shop-prod"},
+        {"name": "handle", "resource_type": "lambda_function", "lambda_arn": function},
+        {"name": "handle-dynamodb-event-source", "resource_type": "dynamodb_event", "event_uuid": "u3",
+            "stream_arn": "arn:aws:dynamodb:eu-west-1:1:table/t/stream/2026-01-02T03:04:05.678", "lambda_arn": function},
+        {"name": "handle-kinesis-event-source", "resource_type": "kinesis_event", "event_uuid": "u2",
+            "kinesis_arn": "arn:aws:kinesis:eu-west-1:1:stream/clicks", "stream": "clicks", "lambda_arn": function},
+        {"name": "handle-sqs-event-source", "resource_type": "sqs_event", "event_uuid": "u1",
+            "queue_arn": "arn:aws:sqs:eu-west-1:1:orders", "queue": "orders", "lambda_arn": function},
+        {"name": "handle-s3event", "resource_type": "s3_event", "bucket": "images", "lambda_arn": function},
+        {"name": "handle-event", "resource_type": "cloudwatch_event", "rule_name": "shop-prod-handle-event"},
+        {"name": "handle-sns-subscription", "resource_type": "sns_event", "topic": "news", "lambda_arn": function,
+            "topic_arn": "arn:aws:sns:eu-west-1:1:news", "subscription_arn": "arn:aws:sns:eu-west-1:1:news:s"},
+        {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": "abc",
+            "rest_api_url": "https://abc.execute-api.eu-west-1.amazonaws.com/api/"},
+        {"name": "websocket_api", "resource_type": "websocket_api", "websocket_api_id": "ws",
+            "websocket_api_url": "wss://ws.execute-api.eu-west-1.amazonaws.com/api/"},
+        {"name": "api_gateway_custom_domain", "resource_type": "domain_name", "domain_name": "shop.example.com",
+            "hosted_zone_id": "Z", "alias_domain_name": "d.cloudfront.net", "certificate_arn": "c",
+            "security_policy": "TLS_1_2", "api_mapping": [{"key": "/v1"}]},
+    ])
+}
+
+fn adopted(resources: &Value) -> State {
+    let (app, stage) = names();
+    let document = json!({"resources": resources, "schema_version": "2.0", "backend": "api"}).to_string();
+    parse(document.as_bytes(), expected(Some(&app), &stage), String::new()).unwrap()
+}
+
+#[test]
+fn every_kind_that_chalice_records_is_written_back_as_it_was() {
+    let state = adopted(&every_kind());
+    let written: Value = serde_json::from_slice(&render(&state)).unwrap();
+    assert_eq!(written["resources"], every_kind());
+    let addresses: Vec<&str> = state.deployed.keys().map(crate::names::Address::as_str).collect();
+    for address in [
+        "layer/managed-layer@3",
+        "notification/handle-s3event@images",
+        "event_source_mapping/handle-sqs-event-source@orders",
+        "domain_name/api_gateway_custom_domain@shop.example.com",
+    ] {
+        assert!(addresses.contains(&address), "{address} in {addresses:?}");
+    }
+}
+
+#[test]
+fn the_log_group_that_chalice_makes_for_no_function_is_not_that_of_the_routes() {
+    let state = adopted(&json!([
+        {"name": "api_handler-log-group", "resource_type": "log_group",
+            "log_group_name": "/aws/lambda/shop-prod-api_handler"},
+    ]));
     assert!(
-        error.to_string().contains("`tick-event` of type `cloudwatch_event`"),
-        "{error}"
+        !state
+            .deployed
+            .contains_key(&crate::names::Address::new("log_group", "api_handler-log-group"))
     );
+    assert_eq!(state.deployed.len(), 1);
+}
+
+#[test]
+fn the_first_chalices_file_has_every_stage_and_only_the_parts_of_a_url() {
+    let (app, stage) = names();
+    let arn = "arn:aws:lambda:eu-west-1:1:function:shop-prod";
+    let file = json!({"prod": {
+        "backend": "api", "region": "eu-west-1", "chalice_version": "0.10.0", "api_gateway_stage": "v1",
+        "api_handler_name": "shop-prod", "api_handler_arn": arn, "rest_api_id": "abc",
+        "lambda_functions": {"shop-prod-auth": format!("{arn}-auth"),
+            "shop-prod-tick": {"type": "pure_lambda", "arn": format!("{arn}-tick")}},
+    }});
+    let read = |stage: &StageName| {
+        of_chalice(file.to_string().as_bytes(), expected(Some(&app), stage), String::new()).unwrap()
+    };
+    let state = read(&stage).unwrap();
+    let addresses: Vec<&str> = state.deployed.keys().map(crate::names::Address::as_str).collect();
+    assert_eq!(
+        addresses,
+        [
+            "deployment/rest_api",
+            "function/api_handler",
+            "function/auth",
+            "function/tick",
+            "rest_api/rest_api"
+        ]
+    );
+    assert_eq!(
+        state.served().map(|served| served.url.as_str()),
+        Some("https://abc.execute-api.eu-west-1.amazonaws.com/v1/")
+    );
+    assert_eq!(read(&"beta".parse().unwrap()), None);
+}
+
+#[test]
+fn a_record_of_ours_is_no_file_of_chalices() {
+    let (app, stage) = names();
+    let state = adopted(&every_kind());
+    let read = of_chalice(&render(&state), expected(Some(&app), &stage), String::new()).unwrap();
+    assert_eq!(read, None);
 }
 
 /// The formats that were ever written, as files.
