@@ -221,7 +221,7 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
         Command::Doctor { bucket_policy: false } => run::doctor::doctor(&session).await,
         Command::Doctor { bucket_policy: true } => run::doctor::bucket_policy(&session),
         Command::New { name, template } => run::new(&session, name, *template),
-        Command::Init(wishes) => run::init::init(&session, wishes).await,
+        Command::Init(wishes) => Box::pin(run::init::init(&session, wishes)).await,
         Command::Schema => {
             run::schema(&session);
             Ok(())

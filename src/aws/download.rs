@@ -16,10 +16,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// Downloads what stands behind a URL that needs no signature of ours: whoever has it may read the file, so that it is told
 /// to nobody. `None` where that fails, or where there are more bytes than `most_bytes`.
 pub async fn download(url: &str, most_bytes: usize) -> Option<Vec<u8>> {
-    match tokio::time::timeout(PATIENCE, read(url, most_bytes)).await {
-        Ok(read) => read,
-        Err(_) => None,
-    }
+    let read = tokio::time::timeout(PATIENCE, read(url, most_bytes)).await;
+    read.unwrap_or_default()
 }
 
 async fn read(url: &str, most_bytes: usize) -> Option<Vec<u8>> {
