@@ -39,8 +39,11 @@ fn a_takeover_that_fails_midway_keeps_the_api_and_its_url() {
     world.chalice_hello();
     world.chalice(&["deploy", "--stage", "dev"]).succeeded();
     let url = world.reachable(".chalice/deployed/dev.json");
+    let app = world.read("app.py");
+    let route = "\n\n@app.route(\"/more\")\ndef more():\n    return {\"more\": True}\n";
+    world.write("app.py", &format!("{app}{route}"));
     let refused = json!({"status": 403, "code": "AccessDeniedException", "message": "on order"});
-    let faults = ["PutRestApi", "UpdateFunctionConfiguration"].map(|of| json!({"operation": of, "answer": refused}));
+    let faults = ["PutRestApi", "UpdateFunctionCode"].map(|of| json!({"operation": of, "answer": refused}));
     world.order_faults(&json!(faults));
     world.run(&["deploy", "--stage", "dev"]).ended_with(1);
     world.order_faults(&json!([]));
