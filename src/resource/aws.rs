@@ -112,8 +112,8 @@ impl Cloud for Aws {
                 let from = of_kind!(change.from, Resource::RestApi);
                 Outputs::RestApi(rest_api::aws::update(clients, (from, to), outputs, context).await?)
             }
-            (Resource::Permission(to), Outputs::Permission(_)) => {
-                Outputs::Permission(permission::aws::put(clients, to, context).await?)
+            (Resource::Permission(to), Outputs::Permission(outputs)) => {
+                Outputs::Permission(permission::aws::update(clients, to, outputs, context).await?)
             }
             (Resource::Deployment(to), Outputs::Deployment(outputs)) => {
                 Outputs::Deployment(deployment::aws::put(clients, to, Some(outputs), context).await?)
@@ -203,9 +203,11 @@ impl Cloud for Aws {
                 Some(_) | None => rest_api::aws::look(clients, api).await?,
             }
             .map(Outputs::RestApi),
-            Resource::Permission(permission) => permission::aws::look(clients, permission, context)
-                .await?
-                .map(Outputs::Permission),
+            Resource::Permission(wanted) => {
+                let known = of_kind!(known, Outputs::Permission);
+                let found = permission::aws::look(clients, (wanted, known), context).await?;
+                found.map(Outputs::Permission)
+            }
             Resource::Deployment(deployment) => {
                 let known = of_kind!(known, Outputs::Deployment);
                 let found = deployment::aws::look(clients, (deployment, known), context).await?;

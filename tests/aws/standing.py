@@ -131,13 +131,14 @@ def _rules(account: Account) -> dict[str, Any]:
     rules = {}
     for rule in aws.list_rules()["Rules"]:
         targets = aws.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        tags = _or_none(aws.list_tags_for_resource, ResourceARN=rule["Arn"]).get("Tags", [])
         rules[rule["Name"]] = {
             "schedule": rule.get("ScheduleExpression"),
             "pattern": json.loads(rule["EventPattern"]) if rule.get("EventPattern") else None,
             "state": rule.get("State"),
             "description": rule.get("Description", ""),
             "targets": {target["Id"]: target for target in targets},
-            "tags": _or_none(aws.list_tags_for_resource, ResourceARN=rule["Arn"]).get("Tags", []),
+            "tags": {tag["Key"]: tag["Value"] for tag in tags},
         }
     return rules
 

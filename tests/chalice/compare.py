@@ -8,9 +8,6 @@ of these, both worlds and both recorded files must be equal, but for what `diffe
 entry of that list which explains nothing must go. Chalice has to deploy every app, Stagewright must leave a world alone
 in which nothing changed.
 
-An app that Stagewright cannot deploy yet is named in `NOT_YET` of `tests/scenarios/differential.rs`; to have it
-compared in CI, take it out of there. Here each is compared that is named.
-
 Without apps it compares all of them, without URLs it starts emulators of its own. `--counts` prints how many calls each
 tool made, `--print` what stands below a path (`first/functions`), for whoever looks into a difference.
 """

@@ -9,24 +9,6 @@ use std::fs;
 use crate::emulator::{in_checkout, tool};
 use crate::world::{Run, World};
 
-/// Apps that we cannot deploy yet: only Chalice deploys them. To compare one, take it out of this list.
-const NOT_YET: [&str; 14] = [
-    "blueprints",
-    "buckets",
-    "domains",
-    "dynamodb",
-    "everything",
-    "kinesis",
-    "layer",
-    "logs",
-    "policies",
-    "policy-files",
-    "queues",
-    "schedules",
-    "topics",
-    "websocket",
-];
-
 /// One test for each app.
 macro_rules! agree {
     ($($test:ident: $app:literal,)*) => {
@@ -97,15 +79,8 @@ fn compare(app: &str, arguments: &[&str]) -> Run {
     let mut command = theirs.command(&tool("python"));
     command.arg(in_checkout("tests/chalice/compare.py"));
     command.args(["--theirs", &theirs.endpoint("")]);
-    let ours = (!NOT_YET.contains(&app)).then(World::with_folder_state);
-    match &ours {
-        Some(ours) => command.args([
-            "--ours",
-            &ours.endpoint(""),
-            "--program",
-            env!("CARGO_BIN_EXE_stagewright"),
-        ]),
-        None => command.args(["--only", "chalice"]),
-    };
+    let ours = World::with_folder_state();
+    command.args(["--ours", &ours.endpoint("")]);
+    command.args(["--program", env!("CARGO_BIN_EXE_stagewright")]);
     Run::from(command.args(arguments).arg(app).output().expect("the comparison runs"))
 }

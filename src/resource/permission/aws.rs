@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Caller, Outputs, Permission, PublicCall};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
-use crate::resource::{Context, rest_api, v2_api};
+use crate::resource::{self, Context, rest_api, v2_api};
 
 /// What a statement says.
 struct Statement {
@@ -35,6 +35,29 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
         added => added?,
     }
     Ok(outputs)
+}
+
+/// As [`put`], and takes away what let a former caller call the function.
+pub async fn update(
+    clients: &Clients,
+    permission: &Permission,
+    outputs: &Outputs,
+    context: &Context,
+) -> Result<Outputs, Fault> {
+    let made = put(clients, permission, context).await?;
+    if made != *outputs && !others_may_need(outputs, context) {
+        delete(clients, outputs, context)
+            .await
+            .map_err(Fault::of_a_begun_step)?;
+    }
+    Ok(made)
+}
+
+/// Whether a former statement may be what another permission of the function stands on: two events of one function can
+/// have the same caller, and can trade theirs.
+fn others_may_need(outputs: &Outputs, context: &Context) -> bool {
+    let of_the_function = |recorded: &&resource::Outputs| matches!(recorded, resource::Outputs::Permission(one) if one.function_name == outputs.function_name);
+    context.outputs.values().filter(of_the_function).count() > 1
 }
 
 async fn add(clients: &Clients, outputs: &Outputs, statement: &Statement, context: &Context) -> Result<(), Fault> {
@@ -90,8 +113,13 @@ pub async fn delete(clients: &Clients, statement: &Outputs, context: &Context) -
     }
 }
 
-/// Looks in the function's policy for a statement that says the same, whatever its id: Chalice's are random.
-pub async fn look(clients: &Clients, permission: &Permission, context: &Context) -> Result<Option<Outputs>, Fault> {
+/// Looks in the function's policy for a statement that says the same, whatever its id (Chalice's are random), or for the
+/// one that is known, whatever it says.
+pub async fn look(
+    clients: &Clients,
+    (permission, known): (&Permission, Option<&Outputs>),
+    context: &Context,
+) -> Result<Option<Outputs>, Fault> {
     const OPERATION: &str = "lambda:GetPolicy";
     let name = &permission.function_name;
     let policy = match clients.lambda.get_policy().function_name(name).send().await {
@@ -102,16 +130,20 @@ pub async fn look(clients: &Clients, permission: &Permission, context: &Context)
         },
     };
     let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
-    let Ok(wanted) = statement(&permission.caller, context) else {
-        return Ok(None);
-    };
-    let mut statements = policy["Statement"].as_array().into_iter().flatten();
-    let found = statements.find(|found| says(found, &wanted));
-    let id = found.and_then(|found| found["Sid"].as_str());
+    let wanted = statement(&permission.caller, context).ok();
+    let id = find(&policy, wanted.as_ref(), known);
     Ok(id.map(|id| Outputs {
         function_name: name.clone(),
         statement_id: id.to_owned(),
     }))
+}
+
+/// The id of a statement that says what is wanted, or else of the known one, if that stands.
+fn find<'a>(policy: &'a Value, wanted: Option<&Statement>, known: Option<&Outputs>) -> Option<&'a str> {
+    let statements = || policy["Statement"].as_array().into_iter().flatten();
+    let says_it = wanted.and_then(|wanted| statements().find(|found| says(found, wanted)));
+    let is_known = || known.and_then(|known| statements().find(|found| found["Sid"] == known.statement_id.as_str()));
+    says_it.or_else(is_known)?["Sid"].as_str()
 }
 
 /// Whether the statement stands.
@@ -120,7 +152,7 @@ pub async fn stands_as(
     (wanted, outputs): (&Permission, &Outputs),
     context: &Context,
 ) -> Result<bool, Fault> {
-    let found = look(clients, wanted, context).await?;
+    let found = look(clients, (wanted, None), context).await?;
     Ok(found.as_ref() == Some(outputs))
 }
 
@@ -191,7 +223,7 @@ mod tests {
     use super::*;
     use crate::hold::Hold;
     use crate::names::Address;
-    use crate::resource::{self, Place};
+    use crate::resource::Place;
 
     fn context() -> Context {
         let address = Address::new("v2_api", "websocket_api");
@@ -230,6 +262,47 @@ mod tests {
         let mut denied = found;
         denied["Effect"] = json!("Deny");
         assert!(!says_of(&websocket, &denied));
+    }
+
+    #[test]
+    fn the_statement_of_a_former_caller_is_found_until_it_is_gone() {
+        let known = Outputs {
+            function_name: "shop-prod-told".to_owned(),
+            statement_id: "stagewright-bucket-inbox".to_owned(),
+        };
+        let policy = json!({"Statement": [{"Sid": "stagewright-bucket-inbox"}]});
+        let wanted = statement(&Caller::Bucket("outbox".to_owned()), &context()).unwrap();
+        assert_eq!(
+            find(&policy, Some(&wanted), Some(&known)),
+            Some("stagewright-bucket-inbox")
+        );
+        assert_eq!(find(&policy, Some(&wanted), None), None);
+    }
+
+    #[test]
+    fn what_another_event_of_the_function_may_stand_on_is_left() {
+        let permission = |function_name: &str, statement_id: &str| Outputs {
+            function_name: function_name.to_owned(),
+            statement_id: statement_id.to_owned(),
+        };
+        let recorded = |permissions: [Outputs; 2]| Context {
+            outputs: Arc::new(
+                permissions
+                    .into_iter()
+                    .enumerate()
+                    .map(|(number, outputs)| {
+                        let address = Address::new("permission", &number.to_string());
+                        (address, resource::Outputs::Permission(outputs))
+                    })
+                    .collect(),
+            ),
+            ..context()
+        };
+        let former = permission("told", "stagewright-bucket-inbox");
+        let alone = recorded([former.clone(), permission("other", "stagewright-bucket-inbox")]);
+        assert!(!others_may_need(&former, &alone));
+        let shared = recorded([former.clone(), permission("told", "stagewright-bucket-outbox")]);
+        assert!(others_may_need(&former, &shared));
     }
 
     #[test]
