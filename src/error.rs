@@ -289,12 +289,10 @@ fn denied(fault: &Fault) -> String {
     let action = match fault.operation {
         _ if fault.message.contains("iam:PassRole") => "iam:PassRole",
         "s3:HeadObject" => "s3:GetObject",
-        "apigateway:ImportRestApi" | "apigateway:CreateDeployment" => "apigateway:POST",
-        "apigateway:PutRestApi" => "apigateway:PUT",
-        "apigateway:UpdateRestApi" => "apigateway:PATCH",
-        "apigateway:DeleteRestApi" | "apigateway:DeleteStage" => "apigateway:DELETE",
-        "apigateway:GetRestApi" | "apigateway:GetRestApis" | "apigateway:GetStage" => "apigateway:GET",
-        other => other,
+        "lambda:Invoke" => "lambda:InvokeFunction",
+        "s3:GetBucketNotificationConfiguration" => "s3:GetBucketNotification",
+        "s3:PutBucketNotificationConfiguration" => "s3:PutBucketNotification",
+        other => other.strip_prefix("apigateway:").map_or(other, method),
     };
     let hint = format!(
         "allow `{action}` on `{}` for the credentials in use, then run it again",
@@ -304,6 +302,19 @@ fn denied(fault: &Fault) -> String {
         "s3:GetObject" => format!("{hint}; and `s3:ListBucket` on the bucket, or S3 says so of what is not there, too"),
         _ => hint,
     }
+}
+
+/// API Gateway's rights are the methods of its calls.
+fn method(call: &str) -> &'static str {
+    let methods = [
+        ("Get", "apigateway:GET"),
+        ("Put", "apigateway:PUT"),
+        ("Update", "apigateway:PATCH"),
+        ("Delete", "apigateway:DELETE"),
+        ("Untag", "apigateway:DELETE"),
+    ];
+    let found = methods.into_iter().find(|(verb, _)| call.starts_with(verb));
+    found.map_or("apigateway:POST", |(_, method)| method)
 }
 
 impl From<state::Error> for Failure {

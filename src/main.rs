@@ -202,7 +202,7 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
         }
         Command::Record(record) => recorded(&session, record).await,
         Command::Ci { .. } => match host {
-            Place::GitHub(github) => run::ci::ci(&session, github).await,
+            Place::GitHub(github) => Box::pin(run::ci::ci(&session, github)).await,
             Place::Shell(_) => {
                 run::ci::decision(&session.environment, session.options).map(|decision| session.host.answer(&decision))
             }

@@ -201,6 +201,11 @@ impl Address {
         Self(format!("{kind}/{name}@{}", last(source)))
     }
 
+    /// The part before the first slash: the kind of the resource.
+    pub fn kind(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
     /// The part behind the first slash: the resource's logical name.
     pub fn name(&self) -> &str {
         self.0.split_once('/').map_or(self.0.as_str(), |(_, name)| name)

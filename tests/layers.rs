@@ -174,7 +174,7 @@ fn every_call_that_changes_aws_asks_for_the_lease_first() {
         for calls in source.code.split("const OPERATION: &str = \"").skip(1) {
             let (operation, rest) = calls.split_once('"').unwrap();
             let verb = operation.split_once(':').unwrap().1;
-            let is_look = ["Get", "List", "Invoke", "Filter"]
+            let is_look = ["Get", "List", "Describe", "Invoke", "Filter"]
                 .iter()
                 .any(|look| verb.starts_with(look));
             let before_sending = rest.split(".send()").next().unwrap();

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Mutex;
 
 use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName};
@@ -22,10 +23,10 @@ const OPERATION: &str = "state:Share";
 
 /// Where the leases of shared things lie, and who takes them.
 pub struct Shared {
-    /// The store of shared things.
-    pub store: Box<dyn Store>,
-    /// Who we are.
-    pub holder: Holder,
+    store: Box<dyn Store>,
+    holder: Holder,
+    /// Steps of one run bear one mark, so that a lease would not keep them apart.
+    turn: Mutex<()>,
 }
 
 /// Nobody is asked about a holder: after a silence of a whole lease it is dead.
@@ -43,6 +44,15 @@ impl Waiting for Silently<'_> {
 }
 
 impl Shared {
+    /// Takes a store of shared things, and who we are.
+    pub fn new(store: Box<dyn Store>, holder: Holder) -> Self {
+        Self {
+            store,
+            holder,
+            turn: Mutex::new(()),
+        }
+    }
+
     /// Does some work on a shared thing while nobody else does, under a hold that covers the thing as well as the stage.
     ///
     /// # Errors
@@ -54,6 +64,7 @@ impl Shared {
         context: &Context,
         work: impl AsyncFnOnce(&Context) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        let _turn = self.turn.lock().await;
         let (mut held, mut seen) = self.take(thing).await.map_err(|error| not_ours(thing, error))?;
         let context = Context {
             hold: context.hold.and(held.hold()),
@@ -107,16 +118,14 @@ mod tests {
     use crate::state::directory::Directory;
 
     fn shared(folder: &std::path::Path, who: &str) -> Shared {
-        Shared {
-            store: Directory::new(folder.to_owned()).shared(),
-            holder: Holder {
-                mark: who.to_owned(),
-                name: who.to_owned(),
-                purpose: "deploy",
-                since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
-                run: None,
-            },
-        }
+        let holder = Holder {
+            mark: who.to_owned(),
+            name: who.to_owned(),
+            purpose: "deploy",
+            since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+            run: None,
+        };
+        Shared::new(Directory::new(folder.to_owned()).shared(), holder)
     }
 
     fn context() -> Context {
@@ -154,6 +163,16 @@ mod tests {
         let mut entries = list.into_inner();
         entries.sort();
         assert_eq!(entries, ["ann", "ben"]);
+    }
+
+    #[tokio::test]
+    async fn two_steps_of_one_run_do_not_undo_each_other_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = RefCell::new(Vec::new());
+        let ann = shared(folder.path(), "ann");
+        let (first, second) = tokio::join!(add(&list, &ann), add(&list, &ann));
+        assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+        assert_eq!(list.into_inner().len(), 2);
     }
 
     #[tokio::test]

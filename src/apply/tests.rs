@@ -127,16 +127,14 @@ async fn deploy_until(store: &dyn Store, sky: &Rc<Sky>, desired: &Desired, stop:
 }
 
 fn alone(store: &dyn Store) -> Rc<Shared> {
-    Rc::new(Shared {
-        store: store.shared(),
-        holder: Holder {
-            mark: "ann".to_owned(),
-            name: "ann".to_owned(),
-            purpose: "deploy",
-            since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
-            run: None,
-        },
-    })
+    let holder = Holder {
+        mark: "ann".to_owned(),
+        name: "ann".to_owned(),
+        purpose: "deploy",
+        since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
+        run: None,
+    };
+    Rc::new(Shared::new(store.shared(), holder))
 }
 
 async fn state(store: &dyn Store) -> State {

@@ -21,10 +21,12 @@ fn sources(keys: &str) -> Vec<EventSource> {
 }
 
 #[test]
-fn events_are_called_after_their_function_and_kind_and_counted_from_the_second_on() {
-    let app = app("    events:\n      - queue: jobs\n      - schedule: rate(1 hour)\n      - queue: mail\n");
+fn events_are_called_after_their_function_and_kind_and_only_rules_are_counted() {
+    let app = app(
+        "    events:\n      - queue: jobs\n      - schedule: rate(1 hour)\n      - queue: mail\n      - schedule: rate(2 hours)\n",
+    );
     let names: Vec<_> = app.events.iter().map(|event| event.name.as_str()).collect();
-    assert_eq!(names, ["api-queue", "api-schedule", "api-queue-2"]);
+    assert_eq!(names, ["api-queue", "api-schedule", "api-queue", "api-schedule-2"]);
     assert!(app.events.iter().all(|event| event.function == "api"));
 }
 

@@ -87,8 +87,14 @@ pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground
     });
     let mut resources: Vec<_> = layer.clone().into_iter().chain(roles).chain(functions).collect();
     resources.extend(events::beside_functions(app, names, ground));
-    let called = app.events.iter();
-    resources.extend(called.flat_map(|event| events::called_by(event, names, ground)));
+    for event in &app.events {
+        for named in events::called_by(event, names, ground) {
+            // Two events of a function may come from one bucket, by one permission.
+            if !resources.contains(&named) {
+                resources.push(named);
+            }
+        }
+    }
     let websocket = app.websocket.iter();
     resources.extend(websocket.flat_map(|websocket| events::websocket(websocket, names, ground)));
     let http = app.http_api.iter();

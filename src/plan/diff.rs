@@ -144,7 +144,18 @@ fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
         Action::Delete(_) => return Vec::new(),
     };
     match to {
-        Resource::Deployment(_) => all.iter().filter(|address| *address != own).cloned().collect(),
+        // A domain leads to what is served.
+        Resource::Deployment(_) => {
+            let others = all.iter().filter(|address| *address != own);
+            others
+                .filter(|address| address.kind() != "domain_name")
+                .cloned()
+                .collect()
+        }
+        Resource::DomainName(domain) => {
+            let is_before = |address: &&Address| **address == domain.api || address.kind() == "deployment";
+            all.iter().filter(is_before).cloned().collect()
+        }
         Resource::Role(_)
         | Resource::Function(_)
         | Resource::RestApi(_)
@@ -154,7 +165,6 @@ fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
         | Resource::Subscription(_)
         | Resource::EventSourceMapping(_)
         | Resource::V2Api(_)
-        | Resource::DomainName(_)
         | Resource::Layer(_)
         | Resource::LogGroup(_)
         | Resource::FunctionUrl(_) => to

@@ -93,10 +93,7 @@ pub fn holder(session: &Session<'_>, purpose: &'static str) -> Holder {
 
 /// How what other stages change, too, is changed for a stage.
 pub fn shared(session: &Session<'_>, store: &dyn Store, purpose: &'static str) -> Rc<Shared> {
-    Rc::new(Shared {
-        store: store.shared(),
-        holder: holder(session, purpose),
-    })
+    Rc::new(Shared::new(store.shared(), holder(session, purpose)))
 }
 
 /// Looks at AWS for all that is in doubt, with the lease in hand.

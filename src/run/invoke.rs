@@ -93,12 +93,7 @@ async fn answered(
 
 /// What is the matter where no answer came. An invocation is never tried again: nobody knows what a function does twice.
 fn unanswered(fault: Fault, (stage, name): (&StageName, &str)) -> Failure {
-    let hint = if fault.kind == FaultKind::Denied {
-        format!(
-            "allow `lambda:InvokeFunction` on `{}` for the credentials in use, then run it again",
-            fault.target
-        )
-    } else if fault.kind == FaultKind::Absent {
+    let hint = if fault.kind == FaultKind::Absent {
         format!("something took function `{name}` out of AWS, and the next deploy that changes it makes it anew")
     } else if fault.certainty == Certainty::MayHaveHappened {
         format!(

@@ -159,11 +159,23 @@ fn state(setup: &Setup, land: &Land<'_>) -> Vec<Value> {
 /// once. A list takes no narrower resource.
 fn lists(land: &Land<'_>) -> Vec<Value> {
     let mut statements = vec![
-        allow("Lists", &["iam:ListRoles", "lambda:ListFunctions"], &["*".to_owned()]),
+        allow(
+            "Lists",
+            &["events:ListRules", "iam:ListRoles", "lambda:ListFunctions"],
+            &["*".to_owned()],
+        ),
         allow("MarksOfRoles", &["iam:ListRoleTags"], &[land.roles()]),
     ];
     if !land.needs.has(Part::Api) {
         statements.push(allow("ListRestApis", &["apigateway:GET"], &land.rest_apis("")));
+    }
+    if !land.needs.has(Part::V2Api) {
+        let lists = land.in_regions(|region| format!("arn:{}:apigateway:{region}::/apis", land.partition));
+        statements.push(allow("ListV2Apis", &["apigateway:GET"], &lists));
+    }
+    if !land.needs.has(Part::Rule) {
+        let rules = sources::named(land, "events", "rule/");
+        statements.push(allow("MarksOfRules", &["events:ListTagsForResource"], &rules));
     }
     statements
 }
@@ -214,6 +226,7 @@ fn roles(land: &Land<'_>) -> Vec<Value> {
             "iam:DeleteRolePolicy",
             "iam:DetachRolePolicy",
             "iam:GetRole",
+            "iam:GetRolePolicy",
             "iam:ListAttachedRolePolicies",
             "iam:ListRolePolicies",
             "iam:PutRolePolicy",

@@ -196,3 +196,58 @@ fn the_sweep_may_look_for_what_any_app_leaves_and_remove_no_current_state() {
         json!(["arn:aws:s3:::acme-deploys/stages/shop/artifacts/*"])
     );
 }
+
+/// What IAM calls the right to a call, where it has another name.
+fn right(operation: &str) -> String {
+    match operation {
+        "s3:GetBucketNotificationConfiguration" => "s3:GetBucketNotification".to_owned(),
+        "s3:PutBucketNotificationConfiguration" => "s3:PutBucketNotification".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+#[test]
+fn every_call_on_resources_is_one_that_the_deploy_role_may_make() {
+    use Part::{Api, Caller, Concurrency, Domain, LogGroup, ManagedLayer, Mapping, Role, Rule, Url, V2Api};
+    let all = [
+        Api,
+        Caller,
+        Concurrency,
+        Domain,
+        LogGroup,
+        ManagedLayer,
+        Mapping,
+        Role,
+        Rule,
+        Url,
+        V2Api,
+    ];
+    let mut needs = needs(&all);
+    needs.buckets.insert("photos".to_owned());
+    needs.topics.insert("news".to_owned());
+    let policy = policy(&needs).to_string();
+    // API Gateway's rights are of methods and paths, and people call and read functions with rights of their own.
+    let others = ["apigateway:", "sts:", "lambda:Invoke", "logs:FilterLogEvents", "state:"];
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/resource");
+    let mut calls = BTreeSet::new();
+    for file in walkdir::WalkDir::new(folder) {
+        let file = file.unwrap().into_path();
+        if file.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(file).unwrap();
+            let constants = text.split(": &str = \"").skip(1);
+            let named = constants.filter_map(|rest| rest.split('"').next());
+            let is_call = |name: &&str| {
+                let verb = name.split_once(':').map_or("", |(_, verb)| verb);
+                verb.starts_with(|c: char| c.is_ascii_uppercase()) && verb.chars().all(|c| c.is_ascii_alphanumeric())
+            };
+            calls.extend(named.filter(is_call).map(str::to_owned));
+        }
+    }
+    assert!(calls.len() > 40, "{calls:?}");
+    let is_ours = |call: &&String| !others.iter().any(|other| call.starts_with(other));
+    let missing = calls
+        .iter()
+        .filter(is_ours)
+        .filter(|call| !policy.contains(&format!("\"{}\"", right(call))));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&String>::new());
+}

@@ -146,21 +146,14 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     }
     let mut warnings = sound(findings)?;
     let functions = declared(&config, request.stage, &facts)?;
-    let analysis = if functions
-        .iter()
-        .any(|function| function.settings.role == RoleSource::Generated)
-    {
-        let subject = Subject {
-            python: &host.python,
-            chalice: &facts.chalice,
-            project,
-            cache: &uv.cache,
-            path,
-        };
-        Some(policy::analyse(&subject).await?)
-    } else {
-        None
+    let subject = Subject {
+        python: &host.python,
+        chalice: &facts.chalice,
+        project,
+        cache: &uv.cache,
+        path,
     };
+    let analysis = analysis(&subject, &functions).await?;
     warnings.extend(analysis.iter().flat_map(unknown_services));
     warnings.extend(python::sources::warnings(project));
     let reading = Read {
@@ -199,6 +192,15 @@ fn idle_domains(config: &Config, stage: &StageName, facts: &Facts) -> Vec<Findin
     let idle = of_api.into_iter().chain(of_websocket);
     idle.filter_map(|(key, missing)| config.idle(stage, key, missing))
         .collect()
+}
+
+/// What the source of an app calls, where any function's policy is made of it.
+async fn analysis(subject: &Subject<'_>, functions: &[Declared]) -> Result<Option<Analysis>, Error> {
+    let is_generated = |function: &Declared| function.settings.role == RoleSource::Generated;
+    match functions.iter().any(is_generated) {
+        true => policy::analyse(subject).await.map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Policies that IAM would refuse: those that were made from the source, since the others were looked at already.

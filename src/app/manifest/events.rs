@@ -38,21 +38,32 @@ pub fn read(manifest: &Manifest, stage: &StageName, here: &StageEntry, flaws: &m
     events.into_iter().map(|(_, event)| event).collect()
 }
 
-/// An event is called after its function and its kind, and from the second of a kind on after its number.
+/// An event is called after its function and its kind; from the second rule on, and from the second event of one bucket on,
+/// after its number as well.
 fn of_function(
     function: &str,
     entries: &[Placed<EventEntry>],
     stage: &StageName,
     flaws: &mut Flaws,
 ) -> Vec<(Place, Event)> {
-    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(Kind, String), usize> = BTreeMap::new();
     let mut events = Vec::new();
     for entry in entries {
         let Some(source) = source(entry, stage, flaws) else {
             continue;
         };
         let kind = Kind::of(&source);
-        let count = counts.entry(kind).or_default();
+        let of = match &source {
+            EventSource::Schedule { .. } | EventSource::Pattern { .. } => String::new(),
+            EventSource::Bucket { bucket, .. } => bucket.clone(),
+            EventSource::Topic { topic } => topic.clone(),
+            EventSource::Queue { queue, .. } => queue.clone(),
+            EventSource::Stream {
+                stream: Stream::Kinesis(stream) | Stream::DynamoDb(stream),
+                ..
+            } => stream.clone(),
+        };
+        let count = counts.entry((kind, of)).or_default();
         *count += 1;
         let name = match *count {
             1 => format!("{function}-{}", kind.as_str()),

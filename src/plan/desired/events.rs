@@ -5,7 +5,7 @@
 
 use super::{Ground, Names, tags};
 use crate::app::App;
-use crate::app::events::{Batch, Domain, Event, EventSource, HttpApi, Stream, UrlAccess, Websocket};
+use crate::app::events::{Domain, Event, EventSource, HttpApi, Stream, UrlAccess, Websocket};
 use crate::names::Address;
 use crate::resource::Resource;
 use crate::resource::domain_name::DomainName;
@@ -26,24 +26,20 @@ pub const HTTP_API: &str = "http_api";
 
 type Named = (Address, Resource);
 
+/// What an event calls: a function, by its address and its name in AWS.
+type Called = (Address, String);
+
 /// An event's own resource, and the permission with which it calls its function.
 pub fn called_by(event: &Event, names: Names<'_>, ground: Ground<'_>) -> Vec<Named> {
-    let (function, function_name) = (
+    let called = (
         Address::new("function", &event.function),
         names.function(&event.function),
     );
-    let permission = |caller| {
-        let resource = Permission {
-            function: function.clone(),
-            function_name: function_name.clone(),
-            caller,
-        };
-        (Address::new("permission", &event.name), Resource::Permission(resource))
-    };
     match &event.source {
         EventSource::Schedule { .. } | EventSource::Pattern { .. } => {
-            let rule = rule(event, function.clone(), names, ground);
-            let permission = permission(Caller::Rule(rule.name.clone()));
+            let rule = rule(event, called.clone(), names, ground);
+            let address = Address::new("permission", &event.name);
+            let permission = permission(address, called, Caller::Rule(rule.name.clone()));
             vec![(Address::new("rule", &event.name), Resource::Rule(rule)), permission]
         }
         EventSource::Bucket {
@@ -52,14 +48,15 @@ pub fn called_by(event: &Event, names: Names<'_>, ground: Ground<'_>) -> Vec<Nam
             prefix,
             suffix,
         } => {
-            let permission = permission(Caller::Bucket(bucket.clone()));
+            let address = Address::at("permission", &format!("{}-bucket", event.function), bucket);
+            let permission = permission(address, called.clone(), Caller::Bucket(bucket.clone()));
             let notification = Notification {
                 bucket: bucket.clone(),
                 events: events.clone(),
                 prefix: prefix.clone(),
                 suffix: suffix.clone(),
-                function,
-                function_name,
+                function: called.0,
+                function_name: called.1,
                 permission: permission.0.clone(),
             };
             let address = Address::at("notification", &event.name, bucket);
@@ -67,27 +64,38 @@ pub fn called_by(event: &Event, names: Names<'_>, ground: Ground<'_>) -> Vec<Nam
         }
         EventSource::Topic { topic } => {
             let topic_arn = ground.place.arn("sns", topic);
-            let permission = permission(Caller::Topic(topic_arn.clone()));
+            let address = Address::at("permission", &format!("{}-topic", event.function), &topic_arn);
+            let permission = permission(address, called.clone(), Caller::Topic(topic_arn.clone()));
             let address = Address::at("subscription", &event.name, &topic_arn);
             let subscription = Subscription {
                 topic: topic.clone(),
                 topic_arn,
-                function,
-                function_name,
+                function: called.0,
+                function_name: called.1,
             };
             vec![permission, (address, Resource::Subscription(subscription))]
         }
+        EventSource::Queue { .. } | EventSource::Stream { .. } => mapping(event, called, ground).into_iter().collect(),
+    }
+}
+
+fn permission(address: Address, (function, function_name): Called, caller: Caller) -> Named {
+    let permission = Permission {
+        function,
+        function_name,
+        caller,
+    };
+    (address, Resource::Permission(permission))
+}
+
+/// What Lambda reads for a function; `None` where somebody else calls it.
+fn mapping(event: &Event, (function, function_name): Called, ground: Ground<'_>) -> Option<Named> {
+    let (source_arn, batch, maximum_concurrency, starting_position) = match &event.source {
         EventSource::Queue {
             queue,
             batch,
             maximum_concurrency,
-        } => {
-            let mapping = EventSourceMapping {
-                maximum_concurrency: *maximum_concurrency,
-                ..mapping(ground.place.arn("sqs", queue), *batch, (function, function_name))
-            };
-            vec![mapped(event, mapping)]
-        }
+        } => (ground.place.arn("sqs", queue), batch, *maximum_concurrency, None),
         EventSource::Stream {
             stream,
             batch,
@@ -98,16 +106,27 @@ pub fn called_by(event: &Event, names: Names<'_>, ground: Ground<'_>) -> Vec<Nam
                 Stream::Kinesis(name) => ground.place.arn("kinesis", &format!("stream/{name}")),
                 Stream::DynamoDb(arn) => arn.clone(),
             };
-            let mapping = EventSourceMapping {
-                starting_position: Some(starting_position.clone()),
-                ..mapping(source_arn, *batch, (function, function_name))
-            };
-            vec![mapped(event, mapping)]
+            (source_arn, batch, None, Some(starting_position.clone()))
         }
-    }
+        EventSource::Schedule { .. }
+        | EventSource::Pattern { .. }
+        | EventSource::Bucket { .. }
+        | EventSource::Topic { .. } => return None,
+    };
+    let address = Address::at("event_source_mapping", &event.name, &source_arn);
+    let mapping = EventSourceMapping {
+        source_arn,
+        function,
+        function_name,
+        batch_size: batch.size,
+        window_s: batch.window_s,
+        maximum_concurrency,
+        starting_position,
+    };
+    Some((address, Resource::EventSourceMapping(mapping)))
 }
 
-fn rule(event: &Event, function: Address, names: Names<'_>, ground: Ground<'_>) -> Rule {
+fn rule(event: &Event, (function, function_name): Called, names: Names<'_>, ground: Ground<'_>) -> Rule {
     let (schedule, pattern, description) = match &event.source {
         EventSource::Schedule {
             expression,
@@ -124,27 +143,10 @@ fn rule(event: &Event, function: Address, names: Names<'_>, ground: Ground<'_>) 
         schedule,
         pattern,
         description: description.clone(),
-        function_name: names.function(&event.function),
+        function_name,
         function,
         tags: ground.owner.tags(),
     }
-}
-
-fn mapping(source_arn: String, batch: Batch, (function, function_name): (Address, String)) -> EventSourceMapping {
-    EventSourceMapping {
-        source_arn,
-        function,
-        function_name,
-        batch_size: batch.size,
-        window_s: batch.window_s,
-        maximum_concurrency: None,
-        starting_position: None,
-    }
-}
-
-fn mapped(event: &Event, mapping: EventSourceMapping) -> Named {
-    let address = Address::at("event_source_mapping", &event.name, &mapping.source_arn);
-    (address, Resource::EventSourceMapping(mapping))
 }
 
 /// A websocket API, the permissions of its functions, and its domain.

@@ -80,7 +80,7 @@ mod tests {
     fn another_path_is_led_to_the_api_before_the_former_one_goes() {
         let former = found("m1", mapping(Some("v1"), "a1", "api"));
         let wanted = mapping(Some("v2"), "a1", "api");
-        let changes = changes(&wanted, Some("v1"), &[former.clone()]);
+        let changes = changes(&wanted, Some("v1"), std::slice::from_ref(&former));
         assert_eq!(changes.first, First::Make);
         assert_eq!(changes.removed, [former]);
     }
@@ -99,7 +99,7 @@ mod tests {
     fn an_api_that_was_made_anew_takes_over_the_path() {
         let before = found("m1", mapping(None, "a1", "api"));
         let wanted = mapping(None, "a2", "api");
-        let changes = changes(&wanted, None, &[before.clone()]);
+        let changes = changes(&wanted, None, std::slice::from_ref(&before));
         assert_eq!(changes.first, First::Lead(before));
         assert!(changes.removed.is_empty());
     }

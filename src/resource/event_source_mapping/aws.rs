@@ -29,9 +29,9 @@ enum Made {
 
 /// Makes a mapping, or takes over and sets up the one that the function has with this source: AWS takes no second one.
 pub async fn create(clients: &Clients, wanted: &EventSourceMapping, context: &Context) -> Result<Outputs, Fault> {
-    const OPERATION: &str = "lambda:CreateEventSourceMapping";
+    const WAITED: &str = "lambda:CreateEventSourceMapping";
     let source = &wanted.source_arn;
-    let made = unhurried(clients, (OPERATION, source), wait::ROLE, async || {
+    let made = unhurried(clients, (WAITED, source), wait::ROLE, async || {
         let standing = mapped(clients, wanted, context).await?;
         if let Some(found) = standing.iter().find(|standing| !standing.is_going) {
             return Ok(Look::Ready(Made::Found(found.uuid.clone())));

@@ -13,17 +13,12 @@ use aws_sdk_s3::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::sync::Mutex;
 
 use super::{Notification, Outputs};
 use crate::aws::wait::{self, Look, Pace};
 use crate::aws::{Clients, fault};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::Context;
-
-/// One list is changed at a time: entries of one stage in one bucket are set by steps that run at once, and a lease keeps only
-/// other runs away.
-static ALONE: Mutex<()> = Mutex::const_new(());
 
 const READ: &str = "s3:GetBucketNotificationConfiguration";
 const WRITE: &str = "s3:PutBucketNotificationConfiguration";
@@ -137,14 +132,13 @@ async fn find(clients: &Clients, sought: &Outputs, id: &str) -> Result<Option<La
 }
 
 /// Reads a bucket's list, changes the entries of functions in it, and writes it back whole, unless nothing differs. Whoever
-/// else writes it between is undone, so that it is done by one at a time.
+/// else writes it between is undone: the lease of the bucket keeps them away.
 async fn change(
     clients: &Clients,
     bucket: &str,
     (destinations, context): (Destinations, &Context),
     edit: impl FnOnce(Vec<LambdaFunctionConfiguration>) -> Vec<LambdaFunctionConfiguration>,
 ) -> Result<(), Fault> {
-    let _alone = ALONE.lock().await;
     let mut list = read(clients, bucket).await?;
     let before = list.lambda_function_configurations.take().unwrap_or_default();
     let after = edit(before.clone());

@@ -114,7 +114,7 @@ fn outside(land: &Land<'_>) -> Vec<Value> {
 }
 
 /// What bears a name of the app.
-fn named(land: &Land<'_>, service: &str, kind: &str) -> Vec<String> {
+pub fn named(land: &Land<'_>, service: &str, kind: &str) -> Vec<String> {
     let (partition, account, app) = (land.partition, land.account, &land.needs.app);
     land.in_regions(|region| format!("arn:{partition}:{service}:{region}:{account}:{kind}{app}-*"))
 }

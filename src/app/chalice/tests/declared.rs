@@ -76,152 +76,167 @@ fn a_schedule_that_eventbridge_would_refuse_is_told_at_its_function() {
     assert!(event_flaw("ScheduledEventConfig", &told).contains("function `f`: Rate(value='x', unit=3) is no schedule"));
 }
 
+/// Sets a key of a declared event, and says how the flaw is told that it makes.
+fn told_with(kind: &str, details: &Value, (key, value, told): (&str, &Value, &str)) {
+    let flaw = event_flaw(kind, &with(details, key, value.clone()));
+    assert!(
+        flaw.starts_with("app.py:7:1: ") && flaw.contains(told),
+        "{kind} {key}: {flaw}"
+    );
+}
+
 #[test]
-fn values_of_wrong_types_and_outside_of_limits_are_told_by_their_own_name() {
+fn a_value_of_a_queue_that_does_not_fit_is_told_by_its_own_name() {
     let queue = json!({"queue": "q", "queue_arn": null, "batch_size": 1, "maximum_batching_window_in_seconds": 0, "maximum_concurrency": null});
-    let stream = json!({"stream": "s", "batch_size": 100, "starting_position": "LATEST", "maximum_batching_window_in_seconds": 0});
-    let bucket = json!({"bucket": "guests", "events": ["s3:ObjectCreated:*"], "prefix": null, "suffix": null});
-    for (kind, details, key, value, told) in [
+    told_with(
+        "SQSEventConfig",
+        &queue,
         (
-            "SQSEventConfig",
-            &queue,
             "batch_size",
-            json!("10"),
+            &json!("10"),
             "`batch_size` of function `f` must be a whole number, and is the text \"10\"",
         ),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
+        ("batch_size", &json!(true), "must be a whole number, and is true"),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
+        ("batch_size", &json!(0), "batch size of 0 is outside 1 to 10000"),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
+        ("batch_size", &json!(11), "needs a batching window of 1 s"),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
         (
-            "SQSEventConfig",
-            &queue,
-            "batch_size",
-            json!(true),
-            "must be a whole number, and is true",
-        ),
-        (
-            "SQSEventConfig",
-            &queue,
-            "batch_size",
-            json!(0),
-            "batch size of 0 is outside 1 to 10000",
-        ),
-        (
-            "SQSEventConfig",
-            &queue,
-            "batch_size",
-            json!(11),
-            "needs a batching window of 1 s",
-        ),
-        (
-            "SQSEventConfig",
-            &queue,
             "maximum_batching_window_in_seconds",
-            json!(301),
+            &json!(301),
             "window of 301 s is outside 0 to 300 s",
         ),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
         (
-            "SQSEventConfig",
-            &queue,
             "maximum_concurrency",
-            json!(1),
+            &json!(1),
             "maximum concurrency of 1 is outside 2 to 1000",
         ),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
         (
-            "SQSEventConfig",
-            &queue,
             "queue",
-            json!("https://sqs.eu-west-1.amazonaws.com/1/q"),
+            &json!("https://sqs.eu-west-1.amazonaws.com/1/q"),
             "is not the name of a queue",
         ),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
         (
-            "SQSEventConfig",
-            &queue,
             "queue",
-            json!("arn:aws:sqs:eu-west-1:111111111111:q"),
+            &json!("arn:aws:sqs:eu-west-1:111111111111:q"),
             "is not the name of a queue",
         ),
+    );
+    told_with(
+        "SQSEventConfig",
+        &queue,
         (
-            "SQSEventConfig",
-            &queue,
             "queue_arn",
-            json!("q"),
+            &json!("q"),
             "`queue_arn` of function `f`: `q` is not the ARN of a queue",
         ),
+    );
+}
+
+#[test]
+fn a_value_of_a_stream_that_does_not_fit_is_told_by_its_own_name() {
+    let stream = json!({"stream": "s", "batch_size": 100, "starting_position": "LATEST", "maximum_batching_window_in_seconds": 0});
+    told_with(
+        "KinesisEventConfig",
+        &stream,
+        ("stream", &json!("a b"), "is neither the name of a Kinesis stream"),
+    );
+    told_with(
+        "KinesisEventConfig",
+        &stream,
         (
-            "KinesisEventConfig",
-            &stream,
-            "stream",
-            json!("a b"),
-            "is neither the name of a Kinesis stream",
-        ),
-        (
-            "KinesisEventConfig",
-            &stream,
             "starting_position",
-            json!("NOW"),
+            &json!("NOW"),
             "`NOW` is neither `LATEST` nor `TRIM_HORIZON`",
         ),
+    );
+    told_with(
+        "KinesisEventConfig",
+        &stream,
+        ("batch_size", &json!(10_001), "outside 1 to 10000"),
+    );
+}
+
+#[test]
+fn a_value_of_a_bucket_that_does_not_fit_is_told_by_its_own_name() {
+    let bucket = json!({"bucket": "guests", "events": ["s3:ObjectCreated:*"], "prefix": null, "suffix": null});
+    told_with(
+        "S3EventConfig",
+        &bucket,
+        ("bucket", &json!(""), "`` is not the name of a bucket"),
+    );
+    told_with(
+        "S3EventConfig",
+        &bucket,
         (
-            "KinesisEventConfig",
-            &stream,
-            "batch_size",
-            json!(10_001),
-            "outside 1 to 10000",
-        ),
-        (
-            "S3EventConfig",
-            &bucket,
             "bucket",
-            json!(""),
-            "`` is not the name of a bucket",
-        ),
-        (
-            "S3EventConfig",
-            &bucket,
-            "bucket",
-            json!(null),
+            &json!(null),
             "`bucket` of function `f` must be text, and is null",
         ),
+    );
+    told_with(
+        "S3EventConfig",
+        &bucket,
+        ("bucket", &json!("arn:aws:s3:::guests"), "is not the name of a bucket"),
+    );
+    told_with(
+        "S3EventConfig",
+        &bucket,
+        ("events", &json!([]), "must be a list of texts that has one at least"),
+    );
+    told_with(
+        "S3EventConfig",
+        &bucket,
         (
-            "S3EventConfig",
-            &bucket,
-            "bucket",
-            json!("arn:aws:s3:::guests"),
-            "is not the name of a bucket",
-        ),
-        (
-            "S3EventConfig",
-            &bucket,
             "events",
-            json!([]),
-            "must be a list of texts that has one at least",
-        ),
-        (
-            "S3EventConfig",
-            &bucket,
-            "events",
-            json!("s3:ObjectCreated:*"),
+            &json!("s3:ObjectCreated:*"),
             "`events` of function `f` must be a list of texts",
         ),
+    );
+    told_with(
+        "S3EventConfig",
+        &bucket,
         (
-            "S3EventConfig",
-            &bucket,
             "events",
-            json!(["s3:ObjectCreate:*"]),
+            &json!(["s3:ObjectCreate:*"]),
             "did you mean `s3:ObjectCreated:*`?",
         ),
-        (
-            "S3EventConfig",
-            &bucket,
-            "prefix",
-            json!(3),
-            "`prefix` of function `f` must be text, and is 3",
-        ),
-    ] {
-        let flaw = event_flaw(kind, &with(details, key, value));
-        assert!(
-            flaw.starts_with("app.py:7:1: ") && flaw.contains(told),
-            "{kind} {key}: {flaw}"
-        );
-    }
+    );
+    told_with(
+        "S3EventConfig",
+        &bucket,
+        ("prefix", &json!(3), "`prefix` of function `f` must be text, and is 3"),
+    );
+}
+
+#[test]
+fn what_is_no_event_of_its_kind_is_told() {
     for (kind, details, told) in [
         (
             "SNSEventConfig",
@@ -230,7 +245,7 @@ fn values_of_wrong_types_and_outside_of_limits_are_told_by_their_own_name() {
         ),
         (
             "DynamoDBEventConfig",
-            with(&stream, "stream_arn", json!("guests")),
+            json!({"stream_arn": "guests", "batch_size": 100, "starting_position": "LATEST", "maximum_batching_window_in_seconds": 0}),
             "is not the ARN of a table's stream",
         ),
         (
