@@ -6,6 +6,7 @@
 use super::Severity;
 use super::flaws::did_you_mean;
 
+pub mod domains;
 pub mod events;
 
 /// What is wrong with a value; `Ok` where nothing is.
@@ -47,6 +48,12 @@ const LAYERS: usize = 5;
 /// Bytes that all names and values of a function may have together.
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const LIMIT_BYTES: usize = 4096;
+
+/// Days for which CloudWatch keeps a log, from few to many.
+/// See <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.
+const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
 
 /// Names that Lambda sets itself and refuses.
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
@@ -262,6 +269,70 @@ pub fn check_region(region: &str) -> Result<(), String> {
     Err(format!("`{region}` is not a Region, like `eu-west-1`"))
 }
 
+/// Whether CloudWatch keeps a log for so many days.
+///
+/// # Errors
+///
+/// Which numbers next to it are taken.
+pub fn check_retention(days: u32) -> Verdict {
+    if RETENTIONS.contains(&days) {
+        return Ok(());
+    }
+    let fewer = RETENTIONS.into_iter().rfind(|known| *known < days);
+    let more = RETENTIONS.into_iter().find(|known| *known > days);
+    let taken: Vec<String> = fewer.into_iter().chain(more).map(|days| days.to_string()).collect();
+    Err(format!(
+        "a log cannot be kept for {days} days, but for {}",
+        taken.join(" or ")
+    ))
+}
+
+/// Whether a text is the URI of a container image in ECR, with a tag or a digest.
+///
+/// # Errors
+///
+/// What it has to be.
+pub fn check_image(uri: &str) -> Verdict {
+    let (host, name) = uri.split_once('/').unwrap_or_default();
+    let account = host.get(..12).unwrap_or_default();
+    let is_registry = account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && [".dkr.ecr.", ".dkr-ecr."]
+            .iter()
+            .any(|middle| host.get(12..).is_some_and(|rest| rest.starts_with(middle)));
+    if !is_registry || name.is_empty() || uri.contains(char::is_whitespace) {
+        return Err(format!(
+            "`{uri}` is not an image in ECR, `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG`"
+        ));
+    }
+    let is_exact = name
+        .split_once([':', '@'])
+        .is_some_and(|(name, version)| !name.is_empty() && !version.is_empty());
+    if is_exact {
+        return Ok(());
+    }
+    Err(format!("`{uri}` has neither a tag nor a digest"))
+}
+
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:")
+}
+
+/// The name in an ARN of a service, or a text that is no ARN as it is.
+fn name_in<'a>(text: &'a str, service: &str) -> Option<&'a str> {
+    if !is_arn(text) {
+        return Some(text);
+    }
+    match text.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", partition, of, region, account, name]
+            if partition.starts_with("aws") && *of == service && !region.is_empty() && !account.is_empty() =>
+        {
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,5 +403,24 @@ mod tests {
         ] {
             assert!(check_role_arn(arn).is_err(), "{arn}");
         }
+    }
+
+    #[test]
+    fn an_image_is_one_in_ecr_with_a_tag_or_a_digest() {
+        let registry = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
+        assert_eq!(check_image(&format!("{registry}/team/shop:1.2")), Ok(()));
+        assert_eq!(check_image(&format!("{registry}/shop@sha256:abc")), Ok(()));
+        assert!(check_image(&format!("{registry}/shop")).unwrap_err().contains("tag"));
+        assert!(check_image("docker.io/library/python:3.13").is_err());
+        assert!(check_image("").is_err());
+    }
+
+    #[test]
+    fn logs_are_kept_for_the_days_that_cloudwatch_knows() {
+        assert_eq!(check_retention(14), Ok(()));
+        let why = |days| check_retention(days).unwrap_err();
+        assert_eq!(why(15), "a log cannot be kept for 15 days, but for 14 or 30");
+        assert!(why(0).ends_with("but for 1"));
+        assert!(why(9999).ends_with("but for 3653"));
     }
 }

@@ -15,7 +15,6 @@ use crate::variable::Variable;
 pub mod apart;
 pub mod chalice;
 mod error;
-pub mod event_limits;
 pub mod event_policy;
 pub mod events;
 pub mod flaws;

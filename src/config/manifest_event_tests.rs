@@ -106,17 +106,17 @@ fn a_stage_may_have_other_events_or_none() {
 fn an_event_that_aws_would_refuse_is_told_with_its_place() {
     assert_eq!(
         event("schedule: rate(1 hours)"),
-        "8:19: `rate(1 hours)` is no schedule: it is `rate(1 hour)`"
+        "8:19: `rate(1 hours)` is no schedule: EventBridge wants `rate(1 hour)`"
     );
-    assert!(event("pattern: { source: aws.s3 }").starts_with("8:18: `source` in the pattern must be a list"));
-    assert!(event("bucket: Uploads").starts_with("8:17: `Uploads` names no bucket"));
+    assert!(event("pattern: { source: aws.s3 }").starts_with("8:18: `source` in the event pattern must be a list"));
+    assert!(event("bucket: \"s3://uploads\"").starts_with("8:17: `s3://uploads` is not the name of a bucket"));
     assert_eq!(
         event("bucket: { name: uploads, events: [\"s3:ObjectCreate:*\"] }"),
         "8:43: `s3:ObjectCreate:*` is no change that S3 tells of, like `s3:ObjectCreated:*` (did you mean `s3:ObjectCreated:*`?)"
     );
     assert!(event("topic: news.fifo").starts_with("8:16: `news.fifo` is a FIFO topic"));
     assert!(
-        event("queue: { name: jobs, batch_size: 11 }").starts_with("8:42: a batch of 11 messages needs a `window_s`")
+        event("queue: { name: jobs, batch_size: 11 }").starts_with("8:42: a batch size of 11 needs a batching window")
     );
     assert!(event("queue: { name: jobs, maximum_concurrency: 1 }").starts_with("8:51: a maximum concurrency of 1"));
     assert!(event("stream: { batch_size: 1 }").ends_with(": a stream is either `kinesis` or `dynamodb`"));
@@ -273,7 +273,7 @@ fn a_stage_may_have_its_own_network_layers_traces_and_retention() {
     assert_eq!((count(&dev), count(&prod)), (1, 3));
     assert_eq!(
         flaw("    log_retention_days: 10\n"),
-        "7:25: CloudWatch keeps no log for 10 days: the next that it takes is 14"
+        "7:25: a log cannot be kept for 10 days, but for 7 or 14"
     );
 }
 

@@ -43,7 +43,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         match event(function) {
             Err(flaws) => flaws.into_iter().for_each(tell),
             Ok(event) => {
-                if let Some(bucket) = buckets.iter().find_map(|other| overlap(other, &event.source)) {
+                if let Some(bucket) = buckets.iter().find_map(|other| limits::contested(other, &event.source)) {
                     tell(format!(
                         "an object of bucket `{bucket}` would call two functions, `{}` among them, and S3 takes one",
                         function.name
@@ -123,11 +123,11 @@ impl Details<'_> {
             },
             "SQSEventConfig" => self.queue(),
             "KinesisEventConfig" => {
-                let stream = Stream::Kinesis(self.text("stream", limits::check_stream));
+                let stream = Stream::Kinesis(self.text("stream", limits::check_kinesis));
                 self.stream(stream)
             }
             "DynamoDBEventConfig" => {
-                let stream = Stream::DynamoDb(self.text("stream_arn", limits::check_table_stream));
+                let stream = Stream::DynamoDb(self.text("stream_arn", limits::check_dynamodb_stream));
                 self.stream(stream)
             }
             _ => return None,
@@ -155,7 +155,7 @@ impl Details<'_> {
 
     fn stream(&mut self, stream: Stream) -> EventSource {
         let batch = self.batch();
-        self.check(limits::check_stream_batch(batch));
+        self.check(limits::check_batch(batch));
         EventSource::Stream {
             stream,
             batch,
@@ -193,9 +193,10 @@ impl Details<'_> {
         if texts.is_empty() {
             self.wrong("events", "a list of texts that has one at least");
         }
-        texts
-            .iter()
-            .for_each(|text| self.check(limits::check_bucket_event(text)));
+        for (message, hint) in texts.iter().filter_map(|text| limits::change_flaw(text)) {
+            let meant = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            self.flaws.push(format!("{message}{meant}"));
+        }
         texts
     }
 
@@ -246,44 +247,4 @@ impl Details<'_> {
     fn check(&mut self, verdict: Verdict) {
         self.flaws.extend(verdict.err());
     }
-}
-
-/// The bucket, where a change of one object would fit both events: S3 refuses such a list of notifications.
-fn overlap<'a>(one: &'a EventSource, other: &EventSource) -> Option<&'a str> {
-    let (of_one, of_other) = (bucket(one)?, bucket(other)?);
-    let kinds = of_one.events.iter().any(|one| {
-        let meets = |other: &&String| limits::covers(one, other) || limits::covers(other, one);
-        of_other.events.iter().any(|other| meets(&other))
-    });
-    let (prefix, other_prefix) = (of_one.prefix, of_other.prefix);
-    let (suffix, other_suffix) = (of_one.suffix, of_other.suffix);
-    let prefixes = prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix);
-    let suffixes = suffix.ends_with(other_suffix) || other_suffix.ends_with(suffix);
-    (of_one.bucket == of_other.bucket && kinds && prefixes && suffixes).then_some(of_one.bucket)
-}
-
-/// Which changes of a bucket call a function.
-struct Changes<'a> {
-    bucket: &'a str,
-    events: &'a [String],
-    prefix: &'a str,
-    suffix: &'a str,
-}
-
-fn bucket(source: &EventSource) -> Option<Changes<'_>> {
-    let EventSource::Bucket {
-        bucket,
-        events,
-        prefix,
-        suffix,
-    } = source
-    else {
-        return None;
-    };
-    Some(Changes {
-        bucket,
-        events,
-        prefix: prefix.as_deref().unwrap_or_default(),
-        suffix: suffix.as_deref().unwrap_or_default(),
-    })
 }

@@ -1,14 +1,17 @@
-//! What AWS refuses of event sources and domains, found before the first call: pure rules for every front-end.
+//! What EventBridge, S3, SNS, SQS and Kinesis refuse of what calls a function, found before the first call: pure rules, one
+//! value each, for every front-end.
+//!
+//! Each says what is wrong, and the front-end where.
 
 use serde_json::Value;
 
-use super::Verdict;
-use crate::app::events::Batch;
+use super::{Verdict, is_arn, name_in};
+use crate::app::events::{Batch, EventSource};
 use crate::app::flaws::did_you_mean;
 
-/// Kinds of changes of a bucket's objects, without what a kind is divided into.
+/// Kinds of changes that S3 tells of.
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html>.
-const BUCKET_EVENTS: [&str; 27] = [
+const CHANGES: [&str; 27] = [
     "s3:ObjectCreated:*",
     "s3:ObjectCreated:Put",
     "s3:ObjectCreated:Post",
@@ -32,72 +35,69 @@ const BUCKET_EVENTS: [&str; 27] = [
     "s3:LifecycleExpiration:DeleteMarkerCreated",
     "s3:LifecycleTransition",
     "s3:IntelligentTiering",
-    "s3:ObjectAcl:Put",
     "s3:ObjectTagging:*",
     "s3:ObjectTagging:Put",
     "s3:ObjectTagging:Delete",
+    "s3:ObjectAcl:Put",
 ];
 
-/// Days that CloudWatch Logs keeps a log for.
-/// See <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.
-const RETENTION_DAYS: [u32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+/// Messages of a queue that are handed over at once where nothing waits for more of them, and of a FIFO queue at all.
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
+const MESSAGES: u32 = 10;
 
-/// Whether EventBridge takes the expression of a rule's schedule.
+/// Whether EventBridge takes an expression as a schedule.
 /// See <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>.
 ///
 /// # Errors
 ///
 /// What it should look like.
 pub fn check_schedule(expression: &str) -> Verdict {
-    let within = |name: &str| expression.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
-    if let Some(rate) = within("rate") {
-        return check_rate(expression, rate);
-    }
-    if let Some(cron) = within("cron") {
-        return check_cron(expression, cron);
-    }
-    Err(format!(
-        "`{expression}` is no schedule, as `rate(5 minutes)` and `cron(0 10 * * ? *)` are"
-    ))
+    let inner = |name: &str| expression.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+    let why = match (inner("rate"), inner("cron")) {
+        (Some(rate), _) => check_rate(rate),
+        (None, Some(cron)) => check_cron(cron),
+        (None, None) => Err("it is written like `rate(5 minutes)` or `cron(0 10 * * ? *)`".to_owned()),
+    };
+    why.map_err(|why| format!("`{expression}` is no schedule: {why}"))
 }
 
-fn check_rate(whole: &str, rate: &str) -> Verdict {
-    let parts: Vec<&str> = rate.split_whitespace().collect();
-    let number = parts.first().and_then(|number| number.parse::<u64>().ok());
-    match (number, parts.as_slice()) {
-        (Some(1), [_, "minute" | "hour" | "day"]) => Ok(()),
-        (Some(1), [_, unit @ ("minutes" | "hours" | "days")]) => {
-            let one = unit.trim_end_matches('s');
-            Err(format!("`{whole}`: EventBridge wants `rate(1 {one})`"))
-        }
-        (Some(2..), [_, "minutes" | "hours" | "days"]) => Ok(()),
-        (Some(number @ 2..), [_, unit @ ("minute" | "hour" | "day")]) => {
-            Err(format!("`{whole}`: EventBridge wants `rate({number} {unit}s)`"))
-        }
-        _ => Err(format!(
-            "`{whole}` is no rate: a whole number from 1, and `minutes`, `hours` or `days`"
-        )),
+fn check_rate(rate: &str) -> Verdict {
+    let words: Vec<_> = rate.split_whitespace().collect();
+    let [number, unit] = words.as_slice() else {
+        return Err("a rate is a number and a unit, like `rate(5 minutes)`".to_owned());
+    };
+    let number: u64 = match number.parse() {
+        Ok(0) | Err(_) => return Err(format!("`{number}` is not a whole number from 1 on")),
+        Ok(number) => number,
+    };
+    let singular = unit.strip_suffix('s').unwrap_or(unit);
+    if !["minute", "hour", "day"].contains(&singular) {
+        return Err(format!("`{unit}` is none of `minutes`, `hours` and `days`"));
+    }
+    let is_plural = singular.len() < unit.len();
+    match (number, is_plural) {
+        (1, true) => Err(format!("EventBridge wants `rate(1 {singular})`")),
+        (2.., false) => Err(format!("EventBridge wants `rate({number} {singular}s)`")),
+        (_, _) => Ok(()),
     }
 }
 
-fn check_cron(whole: &str, cron: &str) -> Verdict {
-    let fields: Vec<&str> = cron.split_whitespace().collect();
-    let taken = |c: char| c.is_ascii_alphanumeric() || ",-*/?#".contains(c);
-    if let Some(character) = fields.iter().flat_map(|field| field.chars()).find(|c| !taken(*c)) {
-        return Err(format!("`{whole}` has the character `{character}`"));
+fn check_cron(cron: &str) -> Verdict {
+    let fields: Vec<_> = cron.split_whitespace().collect();
+    let [_, _, day_of_month, _, day_of_week, _] = fields.as_slice() else {
+        let count = fields.len();
+        return Err(format!(
+            "it has {count} fields, and EventBridge wants 6: minutes, hours, day of month, month, day of week, year"
+        ));
+    };
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, ',' | '-' | '*' | '/' | '?' | '#');
+    if let Some(character) = fields.iter().flat_map(|field| field.chars()).find(|c| !is_taken(*c)) {
+        return Err(format!("it has the character `{character}`"));
     }
-    match fields.as_slice() {
-        [_, _, day_of_month, _, day_of_week, _] if *day_of_month == "?" || *day_of_week == "?" => Ok(()),
-        [_, _, _, _, _, _] => Err(format!(
-            "`{whole}`: day of month or day of week, the third field or the fifth, must be `?`"
-        )),
-        fields => Err(format!(
-            "`{whole}` has {} fields, and EventBridge wants 6: minutes, hours, day of month, month, day of week, year",
-            fields.len()
-        )),
+    if *day_of_month != "?" && *day_of_week != "?" {
+        return Err("day of month or day of week, the third field or the fifth, must be `?`".to_owned());
     }
+    Ok(())
 }
 
 /// Whether EventBridge takes the description of a rule.
@@ -108,7 +108,7 @@ fn check_cron(whole: &str, cron: &str) -> Verdict {
 pub fn check_description(description: &str) -> Verdict {
     match description.chars().count() {
         0..=512 => Ok(()),
-        length => Err(format!("it has {length} characters, and 512 is the limit")),
+        length => Err(format!("the description has {length} characters, and 512 is the limit")),
     }
 }
 
@@ -117,23 +117,40 @@ pub fn check_description(description: &str) -> Verdict {
 ///
 /// # Errors
 ///
-/// Which field is none.
+/// Which field is none, by its path in the pattern.
 pub fn check_pattern(pattern: &Value) -> Verdict {
-    let Some(fields) = pattern.as_object().filter(|fields| !fields.is_empty()) else {
-        return Err("the event pattern is empty".to_owned());
-    };
-    for (name, value) in fields {
-        match value {
-            Value::Object(_) => check_pattern(value).map_err(|why| format!("{why}, at `{name}`"))?,
-            Value::Array(values) if !values.is_empty() => {}
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                return Err(format!(
-                    "the event pattern must have a list of values at `{name}`, and has {value}"
-                ));
-            }
+    match pattern {
+        Value::Object(_) => check_field("", pattern),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err("an event pattern is a mapping, like `{source: [aws.s3]}`".to_owned())
         }
     }
-    Ok(())
+}
+
+fn check_field(path: &str, field: &Value) -> Verdict {
+    match field {
+        Value::Object(fields) if fields.is_empty() && path.is_empty() => {
+            Err("the event pattern is empty, and fits nothing".to_owned())
+        }
+        Value::Object(fields) if fields.is_empty() => {
+            Err(format!("`{path}` in the event pattern is empty, and fits nothing"))
+        }
+        Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
+            check_field(&path, field)
+        }),
+        Value::Array(values) if values.is_empty() => Err(format!(
+            "`{path}` in the event pattern is an empty list, and fits nothing"
+        )),
+        Value::Array(_) => Ok(()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(format!(
+            "`{path}` in the event pattern must be a list of what it may be: `[{field}]`"
+        )),
+    }
 }
 
 /// Whether a text can be the name of a bucket. Old buckets have names that new ones cannot have, and are taken.
@@ -152,28 +169,13 @@ pub fn check_bucket(name: &str) -> Verdict {
     ))
 }
 
-/// Whether S3 tells of a kind of changes.
-///
-/// # Errors
-///
-/// That it does not, and what was probably meant.
-pub fn check_bucket_event(event: &str) -> Verdict {
-    if BUCKET_EVENTS.contains(&event) {
-        return Ok(());
+/// What is wrong with a kind of change of a bucket, and what was probably meant.
+pub fn change_flaw(kind: &str) -> Option<(String, Option<String>)> {
+    if CHANGES.contains(&kind) {
+        return None;
     }
-    let meant = did_you_mean(event, BUCKET_EVENTS).map(|hint| format!(": {hint}"));
-    Err(format!(
-        "`{event}` is not a change that S3 tells of{}",
-        meant.unwrap_or_default()
-    ))
-}
-
-/// Whether all changes of one kind are of another one too.
-pub fn covers(wide: &str, narrow: &str) -> bool {
-    wide == narrow
-        || wide
-            .strip_suffix('*')
-            .is_some_and(|beginning| narrow.starts_with(beginning))
+    let message = format!("`{kind}` is no change that S3 tells of, like `s3:ObjectCreated:*`");
+    Some((message, did_you_mean(kind, CHANGES)))
 }
 
 /// Whether S3 takes the beginning or the end of an object's key.
@@ -188,25 +190,95 @@ pub fn check_key_part(part: &str) -> Verdict {
     }
 }
 
-/// Whether a text is the name of an SNS topic, or its ARN.
+/// The bucket of two events where one change of one object would fit both: S3 refuses such a list of notifications.
+pub fn contested<'a>(one: &'a EventSource, other: &EventSource) -> Option<&'a str> {
+    let (of_one, of_other) = (changes(one)?, changes(other)?);
+    let is_kind_shared = of_one.kinds.iter().any(|kind| {
+        of_other
+            .kinds
+            .iter()
+            .any(|other| covers(kind, other) || covers(other, kind))
+    });
+    let (prefix, other_prefix) = (of_one.prefix, of_other.prefix);
+    let (suffix, other_suffix) = (of_one.suffix, of_other.suffix);
+    let is_key_shared = (prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix))
+        && (suffix.ends_with(other_suffix) || other_suffix.ends_with(suffix));
+    (of_one.bucket == of_other.bucket && is_kind_shared && is_key_shared).then_some(of_one.bucket)
+}
+
+/// Whether all changes of one kind are of another one too.
+fn covers(wide: &str, narrow: &str) -> bool {
+    let is_beginning = |beginning| narrow.starts_with(beginning);
+    wide == narrow || wide.strip_suffix('*').is_some_and(is_beginning)
+}
+
+/// Which changes of a bucket call a function.
+struct Changes<'a> {
+    bucket: &'a str,
+    kinds: &'a [String],
+    prefix: &'a str,
+    suffix: &'a str,
+}
+
+fn changes(source: &EventSource) -> Option<Changes<'_>> {
+    let EventSource::Bucket {
+        bucket,
+        events,
+        prefix,
+        suffix,
+    } = source
+    else {
+        return None;
+    };
+    Some(Changes {
+        bucket,
+        kinds: events,
+        prefix: prefix.as_deref().unwrap_or_default(),
+        suffix: suffix.as_deref().unwrap_or_default(),
+    })
+}
+
+/// Whether a text names an SNS topic that can call a function: its name, or its ARN.
+///
+/// # Errors
+///
+/// What it has to be; SNS calls no function from a FIFO topic.
+pub fn check_topic(topic: &str) -> Verdict {
+    let name = name_in(topic, "sns").unwrap_or_default();
+    if name.ends_with(".fifo") {
+        return Err(format!(
+            "`{topic}` is a FIFO topic, and SNS calls no function from it: put a queue between them"
+        ));
+    }
+    if is_name(name, 256, "") {
+        return Ok(());
+    }
+    Err(format!(
+        "`{topic}` is neither the name of a topic nor its ARN, `arn:aws:sns:REGION:ACCOUNT:NAME`"
+    ))
+}
+
+/// Whether a text names an SQS queue: its name, or its ARN.
 ///
 /// # Errors
 ///
 /// What it has to be.
-pub fn check_topic(topic: &str) -> Verdict {
-    if is_arn(topic, "sns", |name| is_name(name, 256)) || is_name(topic, 256) {
+pub fn check_queue(queue: &str) -> Verdict {
+    if name_in(queue, "sqs").is_some_and(is_queue) {
         return Ok(());
     }
-    Err(format!("`{topic}` is neither the name of a topic nor its ARN"))
+    Err(format!(
+        "`{queue}` is neither the name of a queue nor its ARN, `arn:aws:sqs:REGION:ACCOUNT:NAME`"
+    ))
 }
 
-/// Whether a text is the name of a queue.
+/// Whether a text is the name of a queue, and not its ARN.
 ///
 /// # Errors
 ///
 /// What it has to be.
 pub fn check_queue_name(queue: &str) -> Verdict {
-    if is_name(queue.strip_suffix(".fifo").unwrap_or(queue), 80) {
+    if is_queue(queue) {
         return Ok(());
     }
     Err(format!(
@@ -214,13 +286,13 @@ pub fn check_queue_name(queue: &str) -> Verdict {
     ))
 }
 
-/// Whether a text is the ARN of a queue.
+/// Whether a text is the ARN of a queue, and not its name.
 ///
 /// # Errors
 ///
 /// What it has to be.
 pub fn check_queue_arn(arn: &str) -> Verdict {
-    if is_arn(arn, "sqs", |name| check_queue_name(name).is_ok()) {
+    if is_arn(arn) && name_in(arn, "sqs").is_some_and(is_queue) {
         return Ok(());
     }
     Err(format!(
@@ -228,19 +300,25 @@ pub fn check_queue_arn(arn: &str) -> Verdict {
     ))
 }
 
-/// Whether a text is the name of a Kinesis stream, or its ARN.
+fn is_queue(name: &str) -> bool {
+    is_name(name.strip_suffix(".fifo").unwrap_or(name), 80, "")
+}
+
+/// Whether a text names a Kinesis stream: its name, or its ARN.
 ///
 /// # Errors
 ///
 /// What it has to be.
-pub fn check_stream(stream: &str) -> Verdict {
-    let is_stream = |name: &str| is_name(&name.replace('.', "_"), 128);
-    let of_arn = |rest: &str| rest.strip_prefix("stream/").is_some_and(is_stream);
-    if is_stream(stream) || is_arn(stream, "kinesis", of_arn) {
+pub fn check_kinesis(stream: &str) -> Verdict {
+    let name = match name_in(stream, "kinesis") {
+        Some(resource) if is_arn(stream) => resource.strip_prefix("stream/"),
+        name => name,
+    };
+    if is_name(name.unwrap_or_default(), 128, ".") {
         return Ok(());
     }
     Err(format!(
-        "`{stream}` is neither the name of a Kinesis stream nor its ARN"
+        "`{stream}` is neither the name of a Kinesis stream nor its ARN, `arn:aws:kinesis:REGION:ACCOUNT:stream/NAME`"
     ))
 }
 
@@ -249,13 +327,10 @@ pub fn check_stream(stream: &str) -> Verdict {
 /// # Errors
 ///
 /// What it has to be.
-pub fn check_table_stream(arn: &str) -> Verdict {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let is_stream = match parts.as_slice() {
-        ["arn", _, "dynamodb", _, _, rest] => rest.starts_with("table/") && rest.contains("/stream/"),
-        _ => false,
-    };
-    if is_stream {
+pub fn check_dynamodb_stream(arn: &str) -> Verdict {
+    let resource = name_in(arn, "dynamodb").unwrap_or_default();
+    let parts: Vec<_> = resource.split('/').collect();
+    if is_arn(arn) && matches!(parts.as_slice(), ["table", _, "stream", _]) {
         return Ok(());
     }
     Err(format!(
@@ -263,52 +338,55 @@ pub fn check_table_stream(arn: &str) -> Verdict {
     ))
 }
 
-/// Whether Lambda takes such batches of a queue's messages.
+/// Whether Lambda hands so many messages of a queue over at once, and waits so long for them.
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
 ///
 /// # Errors
 ///
 /// Which number is outside of what.
 pub fn check_queue_batch(queue: &str, batch: Batch) -> Verdict {
+    check_batch(batch)?;
     let Batch { size, window_s } = batch;
-    if queue.ends_with(".fifo") && (size > 10 || window_s > 0) {
-        return Err(format!(
-            "batch size of {size} and window of {window_s} s: a FIFO queue has at most 10 messages at once, and no window"
-        ));
+    let is_fifo = queue.ends_with(".fifo");
+    match (is_fifo, size > MESSAGES, window_s > 0) {
+        (true, true, _) => Err(format!(
+            "a batch size of {size} is outside 1 to {MESSAGES}, which a FIFO queue has"
+        )),
+        (true, false, true) => Err("a FIFO queue has no batching window".to_owned()),
+        (false, true, false) => Err(format!(
+            "a batch size of {size} needs a batching window of 1 s or more: without, a queue hands over {MESSAGES}"
+        )),
+        (true, false, false) | (false, _, true) | (false, false, false) => Ok(()),
     }
-    if size > 10 && window_s == 0 {
-        return Err(format!(
-            "batch size of {size} needs a batching window of 1 s at least: without one, 10 is the limit of a queue"
-        ));
-    }
-    check_stream_batch(batch)
 }
 
-/// Whether Lambda takes such batches of a stream's records.
+/// Whether Lambda hands so many records over at once, and waits so long for them.
 ///
 /// # Errors
 ///
 /// Which number is outside of what.
-pub fn check_stream_batch(batch: Batch) -> Verdict {
+pub fn check_batch(batch: Batch) -> Verdict {
     let Batch { size, window_s } = batch;
     if !(1..=10_000).contains(&size) {
-        return Err(format!("batch size of {size} is outside 1 to 10000"));
+        return Err(format!("a batch size of {size} is outside 1 to 10000"));
     }
     if window_s > 300 {
-        return Err(format!("batching window of {window_s} s is outside 0 to 300 s"));
+        return Err(format!("a batching window of {window_s} s is outside 0 to 300 s"));
     }
     Ok(())
 }
 
-/// Whether Lambda takes such a limit of a queue's executions at once.
+/// Whether Lambda takes a limit of a queue's executions at once.
 ///
 /// # Errors
 ///
 /// That it is outside of what Lambda takes.
-pub fn check_maximum_concurrency(maximum: u32) -> Verdict {
-    match maximum {
+pub fn check_maximum_concurrency(executions: u32) -> Verdict {
+    match executions {
         2..=1000 => Ok(()),
-        _ => Err(format!("maximum concurrency of {maximum} is outside 2 to 1000")),
+        _ => Err(format!(
+            "a maximum concurrency of {executions} is outside 2 to 1000 executions"
+        )),
     }
 }
 
@@ -324,89 +402,9 @@ pub fn check_starting_position(position: &str) -> Verdict {
     }
 }
 
-/// Whether CloudWatch Logs keeps a log for a number of days.
-///
-/// # Errors
-///
-/// Which numbers it takes.
-pub fn check_log_retention(days: u32) -> Verdict {
-    if RETENTION_DAYS.contains(&days) {
-        return Ok(());
-    }
-    let known: Vec<String> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
-    Err(format!(
-        "a log cannot be kept for {days} days, but for {}",
-        known.join(", ")
-    ))
-}
-
-/// Whether a text can be a domain of the user's own.
-///
-/// # Errors
-///
-/// What it has to be.
-pub fn check_domain(domain: &str) -> Verdict {
-    let bare = domain.strip_prefix("*.").unwrap_or(domain);
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if bare.contains('.') && domain.len() <= 253 && bare.split('.').all(is_label) {
-        return Ok(());
-    }
-    Err(format!("`{domain}` is not a domain, as `api.example.com` is"))
-}
-
-/// Whether a text is the ARN of a certificate.
-///
-/// # Errors
-///
-/// What it should look like.
-pub fn check_certificate(arn: &str) -> Verdict {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let is_certificate = match parts.as_slice() {
-        ["arn", _, "acm", _, _, rest] => rest.starts_with("certificate/"),
-        ["arn", _, "iam", "", _, rest] => rest.starts_with("server-certificate/"),
-        _ => false,
-    };
-    if is_certificate {
-        return Ok(());
-    }
-    Err(format!(
-        "`{arn}` is not the ARN of a certificate, `arn:aws:acm:REGION:ACCOUNT:certificate/ID`"
-    ))
-}
-
-/// Whether API Gateway takes the first segment of a domain's paths, without slashes.
-///
-/// # Errors
-///
-/// What it has to be.
-pub fn check_domain_path(path: &str) -> Verdict {
-    let taken = |c: char| c.is_ascii_alphanumeric() || "$-_.+!*'()".contains(c);
-    if path.len() <= 300 && path.chars().all(taken) {
-        return Ok(());
-    }
-    Err(format!(
-        "`{path}` is not one segment of a path: letters, digits and `$-_.+!*'()`"
-    ))
-}
-
-fn is_name(name: &str, limit: usize) -> bool {
-    let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    (1..=limit).contains(&name.len()) && name.chars().all(taken)
-}
-
-fn is_arn(arn: &str, service: &str, resource: impl Fn(&str) -> bool) -> bool {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    match parts.as_slice() {
-        ["arn", _, of, region, account, rest] => {
-            *of == service && !region.is_empty() && !account.is_empty() && resource(rest)
-        }
-        _ => false,
-    }
+fn is_name(name: &str, longest: usize, beside: &str) -> bool {
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || beside.contains(c);
+    (1..=longest).contains(&name.len()) && name.chars().all(is_taken)
 }
 
 #[cfg(test)]
@@ -416,16 +414,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_of_both_kinds_are_taken() {
-        for taken in [
+    fn schedules_are_told_apart_from_what_eventbridge_refuses() {
+        for schedule in [
             "rate(1 minute)",
+            "rate(1 hour)",
+            "rate(5 minutes)",
             "rate(12 hours)",
+            "cron(0 10 * * ? *)",
             "cron(0/15 8-17 ? * MON-FRI *)",
-            "cron(0 8 1 * ? 2026)",
-            "cron(0 0 L * ? *)",
+            "cron(0 0 L * ? 2027)",
             "cron(0 0 ? * 6#3 *)",
         ] {
-            assert_eq!(check_schedule(taken), Ok(()), "{taken}");
+            assert_eq!(check_schedule(schedule), Ok(()), "{schedule}");
         }
         for refused in [
             "",
@@ -437,57 +437,116 @@ mod tests {
         ] {
             assert!(check_schedule(refused).is_err(), "{refused}");
         }
-    }
-
-    #[test]
-    fn a_fifo_queue_hands_over_few_messages_and_does_not_wait() {
-        let batch = |size, window_s| Batch { size, window_s };
-        assert_eq!(check_queue_batch("orders.fifo", batch(10, 0)), Ok(()));
-        assert!(check_queue_batch("orders.fifo", batch(11, 0)).is_err());
-        assert!(check_queue_batch("orders.fifo", batch(10, 1)).is_err());
-        assert_eq!(check_queue_batch("orders", batch(10_000, 1)), Ok(()));
-        assert!(check_queue_batch("orders", batch(11, 0)).is_err());
-    }
-
-    #[test]
-    fn names_and_arns_of_every_partition_are_taken() {
-        assert_eq!(check_topic("arn:aws-cn:sns:cn-north-1:111111111111:news"), Ok(()));
-        assert_eq!(check_topic("news"), Ok(()));
+        let why = |schedule| check_schedule(schedule).unwrap_err();
         assert_eq!(
-            check_queue_arn("arn:aws-us-gov:sqs:us-gov-west-1:111111111111:q.fifo"),
-            Ok(())
+            why("rate(1 hours)"),
+            "`rate(1 hours)` is no schedule: EventBridge wants `rate(1 hour)`"
         );
-        assert_eq!(check_stream("my.stream-1"), Ok(()));
         assert_eq!(
-            check_stream("arn:aws:kinesis:eu-west-1:111111111111:stream/clicks"),
-            Ok(())
+            why("rate(5 minute)"),
+            "`rate(5 minute)` is no schedule: EventBridge wants `rate(5 minutes)`"
         );
-        assert!(check_stream("arn:aws:kinesis:eu-west-1:111111111111:clicks").is_err());
-        assert_eq!(check_bucket("guest-books.example.com"), Ok(()));
-        assert_eq!(check_domain("*.example.com"), Ok(()));
-        assert!(check_domain("example").is_err());
-        assert_eq!(
-            check_certificate("arn:aws:iam::111111111111:server-certificate/own"),
-            Ok(())
-        );
+        assert!(why("rate(0 hours)").contains("from 1 on"));
+        assert!(why("rate(1 week)").contains("`week` is none of"));
+        assert!(why("cron(0 10 * * *)").contains("it has 5 fields"));
+        assert!(why("cron(0 10 * * * *)").contains("must be `?`"));
+        assert!(why("cron(0 10! * * ? *)").ends_with("it has the character `!`"));
+        assert!(why("every hour").contains("it is written like"));
     }
 
     #[test]
     fn a_pattern_is_looked_at_down_to_its_values() {
-        let pattern = json!({"source": ["aws.s3"], "detail": {"object": {"key": [{"prefix": "in/"}]}}});
-        assert_eq!(check_pattern(&pattern), Ok(()));
-        let empty = json!({"detail": {"object": {}}});
+        let sound = json!({"source": ["aws.s3"], "detail": {"bucket": {"name": [{"prefix": "up"}]}}});
+        assert_eq!(check_pattern(&sound), Ok(()));
+        let why = |pattern| check_pattern(&pattern).unwrap_err();
         assert_eq!(
-            check_pattern(&empty),
-            Err("the event pattern is empty, at `object`, at `detail`".to_owned())
+            why(json!({"detail": {"state": "running"}})),
+            "`detail.state` in the event pattern must be a list of what it may be: `[\"running\"]`"
         );
-        assert!(check_pattern(&json!({"source": []})).is_err());
+        assert_eq!(
+            why(json!({"detail": {"object": {}}})),
+            "`detail.object` in the event pattern is empty, and fits nothing"
+        );
+        assert_eq!(why(json!({})), "the event pattern is empty, and fits nothing");
+        assert!(why(json!({"source": []})).contains("`source` in the event pattern is an empty list"));
+        assert!(why(json!("x")).contains("is a mapping"));
     }
 
     #[test]
-    fn a_kind_of_changes_covers_what_it_is_divided_into() {
-        assert!(covers("s3:ObjectCreated:*", "s3:ObjectCreated:Put"));
-        assert!(!covers("s3:ObjectCreated:Put", "s3:ObjectCreated:*"));
-        assert!(!covers("s3:ObjectRemoved:*", "s3:ObjectCreated:Put"));
+    fn names_and_arns_of_sources_are_taken_and_urls_are_not() {
+        assert_eq!(check_queue("jobs"), Ok(()));
+        assert_eq!(check_queue("jobs.fifo"), Ok(()));
+        assert_eq!(check_queue("arn:aws:sqs:eu-west-1:111111111111:jobs"), Ok(()));
+        assert_eq!(
+            check_queue_arn("arn:aws-us-gov:sqs:us-gov-west-1:111111111111:q.fifo"),
+            Ok(())
+        );
+        assert_eq!(check_topic("arn:aws-cn:sns:cn-north-1:111111111111:news"), Ok(()));
+        assert_eq!(check_kinesis("clicks.raw"), Ok(()));
+        assert_eq!(
+            check_kinesis("arn:aws:kinesis:eu-west-1:111111111111:stream/clicks"),
+            Ok(())
+        );
+        let stream = "arn:aws:dynamodb:eu-west-1:111111111111:table/guests/stream/2027-01-01T00:00:00.000";
+        assert_eq!(check_dynamodb_stream(stream), Ok(()));
+        assert_eq!(check_bucket("Old_Guests.example.com"), Ok(()));
+        assert!(check_queue("https://sqs.eu-west-1.amazonaws.com/111111111111/jobs").is_err());
+        assert!(check_queue("arn:aws:sns:eu-west-1:111111111111:jobs").is_err());
+        assert!(check_queue_name("arn:aws:sqs:eu-west-1:111111111111:jobs").is_err());
+        assert!(check_queue_arn("jobs").is_err());
+        assert!(check_topic("news.fifo").unwrap_err().contains("FIFO"));
+        assert!(check_kinesis("arn:aws:kinesis:eu-west-1:111111111111:clicks").is_err());
+        assert!(check_dynamodb_stream("guests").is_err());
+        assert!(check_dynamodb_stream("arn:aws:dynamodb:eu-west-1:111111111111:table/guests").is_err());
+        assert!(check_bucket("s3://uploads").is_err());
+    }
+
+    #[test]
+    fn batches_are_as_large_as_the_kind_of_queue_lets_them() {
+        let batch = |size, window_s| Batch { size, window_s };
+        assert_eq!(check_queue_batch("jobs", batch(10, 0)), Ok(()));
+        assert_eq!(check_queue_batch("jobs", batch(10_000, 1)), Ok(()));
+        assert_eq!(check_queue_batch("jobs.fifo", batch(10, 0)), Ok(()));
+        for (queue, wrong) in [
+            ("jobs", batch(11, 0)),
+            ("jobs", batch(0, 0)),
+            ("jobs", batch(10_001, 5)),
+            ("jobs", batch(1, 301)),
+            ("jobs.fifo", batch(11, 0)),
+            ("jobs.fifo", batch(11, 1)),
+            ("jobs.fifo", batch(1, 1)),
+        ] {
+            assert!(check_queue_batch(queue, wrong).is_err(), "{queue} {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn one_change_of_a_bucket_that_would_fit_two_events_is_found() {
+        let of = |bucket: &str, kind: &str, prefix: Option<&str>, suffix: Option<&str>| EventSource::Bucket {
+            bucket: bucket.to_owned(),
+            events: vec![kind.to_owned()],
+            prefix: prefix.map(str::to_owned),
+            suffix: suffix.map(str::to_owned),
+        };
+        let (all, put, copy) = ("s3:ObjectCreated:*", "s3:ObjectCreated:Put", "s3:ObjectCreated:Copy");
+        let everything = of("in", all, None, None);
+        assert_eq!(contested(&everything, &everything), Some("in"));
+        assert_eq!(contested(&of("in", put, None, None), &everything), Some("in"));
+        let (csv, new) = (
+            of("in", all, Some("a/"), Some(".csv")),
+            of("in", all, Some("a/b/"), None),
+        );
+        assert_eq!(contested(&csv, &new), Some("in"));
+        for (one, other) in [
+            (of("in", put, None, None), of("in", copy, None, None)),
+            (of("in", all, None, None), of("out", all, None, None)),
+            (of("in", all, Some("a/"), None), of("in", all, Some("b/"), None)),
+            (
+                of("in", all, None, Some(".csv")),
+                of("in", all, Some("a/"), Some(".png")),
+            ),
+        ] {
+            assert_eq!(contested(&one, &other), None, "{one:?} {other:?}");
+        }
     }
 }

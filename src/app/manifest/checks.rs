@@ -4,7 +4,7 @@ use super::{FunctionEntry, Manifest, OverrideEntry, VpcEntry};
 use crate::app::Severity;
 use crate::app::flaws::{Flaws, Place};
 use crate::app::yaml::Placed;
-use crate::app::{App, event_limits, limits};
+use crate::app::{App, limits};
 use crate::names::check_name;
 
 /// Checks everything about one function but its code, environment, events, URL and policy.
@@ -55,7 +55,7 @@ fn check_layers(layers: &[Placed<String>], flaws: &mut Flaws) {
 
 fn check_retention(days: Option<&Placed<u32>>, flaws: &mut Flaws) {
     if let Some(days) = days {
-        flaws.check(days.place, event_limits::check_retention(days.value));
+        flaws.check(days.place, limits::check_retention(days.value));
     }
 }
 

@@ -7,9 +7,9 @@ use super::StageEntry;
 use super::either::TextOr;
 use super::event_entries::{BucketFields, EventEntry, PositionEntry, QueueFields, StreamFields};
 use super::substitution::{in_value, on_stage};
-use crate::app::event_limits as limits;
 use crate::app::events::{Batch, Event, EventSource, Stream};
 use crate::app::flaws::{Flaws, Place};
+use crate::app::limits::events as limits;
 use crate::app::withheld::Kind;
 use crate::app::yaml::Placed;
 use crate::names::StageName;
@@ -22,9 +22,6 @@ const RECORDS: u32 = 100;
 
 /// What a bucket tells of, where nothing is said.
 const CHANGE: &str = "s3:ObjectCreated:*";
-
-/// Characters that a description in EventBridge may have.
-const DESCRIPTION: usize = 512;
 
 /// Reads the events of all functions, in the order of the file.
 pub fn read(manifest: &Manifest, stage: &StageName, here: &StageEntry, flaws: &mut Flaws) -> Vec<Event> {
@@ -158,11 +155,7 @@ fn check_one_kind(entry: &Placed<EventEntry>, flaws: &mut Flaws) -> Option<()> {
 }
 
 fn check_description(text: &Placed<String>, flaws: &mut Flaws) {
-    let length = text.value.chars().count();
-    if length > DESCRIPTION {
-        let message = format!("the description has {length} characters, and {DESCRIPTION} is the limit");
-        flaws.error(text.place, message);
-    }
+    flaws.check(text.place, limits::check_description(&text.value));
 }
 
 fn of_schedule(
@@ -216,12 +209,16 @@ fn of_bucket(bucket: &Placed<TextOr<BucketFields>>, stage: &StageName, flaws: &m
             kinds.value.iter().map(|kind| kind.value.clone()).collect()
         }
     };
-    let text = |text: &Option<Placed<String>>| text.as_ref().map(|text| text.value.clone());
+    let mut key_part = |part: &Option<Placed<String>>| {
+        let part = part.as_ref()?;
+        flaws.check(part.place, limits::check_key_part(&part.value));
+        Some(part.value.clone())
+    };
     EventSource::Bucket {
         bucket: name,
         events,
-        prefix: text(&fields.prefix),
-        suffix: text(&fields.suffix),
+        prefix: key_part(&fields.prefix),
+        suffix: key_part(&fields.suffix),
     }
 }
 
@@ -322,25 +319,8 @@ fn check_pair(place: Place, event: &Event, other: &Event, flaws: &mut Flaws) {
         (EventSource::Topic { topic }, EventSource::Topic { topic: same }) if topic == same && ours == theirs => {
             flaws.error(place, format!("`{ours}` has topic `{topic}` twice"));
         }
-        (
-            EventSource::Bucket {
-                bucket,
-                events,
-                prefix,
-                suffix,
-            },
-            EventSource::Bucket {
-                bucket: same,
-                events: others,
-                prefix: other_prefix,
-                suffix: other_suffix,
-            },
-        ) if bucket == same => {
-            let is_shared = events
-                .iter()
-                .any(|kind| others.iter().any(|other| limits::is_within(kind, other)));
-            let filter = (prefix.as_deref(), suffix.as_deref());
-            if is_shared && limits::overlap(filter, (other_prefix.as_deref(), other_suffix.as_deref())) {
+        (EventSource::Bucket { .. }, EventSource::Bucket { .. }) => {
+            if let Some(bucket) = limits::contested(&event.source, &other.source) {
                 let message = format!("`{theirs}` and `{ours}` would be told of one change of bucket `{bucket}`");
                 let hint = "S3 takes one receiver: tell them apart by `prefix` or `suffix`, or use a topic";
                 flaws.error_with(place, message, Some(hint.to_owned()));

@@ -5,8 +5,8 @@ use super::substitution::on_stage;
 use super::variables::{self, Lookup};
 use super::{FunctionEntry, Manifest, OverrideEntry, StageEntry, texts, values};
 use super::{api, checks, events, policy, web};
-use crate::app::event_limits;
 use crate::app::flaws::{Flaws, did_you_mean};
+use crate::app::limits::check_image;
 use crate::app::yaml::Placed;
 use crate::app::{App, Error, Finding, Function, Package, Settings, Tracing, Vpc};
 use crate::names::StageName;
@@ -34,7 +34,7 @@ pub fn read(manifest: &Manifest, stage: &StageName, lookup: Lookup<'_>) -> Resul
             .and_then(|changed| changed.image.as_ref())
             .or(entry.image.as_ref());
         let package = match image {
-            Some(image) => Package::Image(on_stage(image, stage, event_limits::check_image, &mut flaws)),
+            Some(image) => Package::Image(on_stage(image, stage, check_image, &mut flaws)),
             None => {
                 let source = code::source(manifest, entry, &mut flaws);
                 Package::Zip(source.map(|source| sources.add(name, source)).unwrap_or_default())

@@ -6,10 +6,9 @@ use super::substitution::on_stage;
 use super::web_entries::{AccessEntry, DomainEntry, HttpCorsFields, HttpEntry, TlsEntry, UrlFields};
 use super::{Manifest, StageEntry, texts};
 use crate::app::App;
-use crate::app::event_limits as limits;
 use crate::app::events::{Domain, FunctionUrl, HttpApi, HttpCors, UrlAccess, Websocket};
 use crate::app::flaws::{Flaws, Place, did_you_mean};
-use crate::app::limits::{check_api_stage, check_tag};
+use crate::app::limits::{check_api_stage, check_tag, domains};
 use crate::app::yaml::{Placed, Table};
 use crate::names::StageName;
 
@@ -238,14 +237,17 @@ pub fn domain(
         path,
         tags,
     } = &entry?.value;
-    let domain = on_stage(name, stage, limits::check_domain, flaws);
-    flaws.check(certificate_arn.place, limits::check_certificate(&certificate_arn.value));
+    let domain = on_stage(name, stage, domains::check_domain, flaws);
+    flaws.check(
+        certificate_arn.place,
+        domains::check_certificate(&certificate_arn.value),
+    );
     if leads == Leads::Edge && !certificate_arn.value.contains(":us-east-1:") {
         let message = "the certificate of an `edge` API's domain must stand in us-east-1";
         flaws.error(certificate_arn.place, message);
     }
     if let Some(path) = path {
-        flaws.check(path.place, limits::check_base_path(&path.value));
+        flaws.check(path.place, domains::check_base_path(&path.value));
     }
     for (key, value) in tags.iter() {
         flaws.check(key.place, check_tag(&key.value, &value.value));

@@ -8,7 +8,7 @@ use crate::app::chalice::json::below;
 use crate::app::chalice::schema::{self, Flaw};
 use crate::app::events::Domain;
 use crate::app::flaws::did_you_mean;
-use crate::app::limits::{self, Rule, events};
+use crate::app::limits::{self, Rule, domains};
 
 /// Keys of a domain.
 const KEYS: [&str; 5] = ["domain_name", "certificate_arn", "tls_version", "url_prefix", "tags"];
@@ -37,11 +37,11 @@ pub fn flaws(key: &str, value: &Value, pointer: &str) -> Vec<Flaw> {
                 flaws.extend(tag_flaws(value, &pointer));
             }
             (known, None) if KEYS.contains(&known) => flaws.push(schema::wrong(&full, value, "text", pointer)),
-            ("domain_name", Some(text)) => flaws.extend(refused(events::check_domain, text, pointer)),
-            ("certificate_arn", Some(text)) => flaws.extend(refused(events::check_certificate, text, pointer)),
+            ("domain_name", Some(text)) => flaws.extend(refused(domains::check_domain, text, pointer)),
+            ("certificate_arn", Some(text)) => flaws.extend(refused(domains::check_certificate, text, pointer)),
             ("tls_version", Some(text)) => flaws.extend(tls_flaw(text, pointer)),
             ("url_prefix", Some(text)) => {
-                let checked = path(text).map_or(Ok(()), |path| events::check_domain_path(&path));
+                let checked = path(text).map_or(Ok(()), |path| domains::check_base_path(&path));
                 flaws.extend(checked.err().map(|why| Flaw::error(pointer, why)));
             }
             (unknown, _) => {

@@ -130,7 +130,7 @@ impl Config {
         let mut flaws = Vec::new();
         let look = |key| self.look_for(stage, function, key).filter(|found| full(found.value));
         if let Some(found) = look("log_retention_in_days") {
-            let refused = number(found.value).and_then(|days| limits::events::check_log_retention(days).err());
+            let refused = number(found.value).and_then(|days| limits::check_retention(days).err());
             flaws.extend(refused.map(|why| Flaw::error(found.pointer, why)));
         }
         match (look("subnet_ids"), look("security_group_ids")) {

@@ -62,12 +62,12 @@ fn a_schedule_that_eventbridge_would_refuse_is_told_at_its_function() {
     };
     assert_eq!(
         flaw(json!("rate(x minutes)")),
-        "app.py:7:1: `schedule_expression` of function `f`: `rate(x minutes)` is no rate: a whole number from 1, and \
-         `minutes`, `hours` or `days`"
+        "app.py:7:1: `schedule_expression` of function `f`: `rate(x minutes)` is no schedule: `x` is not a whole number \
+         from 1 on"
     );
     assert!(flaw(json!("rate(1 hours)")).ends_with("EventBridge wants `rate(1 hour)`"));
     assert!(flaw(json!("rate(5 minute)")).ends_with("EventBridge wants `rate(5 minutes)`"));
-    assert!(flaw(json!("rate(0 minutes)")).contains("is no rate"));
+    assert!(flaw(json!("rate(0 minutes)")).contains("`0` is not a whole number from 1 on"));
     assert!(flaw(json!("cron(0 10 * * *)")).contains("has 5 fields, and EventBridge wants 6"));
     assert!(flaw(json!("cron(0 10 * * * *)")).contains("must be `?`"));
     assert!(flaw(json!("every day")).contains("is no schedule"));
@@ -261,7 +261,7 @@ fn what_is_no_event_of_its_kind_is_told() {
         (
             "CloudWatchEventConfig",
             json!({"event_pattern": {"detail": {"state": "stopped"}}}),
-            "a list of values at `state`",
+            "`detail.state` in the event pattern must be a list",
         ),
         (
             "TeapotEventConfig",
