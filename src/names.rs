@@ -44,10 +44,10 @@ pub enum NameError {
     },
 }
 
-/// Where the state of a stage would stand, a store is tried instead: no stage has this name.
 /// The folder for what stages share, among the apps' own.
 const SHARED: &str = "stagewright-shared";
 
+/// Where the state of a stage would stand, a store is tried instead: no stage has this name.
 const PROBE: &str = "stagewright-probe";
 
 /// Checks that AWS takes a name as a part of its own: 1 to 63 letters, digits, `-` and `_`.
