@@ -95,7 +95,7 @@ const BAD_APPS: [(&str, &str); 16] = [
     ),
     (
         "@app.schedule(Rate('x', unit=Rate.MINUTES))\ndef a(e): pass",
-        "app.py:3:1: `schedule_expression` of function `a`: `rate(x minutes)` is no rate",
+        "app.py:3:1: `schedule_expression` of function `a`: `rate(x minutes)` is no schedule",
     ),
     (
         "@app.schedule(Rate(1, unit=60))\ndef a(e): pass",
