@@ -21,6 +21,7 @@ use crate::resource::{Cloud, CodeLocation, Context, Outputs, Place, Resource, ro
 use crate::stage::branches::is_reserved;
 use crate::state::chalice::{self, Expected};
 use crate::state::lease::{self, Seen};
+use crate::state::store::Store;
 use crate::state::{Deployed, State, directory};
 
 /// At most so many resources are looked at at once: a function's code is downloaded to be compared.
@@ -38,8 +39,9 @@ const ROLE: &str = "role/default-role";
 pub fn begun_by_chalice(
     session: &Session<'_>,
     (project, app): (&Project, &AppName),
-    seen: Seen,
+    (store, seen): (&dyn Store, Seen),
 ) -> Result<Seen, Failure> {
+    left_in_folder(store, project, &seen)?;
     match recorded_by_chalice((project, app), &seen)? {
         Some((state, file)) => {
             let count = state.deployed.len();
@@ -49,6 +51,33 @@ pub fn begun_by_chalice(
         }
         None => Ok(seen),
     }
+}
+
+/// Refuses a stage of which the store knows nothing, and that we deployed with its state in the project's folder: it would be
+/// deployed a second time.
+fn left_in_folder(store: &dyn Store, project: &Project, seen: &Seen) -> Result<(), Failure> {
+    let stage = &seen.state.stage;
+    if seen.version.is_some() || is_reserved(stage) {
+        return Ok(());
+    }
+    let file = project.state_folder().join(format!("{stage}.json"));
+    let record = directory::backup(&file)
+        .ok()
+        .map(|bytes| serde_json::from_slice(&bytes).unwrap_or_default());
+    let deployed = record.map(|record: serde_json::Value| record["stagewright"]["deployed"].clone());
+    let has_any = deployed.is_some_and(|deployed| deployed.as_object().is_some_and(|deployed| !deployed.is_empty()));
+    if !has_any {
+        return Ok(());
+    }
+    let (file, object) = (file.display(), store.object(stage));
+    let failure = Failure::input(format!(
+        "stage `{stage}` is deployed as `{file}` records it, and `{object}` does not exist"
+    ));
+    Err(failure
+        .hint(format!(
+            "copy `{file}` to `{object}` to keep the stage, or destroy it first where its record is"
+        ))
+        .now("nothing was changed"))
 }
 
 /// What Chalice's own file in the project records of a stage of which the store knows nothing, and the file's name.

@@ -87,7 +87,7 @@ async fn turn(
 ) -> Result<Turn, Failure> {
     let app = project.app_name()?;
     let seen = free(session, store, (&app, order.stage)).await?;
-    let seen = adopt::begun_by_chalice(session, (project, &app), seen)?;
+    let seen = adopt::begun_by_chalice(session, (project, &app), (store, seen))?;
     if let Some(told) = unwanted(session, order.behalf, &seen.state)? {
         return Ok(Turn::Over(Box::new(told)));
     }

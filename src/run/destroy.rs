@@ -77,7 +77,7 @@ pub async fn remove(session: &Session<'_>, target: &Target<'_>, behalf: Option<&
     loop {
         let mut seen = free(session, target.store, (target.app, target.stage)).await?;
         if let Some(project) = target.project {
-            seen = adopt::begun_by_chalice(session, (project, target.app), seen)?;
+            seen = adopt::begun_by_chalice(session, (project, target.app), (target.store, seen))?;
         }
         if let Some(told) = attempt(session, target, behalf, seen).await? {
             return Ok(told);

@@ -22,7 +22,7 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     let store = session.store_of(&project, &app).await?;
     let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
     let seen = seen.unwrap_or_else(|| Seen::new(app.clone(), stage.clone()));
-    let state = adopt::begun_by_chalice(session, (&project, &app), seen)?.state;
+    let state = adopt::begun_by_chalice(session, (&project, &app), (store.as_ref(), seen))?.state;
     if let Some(lease) = &state.lease {
         session.host.note(
             Ink::Careful,

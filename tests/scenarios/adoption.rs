@@ -303,3 +303,15 @@ fn a_stage_of_the_first_chalice_is_taken_over_from_the_one_file_of_all_stages() 
         assert!(world.names_in_aws().is_empty(), "{:?}", world.names_in_aws());
     }
 }
+
+#[test]
+fn a_stage_whose_record_lies_in_the_folder_is_not_deployed_a_second_time_into_a_bucket() {
+    let world = World::with_folder_state();
+    world.chalice_hello();
+    world.deploy("dev");
+    world.forget_calls();
+    let run = world.run(&["deploy", "--stage", "dev", "--state", "s3://deploys/stages"]);
+    run.ended_with(2)
+        .saying(&[".chalice/deployed/dev.json", "s3://deploys/stages/hello/dev.json"]);
+    assert_eq!(world.mutations(), Vec::<String>::new());
+}
