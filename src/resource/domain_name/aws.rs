@@ -90,9 +90,16 @@ pub async fn update(
             outputs(to, &stands)
         }
     };
-    map(clients, to, (&lead, known.path.as_deref()), context)
+    let former = map(clients, to, (&lead, known.path.as_deref()), context)
         .await
         .map_err(Fault::of_a_begun_step)?;
+    // A path that somebody has led to an API Gateway stage of their own says nothing of that one.
+    let ours = former.filter(|former| from.is_some_and(|from| from.stage_name == former.stage_name));
+    if let Some(former) = ours {
+        leave(clients, to.version(), (&former, &lead), context)
+            .await
+            .map_err(Fault::of_a_begun_step)?;
+    }
     Ok(updated)
 }
 
@@ -126,13 +133,14 @@ async fn set_up(
         .map_err(Fault::of_a_begun_step)
 }
 
-/// Leads the domain to the API, and takes away the mapping of a former path.
+/// Leads the domain to the API, and takes away the mapping of a former path. Returns where the path led until now, if
+/// elsewhere.
 async fn map(
     clients: &Clients,
     domain: &DomainName,
     (wanted, former_path): (&Mapping, Option<&str>),
     context: &Context,
-) -> Result<(), Fault> {
+) -> Result<Option<Mapping>, Fault> {
     let (version, name) = (domain.version(), domain.domain_name.as_str());
     let found = mappings(clients, version, name).await?;
     let changes = changes(wanted, former_path, &found);
@@ -148,7 +156,6 @@ async fn map(
                 Version::First => first::lead(clients, name, wanted, context).await?,
                 Version::Second => second::lead(clients, name, (&stands.id, wanted), context).await?,
             }
-            leave(clients, version, (&stands.mapping, wanted), context).await?;
         }
     }
     // A former path of ours that somebody has led elsewhere since is theirs.
@@ -156,7 +163,10 @@ async fn map(
     for former in changes.removed.iter().filter(|former| !theirs.contains(former)) {
         remove_mapping(clients, (version, name), former, context).await?;
     }
-    Ok(())
+    Ok(match changes.first {
+        First::Leave | First::Make => None,
+        First::Lead(former) => Some(former.mapping),
+    })
 }
 
 /// Takes down the API Gateway stage that the domain led to until now, if it is a former one of the same API: AWS has kept

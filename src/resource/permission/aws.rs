@@ -27,7 +27,7 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
     };
     let statement = statement(&permission.caller, context)?;
     match add(clients, &outputs, &statement, context).await {
-        Err(fault) if fault.kind == FaultKind::Conflict => {
+        Err(fault) if is_taken(&fault) => {
             delete(clients, &outputs, context).await?;
             add(clients, &outputs, &statement, context)
                 .await
@@ -36,6 +36,11 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
         added => added?,
     }
     Ok(outputs)
+}
+
+/// Whether a statement of this id stands, and not only another change of the function that lasts.
+fn is_taken(fault: &Fault) -> bool {
+    fault.kind == FaultKind::Conflict && fault.message.contains("exist")
 }
 
 /// As [`put`], and takes away what let a former caller call the function.
@@ -363,6 +368,20 @@ mod tests {
         assert!(others_may_need(
             &former,
             &recorded(["2f1c", "2f1c", "stagewright-topic-orders"])
+        ));
+    }
+
+    #[test]
+    fn a_statement_is_replaced_only_where_its_id_is_taken() {
+        let conflict = |message: &str| {
+            let fault = Fault::refused("lambda:AddPermission", "told", FaultKind::Conflict, message.to_owned());
+            is_taken(&fault)
+        };
+        assert!(conflict(
+            "The statement id (stagewright-rest_api) provided already exists. Please provide a new statement id."
+        ));
+        assert!(!conflict(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending"
         ));
     }
 

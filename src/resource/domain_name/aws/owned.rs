@@ -88,7 +88,15 @@ pub fn leads_to(found: &Found, api: Option<&Address>, context: &Context) -> bool
 
 async fn is_there(clients: &Clients, id: &str) -> Result<bool, Fault> {
     let rest = rest_api::Outputs { id: id.to_owned() };
-    Ok(v2_api::aws::is_there(clients, id).await? || rest_api::aws::find(clients, &rest).await?.is_some())
+    let found = match v2_api::aws::is_there(clients, id).await {
+        Ok(false) => rest_api::aws::find(clients, &rest).await.map(|found| found.is_some()),
+        found => found,
+    };
+    match found {
+        // What we may not even read is nothing of ours.
+        Err(fault) if fault.kind == FaultKind::Denied => Ok(true),
+        found => found,
+    }
 }
 
 fn api_id(outputs: &resource::Outputs) -> Option<&str> {
