@@ -16,6 +16,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use self::identity::Assumed;
+use self::turns::Turns;
 use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
 
@@ -23,6 +24,7 @@ pub mod answered;
 pub mod download;
 pub mod fault;
 mod identity;
+pub mod turns;
 pub mod wait;
 
 /// Where, and as whom, AWS is called.
@@ -77,6 +79,8 @@ pub struct Clients {
     pub region: Option<String>,
     /// How the user is told of long waits.
     pub tell: Tell,
+    /// Turns in changing who may call a function, by its name: parallel changes of one policy lose statements.
+    pub turns: Turns,
 }
 
 impl Clients {
@@ -98,6 +102,7 @@ impl Clients {
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
             tell,
+            turns: Turns::default(),
         }
     }
 }

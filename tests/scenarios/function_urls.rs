@@ -80,3 +80,21 @@ fn a_url_whose_record_was_lost_is_taken_over() {
     world.run(&["deploy", "--stage", "dev"]).succeeded();
     assert_eq!(url_of(&world)["AuthType"], "AWS_IAM");
 }
+
+#[test]
+fn a_permission_that_meets_another_change_of_the_function_is_asked_for_again() {
+    let world = World::new();
+    world.python_app(&[], &app("true"));
+    let busy = json!({
+        "status": 409, "code": "ResourceConflictException",
+        "message": "The function could not be updated due to a concurrent update operation.",
+    });
+    world.order_faults(&json!([{"operation": "AddPermission", "answer": busy, "times": 2}]));
+    world.run(&["deploy", "--stage", "dev"]).succeeded();
+    assert_eq!(statements(&world).len(), 2);
+    let changes = world.changes();
+    assert!(
+        !changes.iter().any(|call| call.contains("RemovePermission")),
+        "{changes:?}"
+    );
+}

@@ -228,6 +228,8 @@ impl Sky {
                 certificate_arn: domain.certificate_arn.clone(),
                 security_policy: domain.security_policy.clone(),
                 path: domain.path.clone(),
+                api: Some(domain.api.clone()),
+                mark: None,
             }),
             Resource::Layer(layer) => Outputs::Layer(layer::Outputs {
                 arn: format!("arn:{}:1", layer.name),

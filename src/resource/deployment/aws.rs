@@ -32,19 +32,42 @@ pub async fn put(
     .await?;
     if let Some(before) = before.filter(|before| before.rest_api_id == id && before.stage_name != deployment.stage_name)
     {
-        delete(clients, before, context).await.map_err(Fault::of_a_begun_step)?;
+        let former = (id, before.stage_name.as_str());
+        take_down(clients, former, context)
+            .await
+            .map_err(Fault::of_a_begun_step)?;
     }
     Ok(outputs(id, deployment, context))
 }
 
+/// Takes a former API Gateway stage down. One to which a domain still leads stays until the domain is led to the other one.
+pub async fn take_down(
+    clients: &Clients,
+    (rest_api_id, stage_name): (&str, &str),
+    context: &Context,
+) -> Result<(), Fault> {
+    match remove(clients, (rest_api_id, stage_name), context).await {
+        Err(fault) if is_led_to(&fault) => {
+            tracing::warn!(rest_api_id, stage_name, %fault, "a former API Gateway stage stays");
+            Ok(())
+        }
+        removed => removed,
+    }
+}
+
+/// Whether AWS refuses because a domain leads there: it speaks of base path mappings then.
+fn is_led_to(fault: &Fault) -> bool {
+    let is_refused = matches!(fault.kind, FaultKind::Invalid | FaultKind::Conflict);
+    is_refused && fault.message.to_lowercase().contains("mapping")
+}
+
 /// Takes an API Gateway stage down.
 pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+    remove(clients, (&outputs.rest_api_id, &outputs.stage_name), context).await
+}
+
+async fn remove(clients: &Clients, (rest_api_id, stage_name): (&str, &str), context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "apigateway:DeleteStage";
-    let Outputs {
-        rest_api_id,
-        stage_name,
-        ..
-    } = outputs;
     let deleted = wait::throttled(clients, (OPERATION, stage_name), async || {
         context.hold.cover(OPERATION, stage_name)?;
         let request = clients
@@ -135,5 +158,22 @@ pub async fn stands_as(
         Ok(found) => Ok(found.tracing_enabled == (wanted.tracing == Tracing::Active)),
         Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
         Err(fault) => Err(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_a_domain_leads_to_is_left_and_no_other_refusal_is_overlooked() {
+        let refused = |kind, message: &str| {
+            let fault = Fault::refused("apigateway:DeleteStage", "v1", kind, message.to_owned());
+            is_led_to(&fault)
+        };
+        let mapped = "Please remove all base path mappings related to the stage";
+        assert!(refused(FaultKind::Invalid, mapped));
+        assert!(!refused(FaultKind::Denied, mapped));
+        assert!(!refused(FaultKind::Invalid, "Invalid stage identifier"));
     }
 }

@@ -1,16 +1,20 @@
 //! The calls for domains.
 
 use std::collections::BTreeMap;
+use std::slice;
 
+use self::owned::Whose;
 use super::mappings::{First, Found, Mapping, changes};
 use super::{DomainName, Outputs, Version};
 use crate::aws::Clients;
 use crate::aws::wait::{self, Look};
 use crate::fault::{Fault, FaultKind};
+use crate::names::Address;
 use crate::resource::v2_api::aws::retag;
-use crate::resource::{self, Context, Owner, is_ours, rest_api, v2_api};
+use crate::resource::{Context, Owner, deployment, is_ours, rest_api, v2_api};
 
 mod first;
+mod owned;
 mod second;
 
 /// A domain as it stands.
@@ -73,6 +77,8 @@ pub async fn update(
     let updated = match from {
         Some(from) if itself(from) == itself(to) => Outputs {
             path: to.path.clone(),
+            api: Some(to.api.clone()),
+            mark: mark(to),
             ..known.clone()
         },
         from => {
@@ -84,9 +90,16 @@ pub async fn update(
             outputs(to, &stands)
         }
     };
-    map(clients, to, (&lead, known.path.as_deref()), context)
+    let former = map(clients, to, (&lead, known.path.as_deref()), context)
         .await
         .map_err(Fault::of_a_begun_step)?;
+    // A path that somebody has led to an API Gateway stage of their own says nothing of that one.
+    let ours = former.filter(|former| from.is_some_and(|from| from.stage_name == former.stage_name));
+    if let Some(former) = ours {
+        leave(clients, to.version(), (&former, &lead), context)
+            .await
+            .map_err(Fault::of_a_begun_step)?;
+    }
     Ok(updated)
 }
 
@@ -120,28 +133,58 @@ async fn set_up(
         .map_err(Fault::of_a_begun_step)
 }
 
-/// Leads the domain to the API, and takes away the mapping of a former path.
+/// Leads the domain to the API, and takes away the mapping of a former path. Returns where the path led until now, if
+/// elsewhere.
 async fn map(
     clients: &Clients,
     domain: &DomainName,
     (wanted, former_path): (&Mapping, Option<&str>),
     context: &Context,
-) -> Result<(), Fault> {
+) -> Result<Option<Mapping>, Fault> {
     let (version, name) = (domain.version(), domain.domain_name.as_str());
     let found = mappings(clients, version, name).await?;
     let changes = changes(wanted, former_path, &found);
     match &changes.first {
         First::Leave => {}
         First::Make => make_mapping(clients, domain, wanted, context).await?,
-        First::Lead(stands) => match version {
-            Version::First => first::lead(clients, name, wanted, context).await?,
-            Version::Second => second::lead(clients, name, (&stands.id, wanted), context).await?,
-        },
+        First::Lead(stands) => {
+            let theirs = owned::of_others(clients, slice::from_ref(stands), context).await?;
+            if !theirs.is_empty() {
+                return Err(owned::refused(name, &theirs));
+            }
+            match version {
+                Version::First => first::lead(clients, name, wanted, context).await?,
+                Version::Second => second::lead(clients, name, (&stands.id, wanted), context).await?,
+            }
+        }
     }
-    for former in &changes.removed {
+    // A former path of ours that somebody has led elsewhere since is theirs.
+    let theirs = owned::of_others(clients, &changes.removed, context).await?;
+    for former in changes.removed.iter().filter(|former| !theirs.contains(former)) {
         remove_mapping(clients, (version, name), former, context).await?;
     }
-    Ok(())
+    Ok(match changes.first {
+        First::Leave | First::Make => None,
+        First::Lead(former) => Some(former.mapping),
+    })
+}
+
+/// Takes down the API Gateway stage that the domain led to until now, if it is a former one of the same API: AWS has kept
+/// it for the domain's sake.
+async fn leave(
+    clients: &Clients,
+    version: Version,
+    (former, wanted): (&Mapping, &Mapping),
+    context: &Context,
+) -> Result<(), Fault> {
+    if former.api_id != wanted.api_id || former.stage_name == wanted.stage_name {
+        return Ok(());
+    }
+    let of = (former.api_id.as_str(), former.stage_name.as_str());
+    match version {
+        Version::First => deployment::aws::take_down(clients, of, context).await,
+        Version::Second => v2_api::aws::take_down(clients, of, context).await,
+    }
 }
 
 async fn make_mapping(
@@ -176,27 +219,50 @@ async fn mappings(clients: &Clients, version: Version, name: &str) -> Result<Vec
     }
 }
 
-/// Removes it with the mappings that are ours. One that bears the marks of another stage by now is not ours any more; where
-/// somebody else leads it to another API beside ours, AWS says so and it stays.
+/// Removes it with the mappings that are ours. One that bears the marks of another stage by now is not ours any more; one
+/// that another resource of the stage has led to its API stays that one's.
+///
+/// # Errors
+///
+/// [`FaultKind::Foreign`]: it also leads to APIs that are not of this stage, or its marks are not known to be ours.
 pub async fn delete(
     clients: &Clients,
     (was, outputs): (Option<&DomainName>, &Outputs),
     context: &Context,
 ) -> Result<(), Fault> {
-    let version = was.map_or(Version::Second, DomainName::version);
     let name = outputs.domain_name.as_str();
-    let Some(stands) = standing(clients, version, name).await? else {
+    // Two resources that have the same domain go one after the other: the last one sees that nobody needs it any more.
+    let _turn = clients.turns.of(name).await;
+    let api = outputs.api.as_ref().or(was.map(|was| &was.api));
+    let Some((version, stands)) = find(clients, api, name).await? else {
         return Ok(());
     };
-    let is_of_another = was.is_some_and(|was| refuse_of_another_stage(was, &stands).is_err());
-    if is_of_another {
+    let mark = was.and_then(mark).or_else(|| outputs.mark.clone());
+    match owned::whose(&stands.tags, mark.as_deref()) {
+        Whose::Ours => {}
+        Whose::Others => return Ok(()),
+        Whose::Unknown => {
+            let owner = Owner::of_tags(&stands.tags)
+                .map(|owner| owner.mark())
+                .unwrap_or_default();
+            let message = format!("whether it is this stage's is not known, and it bears the mark `{owner}`");
+            let operation = "apigateway:DeleteDomainName";
+            return Err(Fault::refused(operation, name, FaultKind::Foreign, message));
+        }
+    }
+    let found = mappings(clients, version, name).await?;
+    let is_shared = owned::is_led_by_another(&found, (name, api), context);
+    let foreign = owned::of_others(clients, &found, context).await?;
+    for mapping in found.iter().filter(|found| !foreign.contains(found)) {
+        if !is_shared || owned::leads_to(mapping, api, context) {
+            remove_mapping(clients, (version, name), mapping, context).await?;
+        }
+    }
+    if is_shared {
         return Ok(());
     }
-    let apis: Vec<&str> = context.outputs.values().filter_map(api_id).collect();
-    for found in mappings(clients, version, name).await? {
-        if found.mapping.path == outputs.path || apis.contains(&found.mapping.api_id.as_str()) {
-            remove_mapping(clients, (version, name), &found, context).await?;
-        }
+    if !foreign.is_empty() {
+        return Err(owned::refused(name, &foreign).of_a_begun_step());
     }
     let deleted = match version {
         Version::First => first::delete(clients, name, context).await,
@@ -205,23 +271,19 @@ pub async fn delete(
     gone(deleted)
 }
 
-fn api_id(outputs: &resource::Outputs) -> Option<&str> {
-    match outputs {
-        resource::Outputs::RestApi(api) => Some(&api.id),
-        resource::Outputs::V2Api(api) => Some(&api.id),
-        resource::Outputs::Role(_)
-        | resource::Outputs::Function(_)
-        | resource::Outputs::Permission(_)
-        | resource::Outputs::Deployment(_)
-        | resource::Outputs::Rule(_)
-        | resource::Outputs::Notification(_)
-        | resource::Outputs::Subscription(_)
-        | resource::Outputs::EventSourceMapping(_)
-        | resource::Outputs::DomainName(_)
-        | resource::Outputs::Layer(_)
-        | resource::Outputs::LogGroup(_)
-        | resource::Outputs::FunctionUrl(_) => None,
+/// Looks for a domain in the version of API Gateway that its API is of, and in both where that is not known: the second does
+/// not know those that are reached at the edge.
+async fn find(clients: &Clients, api: Option<&Address>, name: &str) -> Result<Option<(Version, Standing)>, Fault> {
+    let versions = match api {
+        Some(api) => vec![Version::of(api)],
+        None => vec![Version::Second, Version::First],
+    };
+    for version in versions {
+        if let Some(stands) = standing(clients, version, name).await? {
+            return Ok(Some((version, stands)));
+        }
     }
+    Ok(None)
 }
 
 /// Looks for it: one that is known is ours unless it bears the marks of another stage; one that is not, if it bears ours.
@@ -347,7 +409,13 @@ fn outputs(domain: &DomainName, stands: &Standing) -> Outputs {
         certificate_arn: domain.certificate_arn.clone(),
         security_policy: domain.security_policy.clone(),
         path: domain.path.clone(),
+        api: Some(domain.api.clone()),
+        mark: mark(domain),
     }
+}
+
+fn mark(domain: &DomainName) -> Option<String> {
+    Owner::of_tags(&domain.tags).map(|owner| owner.mark())
 }
 
 fn gone(ended: Result<(), Fault>) -> Result<(), Fault> {
@@ -360,7 +428,6 @@ fn gone(ended: Result<(), Fault>) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::Address;
 
     fn owner(stage: &str) -> Owner {
         Owner {

@@ -34,10 +34,7 @@ pub struct DomainName {
 impl DomainName {
     /// Which version of API Gateway has the API that it leads to.
     pub fn version(&self) -> Version {
-        match self.api.as_str().starts_with("rest_api/") {
-            true => Version::First,
-            false => Version::Second,
-        }
+        Version::of(&self.api)
     }
 }
 
@@ -48,6 +45,16 @@ pub enum Version {
     First,
     /// That of websocket APIs and HTTP APIs.
     Second,
+}
+
+impl Version {
+    /// The version that an API of the stage is of.
+    pub fn of(api: &Address) -> Self {
+        match api.as_str().starts_with("rest_api/") {
+            true => Self::First,
+            false => Self::Second,
+        }
+    }
 }
 
 /// What AWS told us about a domain.
@@ -66,4 +73,10 @@ pub struct Outputs {
     /// The first segment of its paths that leads to the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The API that it leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Address>,
+    /// Our mark, as [`crate::resource::Owner::mark`] writes it: by this we know our own where no more is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }

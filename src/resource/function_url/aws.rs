@@ -7,13 +7,15 @@ use crate::app::events::{HttpCors, UrlAccess};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::Context;
+use crate::resource::v2_api::aws::patience::patiently;
 use crate::resource::v2_api::cors::is_same;
 
 /// Makes it. A function has one URL at most: one that is there already is ours as the function is, and is set up.
 pub async fn create(clients: &Clients, wanted: &FunctionUrl, context: &Context) -> Result<Outputs, Fault> {
     const OPERATION: &str = "lambda:CreateFunctionUrlConfig";
     let name = &wanted.function_name;
-    let made = wait::throttled(clients, (OPERATION, name), async || {
+    let turn = clients.turns.of(name).await;
+    let made = patiently(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .lambda
@@ -23,7 +25,9 @@ pub async fn create(clients: &Clients, wanted: &FunctionUrl, context: &Context) 
             .set_cors(wanted.cors.as_ref().map(cors));
         request.send().await.map_err(|error| fault::of(OPERATION, name, &error))
     });
-    match made.await {
+    let made = made.await;
+    drop(turn);
+    match made {
         Ok(made) => Ok(outputs(name, made.function_url)),
         Err(fault) if fault.kind == FaultKind::Conflict => {
             match get(clients, name).await.map_err(Fault::of_a_begun_step)? {
@@ -48,7 +52,8 @@ pub async fn update(
 async fn set(clients: &Clients, wanted: &FunctionUrl, context: &Context) -> Result<Outputs, Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionUrlConfig";
     let name = &wanted.function_name;
-    let set = wait::throttled(clients, (OPERATION, name), async || {
+    let _turn = clients.turns.of(name).await;
+    let set = patiently(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         // An empty one takes a former configuration away; none at all would leave it.
         let cors = wanted.cors.as_ref().map_or_else(|| Cors::builder().build(), cors);
@@ -68,7 +73,8 @@ async fn set(clients: &Clients, wanted: &FunctionUrl, context: &Context) -> Resu
 pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:DeleteFunctionUrlConfig";
     let name = &outputs.function_name;
-    let deleted = wait::throttled(clients, (OPERATION, name), async || {
+    let _turn = clients.turns.of(name).await;
+    let deleted = patiently(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients.lambda.delete_function_url_config().function_name(name);
         let sent = request.send().await;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Caller, Outputs, Permission, PublicCall};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
+use crate::resource::v2_api::aws::patience::patiently;
 use crate::resource::{self, Context, rest_api, v2_api};
 
 /// What a statement says.
@@ -26,7 +27,7 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
     };
     let statement = statement(&permission.caller, context)?;
     match add(clients, &outputs, &statement, context).await {
-        Err(fault) if fault.kind == FaultKind::Conflict => {
+        Err(fault) if is_taken(&fault) => {
             delete(clients, &outputs, context).await?;
             add(clients, &outputs, &statement, context)
                 .await
@@ -35,6 +36,11 @@ pub async fn put(clients: &Clients, permission: &Permission, context: &Context) 
         added => added?,
     }
     Ok(outputs)
+}
+
+/// Whether a statement of this id stands, and not only another change of the function that lasts.
+fn is_taken(fault: &Fault) -> bool {
+    fault.kind == FaultKind::Conflict && fault.message.contains("exist")
 }
 
 /// As [`put`], and takes away what let a former caller call the function.
@@ -53,11 +59,36 @@ pub async fn update(
     Ok(made)
 }
 
-/// Whether a former statement may be what another permission of the function stands on: two events of one function can
-/// have the same caller, and can trade theirs.
+/// Whether a former statement may be what another permission of the function stands on: it can be recorded as that one's
+/// too, and two events of one kind can trade their callers.
 fn others_may_need(outputs: &Outputs, context: &Context) -> bool {
-    let of_the_function = |recorded: &&resource::Outputs| matches!(recorded, resource::Outputs::Permission(one) if one.function_name == outputs.function_name);
-    context.outputs.values().filter(of_the_function).count() > 1
+    let may_need = |recorded: &&resource::Outputs| match recorded {
+        resource::Outputs::Permission(one) => one.function_name == outputs.function_name && may_trade(one, outputs),
+        resource::Outputs::Role(_)
+        | resource::Outputs::Function(_)
+        | resource::Outputs::RestApi(_)
+        | resource::Outputs::Deployment(_)
+        | resource::Outputs::Rule(_)
+        | resource::Outputs::Notification(_)
+        | resource::Outputs::Subscription(_)
+        | resource::Outputs::EventSourceMapping(_)
+        | resource::Outputs::V2Api(_)
+        | resource::Outputs::DomainName(_)
+        | resource::Outputs::Layer(_)
+        | resource::Outputs::LogGroup(_)
+        | resource::Outputs::FunctionUrl(_) => false,
+    };
+    // The permission itself is recorded with its former statement.
+    context.outputs.values().filter(may_need).count() > 1
+}
+
+/// Whether the one can come to stand on the other's statement. An id that is not of our making is nobody's aim.
+fn may_trade(one: &Outputs, other: &Outputs) -> bool {
+    let kind = |outputs: &Outputs| {
+        let ours = outputs.statement_id.strip_prefix("stagewright-")?;
+        ours.split('-').next().map(ToOwned::to_owned)
+    };
+    one.statement_id == other.statement_id || (kind(one).is_some() && kind(one) == kind(other))
 }
 
 async fn add(clients: &Clients, outputs: &Outputs, statement: &Statement, context: &Context) -> Result<(), Fault> {
@@ -68,7 +99,8 @@ async fn add(clients: &Clients, outputs: &Outputs, statement: &Statement, contex
         Some(PublicCall::Url) => (Some(FunctionUrlAuthType::None), None),
         Some(PublicCall::Function) => (None, Some(true)),
     };
-    wait::throttled(clients, (OPERATION, name), async || {
+    let _turn = clients.turns.of(name).await;
+    patiently(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .lambda
@@ -94,7 +126,8 @@ async fn add(clients: &Clients, outputs: &Outputs, statement: &Statement, contex
 pub async fn delete(clients: &Clients, statement: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:RemovePermission";
     let name = &statement.function_name;
-    let removed = wait::throttled(clients, (OPERATION, name), async || {
+    let _turn = clients.turns.of(name).await;
+    let removed = patiently(clients, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .lambda
@@ -122,12 +155,14 @@ pub async fn look(
 ) -> Result<Option<Outputs>, Fault> {
     const OPERATION: &str = "lambda:GetPolicy";
     let name = &permission.function_name;
-    let policy = match clients.lambda.get_policy().function_name(name).send().await {
+    let answer = wait::throttled(clients, (OPERATION, name), async || {
+        let sent = clients.lambda.get_policy().function_name(name).send().await;
+        sent.map_err(|error| fault::of(OPERATION, name, &error))
+    });
+    let policy = match answer.await {
         Ok(answer) => answer.policy.unwrap_or_default(),
-        Err(error) => match fault::of(OPERATION, name, &error) {
-            fault if fault.kind == FaultKind::Absent => return Ok(None),
-            fault => return Err(fault),
-        },
+        Err(fault) if fault.kind == FaultKind::Absent => return Ok(None),
+        Err(fault) => return Err(fault),
     };
     let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
     let wanted = statement(&permission.caller, context).ok();
@@ -303,6 +338,51 @@ mod tests {
         assert!(!others_may_need(&former, &alone));
         let shared = recorded([former.clone(), permission("told", "stagewright-bucket-outbox")]);
         assert!(others_may_need(&former, &shared));
+        let beside = recorded([former.clone(), permission("told", "stagewright-topic-orders")]);
+        assert!(!others_may_need(&former, &beside));
+    }
+
+    #[test]
+    fn a_statement_of_chalices_own_goes_with_its_caller_however_many_others_the_function_has() {
+        let permission = |id: &str| Outputs {
+            function_name: "told".to_owned(),
+            statement_id: id.to_owned(),
+        };
+        let recorded = |ids: [&str; 3]| Context {
+            outputs: Arc::new(
+                (0..)
+                    .zip(ids)
+                    .map(|(number, id): (u8, _)| {
+                        let address = Address::new("permission", &number.to_string());
+                        (address, resource::Outputs::Permission(permission(id)))
+                    })
+                    .collect(),
+            ),
+            ..context()
+        };
+        let former = permission("2f1c");
+        assert!(!others_may_need(
+            &former,
+            &recorded(["2f1c", "77aa", "stagewright-topic-orders"])
+        ));
+        assert!(others_may_need(
+            &former,
+            &recorded(["2f1c", "2f1c", "stagewright-topic-orders"])
+        ));
+    }
+
+    #[test]
+    fn a_statement_is_replaced_only_where_its_id_is_taken() {
+        let conflict = |message: &str| {
+            let fault = Fault::refused("lambda:AddPermission", "told", FaultKind::Conflict, message.to_owned());
+            is_taken(&fault)
+        };
+        assert!(conflict(
+            "The statement id (stagewright-rest_api) provided already exists. Please provide a new statement id."
+        ));
+        assert!(!conflict(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+        ));
     }
 
     #[test]

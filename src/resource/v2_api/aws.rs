@@ -21,6 +21,7 @@ pub mod patience;
 mod served;
 mod tags;
 
+pub use self::served::take_down;
 pub use self::tags::retag;
 
 /// So many things a page at most.
@@ -99,7 +100,7 @@ pub async fn update(
         let former = stage_of(&outputs.url);
         match former == to.stage_name {
             true => Ok(()),
-            false => served::end(clients, id, former, context).await,
+            false => take_down(clients, (id, former), context).await,
         }
     };
     begun.await.map_err(Fault::of_a_begun_step)?;
@@ -162,11 +163,7 @@ pub async fn look(
     context: &Context,
 ) -> Result<Option<Outputs>, Fault> {
     if let Some(known) = known {
-        return match get(clients, &known.id).await {
-            Ok(_) => Ok(Some(known.clone())),
-            Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
-            Err(fault) => Err(fault),
-        };
+        return Ok(is_there(clients, &known.id).await?.then(|| known.clone()));
     }
     let ours = ours(clients, wanted).await?;
     Ok(ours.first().map(|id| outputs(id, wanted, context)))
@@ -209,6 +206,8 @@ pub async fn stands_as(
 }
 
 /// Looks for APIs that bear a mark.
+///
+/// Whose apps have none may well not be allowed to list them: they are told, and the rest is looked for all the same.
 pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked>, Fault> {
     let marked = |found: Api| {
         let owner = Owner::of_tags(&tags_of(&found))?;
@@ -220,7 +219,13 @@ pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked
             outputs: resource::Outputs::V2Api(Outputs { id, url }),
         })
     };
-    let found = all(clients, "*").await?;
+    let found = match all(clients, "*").await {
+        Err(fault) if fault.kind == FaultKind::Denied => {
+            (clients.tell)(&format!("websocket APIs and HTTP APIs are not looked for: {fault}"));
+            return Ok(Vec::new());
+        }
+        found => found?,
+    };
     let marked = found.into_iter().filter_map(marked);
     Ok(marked
         .filter(|marked| search.apps.contains(&marked.owner.app) && !search.knows(&marked.outputs))
@@ -256,6 +261,15 @@ async fn all(clients: &Clients, target: &str) -> Result<Vec<Api>, Fault> {
         if next.is_none() {
             return Ok(found);
         }
+    }
+}
+
+/// Whether an API of this id stands.
+pub async fn is_there(clients: &Clients, id: &str) -> Result<bool, Fault> {
+    match get(clients, id).await {
+        Ok(_) => Ok(true),
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
+        Err(fault) => Err(fault),
     }
 }
 

@@ -366,6 +366,8 @@ fn outputs(kind: Kind) -> Outputs {
             alias_domain_name: domain.alias_domain_name,
             certificate_arn: domain.certificate_arn,
             security_policy: domain.security_policy,
+            api: None,
+            mark: None,
         }),
     }
 }

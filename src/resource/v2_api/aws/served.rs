@@ -79,8 +79,8 @@ pub async fn stands_as(clients: &Clients, id: &str, (wanted, routes): (&V2Api, &
     }
 }
 
-/// Takes an API Gateway stage down. One to which a domain still leads stays: the domain is led to the other one after this.
-pub async fn end(clients: &Clients, id: &str, stage_name: &str, context: &Context) -> Result<(), Fault> {
+/// Takes an API Gateway stage down. One to which a domain still leads stays until the domain is led to the other one.
+pub async fn take_down(clients: &Clients, (id, stage_name): (&str, &str), context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "apigateway:DeleteStage";
     let deleted = patiently(clients, (OPERATION, id), async || {
         context.hold.cover(OPERATION, id)?;
