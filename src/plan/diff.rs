@@ -99,7 +99,8 @@ fn deletes<'a>(
         })
 }
 
-/// Gives each change what must come before it, and puts deletes last, in an order in which they could be made one by one.
+/// Gives each change what must come before it, and puts deletes last, in an order in which they could be made one by one. What
+/// makes room in a thing that stages share goes first: a bucket takes no entry that overlaps with one that still stands.
 fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
     let (deleted, kept): (Vec<_>, Vec<_>) = changes
         .into_iter()
@@ -111,14 +112,22 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
         causes,
         after,
     };
-    let mut steps: Vec<Step> = kept
+    let filled: BTreeSet<String> = kept.iter().filter_map(|(_, action, _)| shared(action)).collect();
+    let (room, mut deleted): (Vec<_>, Vec<_>) = deleted
         .into_iter()
-        .map(|change| {
-            let after = before(&change.1, &kept_addresses, &change.0);
-            step(change, after)
-        })
+        .partition(|(_, action, _)| shared(action).is_some_and(|shared| filled.contains(&shared)));
+    let rooms: Vec<(Address, Option<String>)> = room
+        .iter()
+        .map(|(address, action, _)| (address.clone(), shared(action)))
         .collect();
-    let mut deleted = deleted;
+    let mut steps: Vec<Step> = room.into_iter().map(|change| step(change, Vec::new())).collect();
+    steps.extend(kept.into_iter().map(|change| {
+        let own = shared(&change.1);
+        let made_room = rooms.iter().filter(|(_, of)| own.is_some() && *of == own);
+        let mut after = before(&change.1, &kept_addresses, &change.0);
+        after.extend(made_room.map(|(address, _)| address.clone()));
+        step(change, after)
+    }));
     deleted.sort_by_key(|(_, action, _)| std::cmp::Reverse(rank(action)));
     let ranks: Vec<(Address, u8)> = deleted
         .iter()
@@ -130,10 +139,19 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
             .iter()
             .filter(|(_, rank)| *rank > own)
             .map(|(address, _)| address.clone());
-        let after = kept_addresses.iter().cloned().chain(dependents).collect();
+        let made_room = rooms.iter().map(|(address, _)| address.clone());
+        let after = kept_addresses.iter().cloned().chain(made_room).chain(dependents);
+        let after = after.collect();
         steps.push(step(change, after));
     }
     steps
+}
+
+fn shared(action: &Action) -> Option<String> {
+    match action {
+        Action::Create(to) | Action::Update { to, .. } => to.shared(),
+        Action::Delete(deployed) => deployed.outputs.shared(),
+    }
 }
 
 /// What is made or changed comes after what it refers to; what is served comes last of all, so that no caller meets a

@@ -7,6 +7,7 @@ use crate::app::{Architecture, Settings, Tracing};
 use crate::plan::render;
 use crate::resource::deployment::{self, Deployment};
 use crate::resource::function::{self, Function, RoleReference};
+use crate::resource::notification::{self, Notification};
 use crate::resource::permission::{self, Permission};
 use crate::resource::rest_api::{self, RestApi};
 use crate::resource::role::{self, Role};
@@ -96,8 +97,12 @@ fn outputs(resource: &Resource) -> Outputs {
             stage_name: deployment.stage_name.clone(),
             url: "https://abc/api/".to_owned(),
         }),
+        Resource::Notification(entry) => Outputs::Notification(notification::Outputs {
+            bucket: entry.bucket.clone(),
+            function_arn: format!("arn:function:{}", entry.function_name),
+            id: None,
+        }),
         Resource::Rule(_)
-        | Resource::Notification(_)
         | Resource::Subscription(_)
         | Resource::EventSourceMapping(_)
         | Resource::V2Api(_)
@@ -283,6 +288,46 @@ fn what_left_the_app_is_removed_after_everything_else() {
         ["update deployment/rest_api", "delete permission/api_handler"]
     );
     assert_eq!(plan.steps[1].after, [at("deployment", "rest_api")]);
+}
+
+/// The app with a function that a bucket calls.
+fn with_handler(name: &str, bucket: &str) -> Desired {
+    let mut desired = hello();
+    let notification = Notification {
+        event: format!("{name}-s3event"),
+        bucket: bucket.to_owned(),
+        events: vec!["s3:ObjectCreated:*".to_owned()],
+        prefix: None,
+        suffix: None,
+        function: at("function", name),
+        function_name: format!("shop-dev-{name}"),
+        permission: at("permission", name),
+    };
+    let address = Address::at("notification", &format!("{name}-s3event"), bucket);
+    desired.resources.push((address, Resource::Notification(notification)));
+    desired
+}
+
+#[test]
+fn a_bucket_stops_calling_the_former_function_before_it_calls_the_new_one() {
+    let plan = diff(
+        &with_handler("resize", "photos"),
+        &deployed(&with_handler("shrink", "photos")),
+    );
+    let delete = "delete notification/shrink-s3event@photos";
+    assert_eq!(lines(&plan), [delete, "create notification/resize-s3event@photos"]);
+    assert_eq!(plan.steps[0].after, []);
+    assert_eq!(plan.steps[1].after, [plan.steps[0].address.clone()]);
+}
+
+#[test]
+fn another_bucket_calls_before_the_former_one_stops() {
+    let plan = diff(
+        &with_handler("resize", "films"),
+        &deployed(&with_handler("resize", "photos")),
+    );
+    let create = "create notification/resize-s3event@films";
+    assert_eq!(lines(&plan), [create, "delete notification/resize-s3event@photos"]);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Where people find a stage.
 
 use super::State;
-use crate::resource::v2_api::Protocol;
-use crate::resource::{Outputs, Resource, deployment};
+use crate::resource::{Outputs, deployment};
 
 /// Where people find a stage.
 #[derive(Debug, Clone, Copy)]
@@ -44,20 +43,43 @@ impl State {
         }
         let mut urls = Vec::new();
         for deployed in self.deployed.values() {
-            match (&deployed.resource, &deployed.outputs) {
-                (Some(Resource::V2Api(api)), Outputs::V2Api(served)) if api.protocol == Protocol::Http => {
-                    return Some(Front {
-                        api: Some((&served.id, &api.stage_name)),
-                        url: &served.url,
-                    });
-                }
-                (_, Outputs::FunctionUrl(function)) => urls.push(&function.url),
-                (_, _) => {}
+            if let Outputs::FunctionUrl(function) = &deployed.outputs {
+                urls.push(&function.url);
+            }
+            // What it was made of is not known while it is in doubt; a websocket API's URL has another scheme.
+            if let Outputs::V2Api(served) = &deployed.outputs
+                && served.url.starts_with("https://")
+            {
+                return Some(Front {
+                    api: Some((&served.id, "$default")),
+                    url: &served.url,
+                });
             }
         }
         match urls.as_slice() {
             [url] => Some(Front { api: None, url }),
             [] | [_, _, ..] => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Address;
+    use crate::resource::v2_api;
+
+    #[test]
+    fn an_http_api_that_is_only_known_to_stand_is_still_where_people_find_the_stage() {
+        let mut state = State::new("shop".parse().unwrap(), "dev".parse().unwrap(), "salt".to_owned());
+        for (name, url) in [("websocket_api", "wss://w/api/"), ("http_api", "https://h/")] {
+            let outputs = Outputs::V2Api(v2_api::Outputs {
+                id: name.to_owned(),
+                url: url.to_owned(),
+            });
+            state.record(Address::new("v2_api", name), None, outputs);
+        }
+        let front = state.front().unwrap();
+        assert_eq!((front.api, front.url), (Some(("http_api", "$default")), "https://h/"));
     }
 }

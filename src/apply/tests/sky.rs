@@ -205,6 +205,7 @@ impl Sky {
             Resource::Notification(entry) => Outputs::Notification(notification::Outputs {
                 bucket: entry.bucket.clone(),
                 function_arn: format!("arn:{}", entry.function_name),
+                id: None,
             }),
             Resource::Subscription(subscription) => Outputs::Subscription(subscription::Outputs {
                 arn: format!("{}:1", subscription.topic_arn),

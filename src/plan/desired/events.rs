@@ -51,6 +51,7 @@ pub fn called_by(event: &Event, names: Names<'_>, ground: Ground<'_>) -> Vec<Nam
             let address = Address::at("permission", &format!("{}-bucket", event.function), bucket);
             let permission = permission(address, called.clone(), Caller::Bucket(bucket.clone()));
             let notification = Notification {
+                event: event.name.clone(),
                 bucket: bucket.clone(),
                 events: events.clone(),
                 prefix: prefix.clone(),

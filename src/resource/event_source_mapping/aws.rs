@@ -46,7 +46,8 @@ pub async fn create(clients: &Clients, wanted: &EventSourceMapping, context: &Co
         Made::New(uuid) => Ok(outputs(uuid, wanted, context)),
         Made::Found(uuid) => {
             let found = outputs(uuid, wanted, context);
-            send_update(clients, (None, wanted), &found.uuid, context).await?;
+            let sent = send_update(clients, (None, wanted), &found.uuid, context).await;
+            sent.map_err(Fault::of_a_begun_step)?;
             Ok(found)
         }
     }
@@ -72,6 +73,12 @@ async fn create_new(clients: &Clients, wanted: &EventSourceMapping, context: &Co
     Ok(answer.uuid.unwrap_or_default())
 }
 
+/// The address has the source's name alone: one of the same name in another account or Region is another source, and AWS does
+/// not let one change it.
+fn is_of_another_source(known: &Outputs, to: &EventSourceMapping) -> bool {
+    known.source_arn != to.source_arn
+}
+
 /// Sets what differs of batch, window, concurrency and function; all of it where `from` is not known. Where reading began
 /// cannot be changed, so that another starting position alone changes nothing. A mapping that somebody removed is made again.
 pub async fn update(
@@ -80,6 +87,11 @@ pub async fn update(
     known: &Outputs,
     context: &Context,
 ) -> Result<Outputs, Fault> {
+    if is_of_another_source(known, to) {
+        let made = create(clients, to, context).await?;
+        let deleted = delete(clients, known, context).await;
+        return deleted.map(|()| made).map_err(Fault::of_a_begun_step);
+    }
     match send_update(clients, (from, to), &known.uuid, context).await {
         Err(fault) if fault.kind == FaultKind::Absent => create(clients, to, context).await,
         sent => sent.map(|()| outputs(known.uuid.clone(), to, context)),
@@ -101,6 +113,7 @@ async fn send_update(
         .lambda
         .update_event_source_mapping()
         .uuid(uuid)
+        .set_enabled(what.enabled)
         .set_function_name(what.function_name)
         .set_batch_size(what.batch_size.map(signed))
         .set_maximum_batching_window_in_seconds(what.window_s.map(signed))
@@ -117,6 +130,8 @@ async fn send_update(
 /// What an update has to send.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Difference {
+    /// Set where it is not known how it stands: somebody may have turned it off.
+    enabled: Option<bool>,
     function_name: Option<String>,
     batch_size: Option<u32>,
     window_s: Option<u32>,
@@ -134,6 +149,7 @@ impl Difference {
         let limit = takes_limit && differs(|from, to| from.maximum_concurrency != to.maximum_concurrency);
         let window = takes_window && differs(|from, to| from.window_s != to.window_s);
         Self {
+            enabled: from.is_none().then_some(true),
             function_name: differs(|from, to| from.function_name != to.function_name).then(|| to.function_name.clone()),
             batch_size: differs(|from, to| from.batch_size != to.batch_size).then_some(to.batch_size),
             window_s: window.then_some(to.window_s),
@@ -198,7 +214,8 @@ pub async fn stands_as(
         return Ok(false);
     };
     let maximum_concurrency = found.scaling_config().and_then(ScalingConfig::maximum_concurrency);
-    Ok(found.event_source_arn() == Some(&wanted.source_arn)
+    Ok(!is_off(found.state())
+        && found.event_source_arn() == Some(&wanted.source_arn)
         && found.function_arn() == Some(&context.place.function_arn(&wanted.function_name))
         && found.batch_size() == Some(signed(wanted.batch_size))
         && found.maximum_batching_window_in_seconds().unwrap_or_default() == signed(wanted.window_s)
@@ -248,6 +265,11 @@ async fn listed(clients: &Clients, function_arn: &str, source_arn: &str) -> Resu
         found.uuid.map(|uuid| Standing { uuid, is_going })
     });
     Ok(standing.collect())
+}
+
+/// Whether somebody turned it off, or is about to.
+fn is_off(state: Option<&str>) -> bool {
+    matches!(state, Some("Disabled" | "Disabling"))
 }
 
 fn is_going(state: Option<&str>) -> bool {
@@ -374,6 +396,30 @@ mod tests {
         assert_eq!((stream.window_s, stream.maximum_concurrency), (Some(0), None));
         let fifo = Difference::of(None, &mapping("sqs:eu-west-1:1:jobs.fifo"));
         assert_eq!((fifo.window_s, fifo.maximum_concurrency), (None, Some(None)));
+    }
+
+    #[test]
+    fn a_mapping_of_which_nothing_is_known_is_turned_on_and_any_other_is_left_as_it_is() {
+        let from = mapping("sqs:eu-west-1:1:jobs");
+        let to = EventSourceMapping {
+            batch_size: 5,
+            ..from.clone()
+        };
+        assert_eq!(Difference::of(None, &to).enabled, Some(true));
+        assert_eq!(Difference::of(Some(&from), &to).enabled, None);
+        assert!(is_off(Some("Disabled")) && !is_off(Some("Enabled")) && !is_off(Some("Creating")));
+    }
+
+    #[test]
+    fn a_queue_of_the_same_name_in_another_account_or_region_is_another_source() {
+        let known = Outputs {
+            uuid: "1".to_owned(),
+            source_arn: "arn:aws:sqs:eu-west-1:1:jobs".to_owned(),
+            function_arn: "arn:aws:lambda:eu-west-1:1:function:shop-prod-worker".to_owned(),
+        };
+        assert!(is_of_another_source(&known, &mapping("sqs:eu-west-1:2:jobs")));
+        assert!(is_of_another_source(&known, &mapping("sqs:eu-west-2:1:jobs")));
+        assert!(!is_of_another_source(&known, &mapping("sqs:eu-west-1:1:jobs")));
     }
 
     #[test]

@@ -79,10 +79,43 @@ async fn tag(clients: &Clients, group: &LogGroup, context: &Context) -> Result<(
     .await
 }
 
-/// Removes a log group with all that was written to it. Chalice only takes the retention away, so that it is kept for ever.
+/// Removes a log group with all that was written to it, where its function is gone. That of a function which stays is kept, and
+/// all that is written to it for ever.
 pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+    let ended = match context.outputs.values().any(|other| writes_to(other, &outputs.name)) {
+        true => delete_retention(clients, outputs, context).await,
+        false => delete_group(clients, outputs, context).await,
+    };
+    match ended {
+        Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
+        ended => ended,
+    }
+}
+
+/// Whether this is a function of the stage that writes to the log group.
+fn writes_to(outputs: &crate::resource::Outputs, group: &str) -> bool {
+    let name = group.strip_prefix("/aws/lambda/");
+    if let crate::resource::Outputs::Function(function) = outputs {
+        return function.arn.rsplit(':').next() == name;
+    }
+    false
+}
+
+async fn delete_retention(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+    const OPERATION: &str = "logs:DeleteRetentionPolicy";
+    unhurried(clients, (OPERATION, &outputs.name), async || {
+        context.hold.cover(OPERATION, &outputs.name)?;
+        let request = clients.logs.delete_retention_policy();
+        let sent = request.log_group_name(&outputs.name).send().await;
+        sent.map(drop)
+            .map_err(|error| fault::of(OPERATION, &outputs.name, &error))
+    })
+    .await
+}
+
+async fn delete_group(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "logs:DeleteLogGroup";
-    let deleted = unhurried(clients, (OPERATION, &outputs.name), async || {
+    unhurried(clients, (OPERATION, &outputs.name), async || {
         context.hold.cover(OPERATION, &outputs.name)?;
         let sent = clients
             .logs
@@ -92,11 +125,8 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
             .await;
         sent.map(drop)
             .map_err(|error| fault::of(OPERATION, &outputs.name, &error))
-    });
-    match deleted.await {
-        Err(fault) if fault.kind == FaultKind::Absent => Ok(()),
-        deleted => deleted,
-    }
+    })
+    .await
 }
 
 /// Looks for the log group: for the known one, or else for the one of this name, which is ours by its name.
@@ -164,5 +194,19 @@ fn days(group: &LogGroup) -> i32 {
 fn outputs(group: &LogGroup) -> Outputs {
     Outputs {
         name: group.name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::{self, function};
+
+    #[test]
+    fn the_log_of_a_function_that_stays_is_told_from_that_of_one_of_a_longer_name() {
+        let arn = "arn:aws:lambda:eu-west-1:111111111111:function:shop-dev".to_owned();
+        let function = resource::Outputs::Function(function::Outputs { arn });
+        assert!(writes_to(&function, "/aws/lambda/shop-dev"));
+        assert!(!writes_to(&function, "/aws/lambda/shop-dev-sweep"));
     }
 }

@@ -11,6 +11,9 @@ pub mod aws;
 /// One entry in a bucket's list of notifications: that of one function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
+    /// The event's own name, by which the entries of one function are told apart; empty in states of a former program.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub event: String,
     /// The bucket.
     pub bucket: String,
     /// Kinds of changes: `s3:ObjectCreated:*`.
@@ -36,6 +39,9 @@ pub struct Outputs {
     pub bucket: String,
     /// ARN of the function, by which the entry is found.
     pub function_arn: String,
+    /// The entry's id; not known of one that Chalice recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 /// The name of a bucket's list of notifications, as a thing that stages share.

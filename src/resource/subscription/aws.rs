@@ -37,21 +37,31 @@ pub async fn update(
 ) -> Result<Outputs, Fault> {
     let made = create(clients, to, context).await?;
     if made.arn != outputs.arn {
-        delete(clients, outputs, context)
+        unsubscribe(clients, &outputs.arn, context)
             .await
             .map_err(Fault::of_a_begun_step)?;
     }
     Ok(made)
 }
 
-/// Takes the subscription away.
+/// Takes the subscription away, and one that was made again since, and not recorded: a function has one of a topic.
 pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> Result<(), Fault> {
+    unsubscribe(clients, &outputs.arn, context).await?;
+    let left = find(clients, &outputs.topic_arn, &outputs.function_arn).await;
+    match left.map_err(Fault::of_a_begun_step)? {
+        Some(left) if left != outputs.arn => unsubscribe(clients, &left, context)
+            .await
+            .map_err(Fault::of_a_begun_step),
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn unsubscribe(clients: &Clients, arn: &str, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "sns:Unsubscribe";
-    let deleted = wait::throttled(clients, (OPERATION, &outputs.arn), async || {
-        context.hold.cover(OPERATION, &outputs.arn)?;
-        let sent = clients.sns.unsubscribe().subscription_arn(&outputs.arn).send().await;
-        sent.map(drop)
-            .map_err(|error| fault::of(OPERATION, &outputs.arn, &error))
+    let deleted = wait::throttled(clients, (OPERATION, arn), async || {
+        context.hold.cover(OPERATION, arn)?;
+        let sent = clients.sns.unsubscribe().subscription_arn(arn).send().await;
+        sent.map(drop).map_err(|error| fault::of(OPERATION, arn, &error))
     });
     match deleted.await {
         Err(fault) if fault.kind == FaultKind::Absent => Ok(()),

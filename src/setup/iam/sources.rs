@@ -50,6 +50,7 @@ pub fn statements(land: &Land<'_>) -> Vec<Value> {
         let actions = [
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
+            "logs:DeleteRetentionPolicy",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
         ];

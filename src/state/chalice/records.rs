@@ -321,7 +321,11 @@ fn outputs(kind: Kind) -> Outputs {
         Kind::S3Event {
             bucket,
             lambda_arn: function_arn,
-        } => Outputs::Notification(notification::Outputs { bucket, function_arn }),
+        } => Outputs::Notification(notification::Outputs {
+            bucket,
+            function_arn,
+            id: None,
+        }),
         Kind::SnsEvent {
             topic,
             lambda_arn: function_arn,
