@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::isolated::{self, Isolated};
+use crate::app::event_policy::{self, Access};
 use crate::app::python::requirements::hex;
 use crate::app::{Error, Tracing};
 
@@ -127,51 +128,6 @@ pub struct Needs {
     pub access: Vec<Access>,
 }
 
-/// What Lambda, or a function, must be able to do for what calls the function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Take messages from queues.
-    Queues,
-    /// Read Kinesis streams.
-    KinesisStreams,
-    /// Read the streams of DynamoDB tables.
-    TableStreams,
-    /// Send messages to who is connected to a websocket API.
-    Connections,
-}
-
-fn statement(access: Access) -> Value {
-    let (actions, resource): (&[&str], &str) = match access {
-        Access::Queues => (
-            &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-            "*",
-        ),
-        Access::KinesisStreams => (
-            &[
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:DescribeStream",
-                "kinesis:ListStreams",
-            ],
-            "*",
-        ),
-        Access::TableStreams => (
-            &[
-                "dynamodb:DescribeStream",
-                "dynamodb:GetRecords",
-                "dynamodb:GetShardIterator",
-                "dynamodb:ListStreams",
-            ],
-            "*",
-        ),
-        Access::Connections => (
-            &["execute-api:ManageConnections"],
-            "arn:*:execute-api:*:*:*/@connections/*",
-        ),
-    };
-    json!({"Effect": "Allow", "Action": actions, "Resource": resource})
-}
-
 /// The policy of a stage's own role: what the source calls, then logs, VPC, X-Ray and what calls
 /// functions, in Chalice's order.
 ///
@@ -204,7 +160,7 @@ pub fn generated(analysis: &Analysis, needs: &Needs) -> Value {
     statements.extend(needs.vpc_of_routes.then(|| vpc.clone()));
     statements.extend((needs.tracing == Tracing::Active).then_some(tracing));
     statements.extend(needs.vpc_of_any.then_some(vpc));
-    statements.extend(needs.access.iter().copied().map(statement));
+    statements.extend(needs.access.iter().copied().map(event_policy::of_all));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
