@@ -29,6 +29,67 @@ pub fn websocket() -> Value {
     )
 }
 
+/// What Lambda, or a function, must be able to do for what calls the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Take messages from queues.
+    Queues,
+    /// Read Kinesis streams.
+    KinesisStreams,
+    /// Read the streams of DynamoDB tables.
+    TableStreams,
+    /// Send messages to who is connected to a websocket API.
+    Connections,
+}
+
+/// The statement that Chalice gives the role of a stage for it: of all queues or streams of the account.
+pub fn of_all(access: Access) -> Value {
+    let (actions, resource): (&[&str], &str) = match access {
+        Access::Queues => (
+            &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            "*",
+        ),
+        Access::KinesisStreams => (
+            &[
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:DescribeStream",
+                "kinesis:ListStreams",
+            ],
+            "*",
+        ),
+        Access::TableStreams => (
+            &[
+                "dynamodb:DescribeStream",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+                "dynamodb:ListStreams",
+            ],
+            "*",
+        ),
+        Access::Connections => (
+            &["execute-api:ManageConnections"],
+            "arn:*:execute-api:*:*:*/@connections/*",
+        ),
+    };
+    json!({"Effect": "Allow", "Action": actions, "Resource": resource})
+}
+
+/// What Lambda must be able to do for an event, with the function's own role.
+pub fn access(source: &EventSource) -> Option<Access> {
+    match source {
+        EventSource::Queue { .. } => Some(Access::Queues),
+        EventSource::Stream { stream, .. } => Some(match stream {
+            Stream::Kinesis(_) => Access::KinesisStreams,
+            Stream::DynamoDb(_) => Access::TableStreams,
+        }),
+        EventSource::Schedule { .. }
+        | EventSource::Pattern { .. }
+        | EventSource::Bucket { .. }
+        | EventSource::Topic { .. } => None,
+    }
+}
+
 /// Lists are of a whole account: AWS takes no ARN for them.
 fn of_stream(stream: &Stream) -> Vec<Value> {
     match stream {

@@ -214,6 +214,58 @@ pub fn check_policy(whose: &str, document: &serde_json::Value) -> Verdict {
     ))
 }
 
+/// Whose policy a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyOf {
+    /// A role: what it may do.
+    Role,
+    /// A REST API: who may call it.
+    Api,
+}
+
+/// Whether a user's document has the form of a policy.
+pub fn check_document(of: PolicyOf, document: &serde_json::Value) -> Verdict {
+    let statements = match document.get("Statement") {
+        Some(serde_json::Value::Array(statements)) => statements.as_slice(),
+        Some(statement) if statement.is_object() => std::slice::from_ref(statement),
+        Some(_) => return Err("`Statement` is not a list of statements".to_owned()),
+        None => return Err("the policy document has no `Statement`".to_owned()),
+    };
+    statements
+        .iter()
+        .try_for_each(|statement| check_statement(of, statement))
+}
+
+fn check_statement(of: PolicyOf, statement: &serde_json::Value) -> Verdict {
+    if !statement.is_object() {
+        return Err("a statement is not an object".to_owned());
+    }
+    let either = |one: &str, other: &str| statement.get(one).or_else(|| statement.get(other));
+    match (of, either("Principal", "NotPrincipal")) {
+        (PolicyOf::Role, Some(_)) => return Err("a role's policy has no `Principal`: it is the role".to_owned()),
+        (PolicyOf::Api, None) => return Err("a statement of an API's policy has no `Principal`".to_owned()),
+        (PolicyOf::Role, None) | (PolicyOf::Api, Some(_)) => {}
+    }
+    match statement.get("Effect").map(serde_json::Value::as_str) {
+        None => return Err("a statement has no `Effect`".to_owned()),
+        Some(Some("Allow" | "Deny")) => {}
+        Some(_) => return Err("the `Effect` of a statement is neither `Allow` nor `Deny`".to_owned()),
+    }
+    for (one, other) in [("Action", "NotAction"), ("Resource", "NotResource")] {
+        let Some(named) = either(one, other) else {
+            return Err(format!("a statement has neither `{one}` nor `{other}`"));
+        };
+        let are_texts =
+            |list: &Vec<serde_json::Value>| !list.is_empty() && list.iter().all(serde_json::Value::is_string);
+        if !named.is_string() && !named.as_array().is_some_and(are_texts) {
+            return Err(format!(
+                "the `{one}` of a statement is neither text nor a list of texts"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Whether API Gateway takes the name of an API's stage.
 pub fn check_api_stage(name: &str) -> Verdict {
     let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -356,6 +408,30 @@ mod tests {
         }
         let (_, _, hint) = runtime_flaw("pyton3.11").unwrap();
         assert_eq!(hint.as_deref(), Some("did you mean `python3.11`?"));
+    }
+
+    #[test]
+    fn a_document_that_is_no_policy_is_told_before_iam_sees_it() {
+        use serde_json::json;
+        let role = |statement| check_document(PolicyOf::Role, &json!({"Statement": [statement]}));
+        let good = json!({"Effect": "Allow", "Action": "s3:*", "NotResource": ["*"]});
+        assert_eq!(role(good.clone()), Ok(()));
+        assert_eq!(check_document(PolicyOf::Role, &json!({"Statement": good})), Ok(()));
+        let without = |key: &str, value| {
+            let mut statement = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+            statement[key] = value;
+            role(statement).unwrap_err()
+        };
+        assert!(without("Effect", json!("allow")).contains("neither `Allow` nor `Deny`"));
+        assert!(without("Action", json!([])).starts_with("the `Action` of a statement is neither"));
+        assert!(without("Principal", json!("*")).contains("has no `Principal`"));
+        let bare = json!({"Effect": "Allow", "Action": "s3:*"});
+        assert_eq!(
+            role(bare).unwrap_err(),
+            "a statement has neither `Resource` nor `NotResource`"
+        );
+        assert!(check_document(PolicyOf::Role, &json!({})).is_err());
+        assert!(check_document(PolicyOf::Api, &json!({"Statement": good})).is_err());
     }
 
     #[test]

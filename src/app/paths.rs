@@ -1,14 +1,36 @@
-//! Paths of routes, and what API Gateway takes of them.
+//! Paths of files that a project may name, and paths of routes, and what API Gateway takes of these.
 //!
 //! See <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::limits::Verdict;
 
 /// Resources that a REST API may have: each path, and each beginning of a path, is one.
 /// See <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>.
 const RESOURCES: usize = 300;
+
+/// Where a file that a project names really lies, symbolic links followed; `None` where that is outside of the project's
+/// repository, or outside of the project where there is none.
+///
+/// A pull request may name any file, and what we read may be shown to whoever wrote it.
+///
+/// # Errors
+///
+/// What the system says of a file that is not there, or cannot be looked at.
+pub fn contained(project: &Path, file: &Path) -> io::Result<Option<PathBuf>> {
+    let here = Path::new(".");
+    let project = if project.as_os_str().is_empty() { here } else { project };
+    let project = project.canonicalize()?;
+    let repository = project.ancestors().find(|folder| folder.join(".git").exists());
+    let whole = file.canonicalize()?;
+    let inner = whole.strip_prefix(repository.unwrap_or(&project));
+    // Git itself keeps credentials in there.
+    let is_ours = inner.is_ok_and(|inner| !inner.starts_with(".git"));
+    Ok(is_ours.then_some(whole))
+}
 
 /// Whether API Gateway takes a path: the words go behind the path.
 pub fn check_path(path: &str) -> Verdict {
@@ -134,6 +156,29 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_reads_its_repository_and_nothing_else() {
+        let world = tempfile::tempdir().unwrap();
+        let folder = |path: &str| world.path().join(path);
+        for name in ["repository/.git", "repository/apps/shop"] {
+            std::fs::create_dir_all(folder(name)).unwrap();
+        }
+        for name in ["secret", "repository/.git/config", "repository/base.txt"] {
+            drop(std::fs::File::create(folder(name)).unwrap());
+        }
+        let project = folder("repository/apps/shop");
+        std::os::unix::fs::symlink(folder("secret"), project.join("link")).unwrap();
+        let is_taken = |name: &str| contained(&project, &project.join(name)).unwrap().is_some();
+        assert!(is_taken("../../base.txt"));
+        assert!(!is_taken("../../../secret"));
+        assert!(!is_taken("link"));
+        assert!(!is_taken("../../.git/config"));
+        assert!(contained(&project, &project.join("absent")).is_err());
+
+        std::fs::remove_dir_all(folder("repository/.git")).unwrap();
+        assert!(!is_taken("../../base.txt"));
+    }
 
     #[test]
     fn a_path_is_refused_for_what_api_gateway_would_refuse() {

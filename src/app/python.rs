@@ -30,7 +30,7 @@ use folder::{create, making, prune, remove, settle};
 use requirements::{Requirements, hex};
 use resolve::{Job, installed};
 use target::Target;
-use uv::{command_line, without_credentials};
+use uv::{command_line, without_user};
 
 /// Changes when folders of the cache are made differently.
 const FORMAT: &str = "stagewright-python-2";
@@ -139,7 +139,12 @@ impl Uv {
             architecture,
         };
         let requirements = self.compile(project, &required, target).await?;
-        let chalice = self.chalice(project, wanted.as_deref(), &requirements, &python).await?;
+        let wanted = wanted.as_deref();
+        let known = pins::version_of(&requirements, "chalice").or_else(|| wanted.and_then(chalice::exact));
+        let chalice = match known {
+            Some(version) => version.to_owned(),
+            None => self.newest_chalice(project, &required, wanted, &python).await?,
+        };
         Ok(Pins {
             inputs,
             python,
@@ -148,21 +153,19 @@ impl Uv {
         })
     }
 
-    /// The version of Chalice: the pinned one, else the newest that agrees with the project.
-    async fn chalice(
+    /// The newest version of Chalice that agrees with a project, of the indexes that the project has.
+    async fn newest_chalice(
         &self,
         project: &Path,
+        required: &Requirements,
         wanted: Option<&str>,
-        pins: &[String],
         python: &str,
     ) -> Result<String, Error> {
-        let resolved = pins::version_of(pins, "chalice");
-        if let Some(version) = resolved.or_else(|| wanted.and_then(chalice::exact)) {
-            return Ok(version.to_owned());
-        }
-        let input = format!("chalice{}\n", wanted.unwrap_or_default());
-        let arguments = ["pip", "compile", "-", "--no-header", "--no-annotate", "--no-deps"];
-        let arguments = [&arguments[..], &["--only-binary", ":all:", "--python-version", python]].concat();
+        let chalice = format!("chalice{}\n", wanted.unwrap_or_default());
+        let input = [&texts(&required.indexes)[..], &[&chalice]].concat().join("\n");
+        let mut arguments = vec!["pip", "compile", "-", "--no-header", "--no-annotate", "--no-deps"];
+        arguments.extend(["--only-binary", ":all:", "--python-version", python]);
+        arguments.extend(texts(&required.arguments));
         let output = self.run(project, &arguments, &input).await?;
         let version = output
             .lines()
@@ -316,7 +319,7 @@ async fn warm(venv: &Path, packages: &Path) {
 fn inputs(required: &Requirements, chalice: Option<&str>, python: &str, architecture: Architecture) -> String {
     let target = Target { python, architecture }.platform();
     // The credentials of an index may change, and the packages stay.
-    let bare = |lines: Vec<&str>| lines.into_iter().map(without_credentials).collect::<Vec<_>>();
+    let bare = |lines: Vec<&str>| lines.into_iter().map(without_user).collect::<Vec<_>>();
     digest(&[
         &[python, &target, chalice.unwrap_or("any")][..],
         &texts(&bare(required.texts())),
@@ -382,6 +385,32 @@ mod tests {
         let wish = wish(None, Resolution::Recorded);
         let pins = uv.pins(folder.path(), &wish);
         assert!(matches!(pins.await, Err(Error::Program { program: "uv", .. })));
+    }
+
+    #[tokio::test]
+    async fn chalice_is_looked_up_where_the_project_says_that_packages_come_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "#!/bin/sh\n{ echo \"$*\"; /bin/cat; } >asked\necho chalice==1.34.0\n";
+        write(&folder.path().join("uv"), script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path().join("uv"), mode).unwrap();
+        let uv = Uv {
+            cache: folder.path().join("cache"),
+            environment: BTreeMap::from([("PATH".to_owned(), folder.path().to_string_lossy().into_owned())]),
+        };
+        let required = Requirements {
+            indexes: vec!["--index-url https://x/simple".to_owned()],
+            arguments: vec!["--index".to_owned(), "ours=https://y/simple".to_owned()],
+            ..Requirements::default()
+        };
+        let version = uv.newest_chalice(folder.path(), &required, Some("<2"), "3.12");
+        assert_eq!(version.await.unwrap(), "1.34.0");
+        let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
+        assert!(asked.contains(" --index ours=https://y/simple\n"), "{asked}");
+        assert!(
+            asked.ends_with("\n--index-url https://x/simple\nchalice<2\n"),
+            "{asked}"
+        );
     }
 
     #[tokio::test]

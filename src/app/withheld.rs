@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::Value;
+
 use super::App;
 use super::event_policy;
 use super::events::{Domain, Event, EventSource, Stream};
@@ -144,15 +146,19 @@ impl fmt::Display for Withheld {
 pub fn withheld(app: &mut App, allowed: &Allowed) -> Vec<Withheld> {
     let events = std::mem::take(&mut app.events);
     let (kept, left): (Vec<Event>, Vec<Event>) = events.into_iter().partition(|event| allowed.has(event));
-    let needed: Vec<_> = kept
-        .iter()
-        .flat_map(|event| event_policy::statements(&event.source))
-        .collect();
-    let needless = left.iter().flat_map(|event| event_policy::statements(&event.source));
-    for statement in needless.filter(|statement| !needed.contains(statement)) {
-        app.roles
-            .iter_mut()
-            .for_each(|role| without(&mut role.policy, &statement));
+    let of_one = needless((&left, &kept), event_policy::statements);
+    let of_all = needless((&left, &kept), |source| {
+        event_policy::access(source)
+            .map(event_policy::of_all)
+            .into_iter()
+            .collect()
+    });
+    for role in &mut app.roles {
+        of_one.iter().for_each(|statement| without(&mut role.policy, statement));
+        // Chalice writes these for the role that functions share; in another role they are the user's own.
+        if role.suffix.is_empty() {
+            of_all.iter().for_each(|statement| without(&mut role.policy, statement));
+        }
     }
     app.events = kept;
     let mut withheld: Vec<_> = left
@@ -172,6 +178,19 @@ pub fn withheld(app: &mut App, allowed: &Allowed) -> Vec<Withheld> {
     withheld
 }
 
+/// The statements, each once, that events need which are left, and none that is kept.
+fn needless((left, kept): (&[Event], &[Event]), of: impl Fn(&EventSource) -> Vec<Value>) -> Vec<Value> {
+    let all = |events: &[Event]| -> Vec<Value> { events.iter().flat_map(|event| of(&event.source)).collect() };
+    let needed = all(kept);
+    let mut needless: Vec<Value> = Vec::new();
+    for statement in all(left) {
+        if !needed.contains(&statement) && !needless.contains(&statement) {
+            needless.push(statement);
+        }
+    }
+    needless
+}
+
 /// Where the domains of an app's APIs stand.
 fn domains(app: &mut App) -> Vec<&mut Option<Domain>> {
     let rest = app.api.as_mut().map(|api| &mut api.domain);
@@ -181,8 +200,8 @@ fn domains(app: &mut App) -> Vec<&mut Option<Domain>> {
 }
 
 /// Statements of events stand behind those of the user, who may have written the same one.
-fn without(policy: &mut serde_json::Value, statement: &serde_json::Value) {
-    let statements = policy.get_mut("Statement").and_then(serde_json::Value::as_array_mut);
+fn without(policy: &mut Value, statement: &Value) {
+    let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
     if let Some(statements) = statements
         && let Some(at) = statements.iter().rposition(|known| known == statement)
     {

@@ -379,11 +379,11 @@ fn stage_config(aws: Option<&AwsEntry>, protected: Protection, flaws: &mut Flaws
     }
 }
 
-/// Whether a text is a Python that Lambda may have: `3.13`.
+/// Whether a text is a Python that Lambda has, as where none is chosen: `3.13`.
 fn check_python(version: &str) -> Result<(), String> {
     let minor = version.strip_prefix("3.").and_then(|minor| minor.parse::<u8>().ok());
     match minor {
-        Some(minor @ 9..) if format!("3.{minor}") == version => Ok(()),
+        Some(minor @ 10..=15) if format!("3.{minor}") == version => Ok(()),
         Some(_) | None => Err(format!("`{version}` is not a Python of Lambda, like `\"3.13\"`")),
     }
 }

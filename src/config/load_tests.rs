@@ -483,6 +483,8 @@ fn the_python_of_a_chalice_app_is_named_by_its_stage() {
     let prod = project.config.stage(&"prod".parse().unwrap());
     assert_eq!(prod.python.as_deref(), Some("3.13"));
     assert!(told(python("\"2.7\"").unwrap_err())[0].starts_with("2:19: `2.7` is not a Python of Lambda"));
+    assert!(told(python("\"3.9\"").unwrap_err())[0].contains("is not a Python of Lambda"));
+    assert!(told(python("\"3.16\"").unwrap_err())[0].contains("is not a Python of Lambda"));
     assert!(told(python("\"3.13.1\"").unwrap_err())[0].contains("is not a Python of Lambda"));
     assert!(told(python("3.13").unwrap_err())[0].contains("`stages.prod.python` must be a text"));
 }

@@ -205,6 +205,14 @@ fn a_policy_may_be_a_document_of_its_own() {
         policy["Statement"][0],
         json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     );
+    world.write(
+        "policy.json",
+        r#"{"Statement": {"Effect": "allow", "Action": "s3:*", "Resource": "*"}}"#,
+    );
+    assert_eq!(
+        world.flaws(),
+        ["policy.json: the `Effect` of a statement is neither `Allow` nor `Deny`"]
+    );
     world.write("policy.json", "{\n  \"Statement\": [,]\n}\n");
     let flaws = world.flaws();
     assert!(

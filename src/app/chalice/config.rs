@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::json::{self, Document, below};
 use super::schema::{self, Flaw};
 use crate::app::events::Domain;
-use crate::app::{Architecture, Endpoint, Error, Finding, Severity, Tracing, Vpc};
+use crate::app::limits::{self, PolicyOf};
+use crate::app::{Architecture, Endpoint, Error, Finding, Severity, Tracing, Vpc, paths};
 use crate::names::{AppName, NameError, StageName};
 
 /// Function scope of everything that is not of one function alone.
@@ -207,7 +208,7 @@ impl Config {
             .look(stage, "api_gateway_policy_file")
             .filter(|found| full(found.value));
         let policy = policy
-            .map(|found| self.document_at(&found))
+            .map(|found| self.document_at(&found, PolicyOf::Api))
             .transpose()
             .map_err(refused)?;
         let of_vpce = matches!(endpoint, Endpoint::Private { .. }).then(|| from_vpce(vpce.as_ref()));
@@ -300,27 +301,33 @@ impl Config {
             return Ok(RoleSource::Generated);
         };
         let policy = match look("iam_policy_file") {
-            Some(found) => self.document_at(&found),
-            None => self.document_in(&format!("policy-{stage}.json"), &switch.pointer),
+            Some(found) => self.document_at(&found, PolicyOf::Role),
+            None => self.document_in(&format!("policy-{stage}.json"), &switch.pointer, PolicyOf::Role),
         };
         policy.map(RoleSource::Own)
     }
 
-    fn document_at(&self, found: &Found<'_>) -> Result<Value, Flaw> {
-        self.document_in(found.value.as_str().unwrap_or_default(), &found.pointer)
+    fn document_at(&self, found: &Found<'_>, of: PolicyOf) -> Result<Value, Flaw> {
+        self.document_in(found.value.as_str().unwrap_or_default(), &found.pointer, of)
     }
 
-    fn document_in(&self, name: &str, pointer: &str) -> Result<Value, Flaw> {
+    fn document_in(&self, name: &str, pointer: &str, of: PolicyOf) -> Result<Value, Flaw> {
         let flaw = |reason: String| Flaw::error(pointer.to_owned(), format!("policy file `.chalice/{name}`: {reason}"));
-        let text = std::fs::read_to_string(self.folder.join(name)).map_err(|error| match error.kind() {
+        let unread = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => flaw("it does not exist".to_owned()),
             _ => flaw(error.to_string()),
-        })?;
-        match serde_json::from_str::<Value>(json::without_mark(&text)) {
-            Ok(policy @ Value::Object(_)) => Ok(policy),
-            Ok(_) => Err(flaw("it holds no object".to_owned())),
-            Err(error) => Err(flaw(format!("it is no JSON: {error}"))),
-        }
+        };
+        let project = self.folder.parent().unwrap_or(&self.folder);
+        let place = paths::contained(project, &self.folder.join(name)).map_err(unread)?;
+        let place = place.ok_or_else(|| flaw("it lies outside of the repository".to_owned()))?;
+        let text = std::fs::read_to_string(place).map_err(unread)?;
+        let policy = match serde_json::from_str::<Value>(json::without_mark(&text)) {
+            Ok(policy @ Value::Object(_)) => policy,
+            Ok(_) => return Err(flaw("it holds no object".to_owned())),
+            Err(error) => return Err(flaw(format!("it is no JSON: {error}"))),
+        };
+        limits::check_document(of, &policy).map_err(flaw)?;
+        Ok(policy)
     }
 
     fn stage_text(&self, stage: &str, key: &str) -> Option<&str> {

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::discover::{Facts, FunctionFacts};
 use super::functions::{event_name, finding};
-use super::policy::Access;
 use super::schema::described;
 use crate::app::events::{Batch, Event, EventSource, Stream};
 use crate::app::limits::{Rule, Verdict, events as limits};
@@ -17,21 +16,6 @@ pub fn events(facts: &Facts) -> Vec<Event> {
         .iter()
         .filter_map(|facts| event(facts).ok())
         .collect()
-}
-
-/// What Lambda must be able to do for an event, with the function's own role.
-pub fn access(source: &EventSource) -> Option<Access> {
-    match source {
-        EventSource::Queue { .. } => Some(Access::Queues),
-        EventSource::Stream { stream, .. } => Some(match stream {
-            Stream::Kinesis(_) => Access::KinesisStreams,
-            Stream::DynamoDb(_) => Access::TableStreams,
-        }),
-        EventSource::Schedule { .. }
-        | EventSource::Pattern { .. }
-        | EventSource::Bucket { .. }
-        | EventSource::Topic { .. } => None,
-    }
 }
 
 /// Finds what Chalice or AWS would not take of what an app declares.

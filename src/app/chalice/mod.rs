@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::app::event_policy::{self, Access};
 use crate::app::events::Websocket;
 use crate::app::limits;
 use crate::app::python::{self, Pins, Resolution, Uv, Wish};
@@ -27,7 +28,7 @@ mod sources;
 
 use config::{Config, FunctionSettings, ROUTES_FUNCTION, RoleSource, StageSettings};
 use discover::{Facts, Import};
-use policy::{Access, Analysis, Needs, Subject};
+use policy::{Analysis, Needs, Subject};
 use sources::Places;
 
 /// Logical name of the role that is made from the source.
@@ -331,7 +332,7 @@ impl Read<'_> {
         let events = events::events(self.facts);
         let of_events = events.iter().filter(|event| is_generated(&event.function));
         let mut access: Vec<Access> = Vec::new();
-        for needed in of_events.filter_map(|event| events::access(&event.source)) {
+        for needed in of_events.filter_map(|event| event_policy::access(&event.source)) {
             if !access.contains(&needed) {
                 access.push(needed);
             }

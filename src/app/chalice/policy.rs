@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::isolated::{self, Isolated};
+use crate::app::event_policy::{self, Access};
 use crate::app::python::requirements::hex;
 use crate::app::{Error, Tracing};
 
@@ -27,9 +28,9 @@ pub struct Analysis {
 /// An app to analyse.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
-    /// The interpreter of the virtualenv.
+    /// The interpreter of the virtualenv. It lies in a folder that is named by the digest of what is installed there.
     pub python: &'a Path,
-    /// Version of Chalice in it.
+    /// Version of Chalice in it, as the app's own process tells it.
     pub chalice: &'a str,
     /// The project.
     pub project: &'a Path,
@@ -48,13 +49,9 @@ pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
     let source = subject.project.join("app.py");
     let source = source.canonicalize().unwrap_or(source);
     let text = std::fs::read(&source).map_err(|error| failed(&source, error))?;
-    let key = Sha256::new_with_prefix("stagewright-policy-1")
-        .chain_update(subject.chalice)
-        .chain_update([0])
-        .chain_update(&text)
-        .finalize();
+    let key = key(subject, &text);
     let folder = subject.cache.join("policy");
-    let place = folder.join(format!("{}.json", hex(&key)));
+    let place = folder.join(format!("{}.json", hex(key.as_ref())));
     if let Some(known) = std::fs::read(&place)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
@@ -88,6 +85,18 @@ pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
     Ok(analysis)
 }
 
+/// What an answer depends on. The code of a pull request may name itself any version of Chalice, but not be installed
+/// in the place of another one.
+fn key(subject: &Subject<'_>, source: &[u8]) -> impl AsRef<[u8]> {
+    Sha256::new_with_prefix("stagewright-policy-2")
+        .chain_update(subject.python.as_os_str().as_encoded_bytes())
+        .chain_update([0])
+        .chain_update(subject.chalice)
+        .chain_update([0])
+        .chain_update(source)
+        .finalize()
+}
+
 fn keep(folder: &Path, place: &Path, analysis: &Analysis) -> Result<(), Error> {
     let text = json!(analysis).to_string();
     let kept = std::fs::create_dir_all(folder)
@@ -117,51 +126,6 @@ pub struct Needs {
     pub tracing: Tracing,
     /// What functions with the generated policy are called by, each once, in the order of the source.
     pub access: Vec<Access>,
-}
-
-/// What Lambda, or a function, must be able to do for what calls the function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Take messages from queues.
-    Queues,
-    /// Read Kinesis streams.
-    KinesisStreams,
-    /// Read the streams of DynamoDB tables.
-    TableStreams,
-    /// Send messages to who is connected to a websocket API.
-    Connections,
-}
-
-fn statement(access: Access) -> Value {
-    let (actions, resource): (&[&str], &str) = match access {
-        Access::Queues => (
-            &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-            "*",
-        ),
-        Access::KinesisStreams => (
-            &[
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:DescribeStream",
-                "kinesis:ListStreams",
-            ],
-            "*",
-        ),
-        Access::TableStreams => (
-            &[
-                "dynamodb:DescribeStream",
-                "dynamodb:GetRecords",
-                "dynamodb:GetShardIterator",
-                "dynamodb:ListStreams",
-            ],
-            "*",
-        ),
-        Access::Connections => (
-            &["execute-api:ManageConnections"],
-            "arn:*:execute-api:*:*:*/@connections/*",
-        ),
-    };
-    json!({"Effect": "Allow", "Action": actions, "Resource": resource})
 }
 
 /// The policy of a stage's own role: what the source calls, then logs, VPC, X-Ray and what calls
@@ -196,7 +160,7 @@ pub fn generated(analysis: &Analysis, needs: &Needs) -> Value {
     statements.extend(needs.vpc_of_routes.then(|| vpc.clone()));
     statements.extend((needs.tracing == Tracing::Active).then_some(tracing));
     statements.extend(needs.vpc_of_any.then_some(vpc));
-    statements.extend(needs.access.iter().copied().map(statement));
+    statements.extend(needs.access.iter().copied().map(event_policy::of_all));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -205,4 +169,25 @@ fn without_sid(mut statement: Value) -> Value {
         fields.shift_remove("Sid");
     }
     statement
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_other_packages_is_another_one_whatever_version_they_claim() {
+        let with = |python: &str| {
+            let subject = Subject {
+                python: Path::new(python),
+                chalice: "1.34.0",
+                project: Path::new("shop"),
+                cache: Path::new("cache"),
+                path: "",
+            };
+            key(&subject, b"app").as_ref().to_vec()
+        };
+        assert_eq!(with("python/aa/bin/python"), with("python/aa/bin/python"));
+        assert_ne!(with("python/aa/bin/python"), with("python/bb/bin/python"));
+    }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::app::events::{Event, EventSource, Stream};
+use crate::app::withheld::{Allowed, withheld};
 use crate::app::{AuthorizerKind, Endpoint, Tracing};
 
 const APPS: [(&str, &[&str]); 6] = [
@@ -365,6 +366,19 @@ fn a_websocket_speaks_whichever_of_its_functions_has_the_stages_role() {
             .iter()
             .any(|one| one["Action"] == json!(["execute-api:ManageConnections"]))
     );
+}
+
+#[test]
+fn a_preview_of_a_chalice_app_cannot_read_the_queues_and_streams_that_it_does_without() {
+    let rights = |allowed: &[&str]| {
+        let mut app = app("called", "dev");
+        withheld(&mut app, &Allowed::of(allowed));
+        let policy = app.roles.remove(0).policy.to_string();
+        ["sqs:ReceiveMessage", "kinesis:GetRecords", "dynamodb:GetRecords"].map(|action| policy.contains(action))
+    };
+    assert_eq!(rights(&["all"]), [true, true, true]);
+    assert_eq!(rights(&[]), [false, false, false]);
+    assert_eq!(rights(&["queue"]), [true, false, false]);
 }
 
 #[test]

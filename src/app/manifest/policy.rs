@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::{EffectEntry, FunctionEntry, Manifest, PolicyEntry, StatementEntry};
 use crate::app::flaws::{Flaws, Place};
+use crate::app::limits::{self, PolicyOf};
 use crate::app::yaml::Placed;
 use crate::app::{App, Finding, Function, FunctionRole, Role, Severity, Tracing};
-use crate::app::{event_policy, limits};
+use crate::app::{event_policy, paths};
 
 /// Logical name of the role that functions without a policy of their own share.
 const SHARED: &str = "default-role";
@@ -173,7 +174,7 @@ fn from_file(manifest: &Manifest, path: &str, place: Place, flaws: &mut Flaws) -
         return Vec::new();
     };
     statements_of(document).unwrap_or_else(|why| {
-        flaws.push(in_document(path, None, why.to_owned()));
+        flaws.push(in_document(path, None, why));
         Vec::new()
     })
 }
@@ -181,28 +182,20 @@ fn from_file(manifest: &Manifest, path: &str, place: Place, flaws: &mut Flaws) -
 /// The document that says who may call a REST API, from a file of the user's.
 pub fn of_api(manifest: &Manifest, path: &Placed<String>, flaws: &mut Flaws) -> Option<Value> {
     let document = read(manifest, &path.value, path.place, flaws)?;
-    let why = match document.get("Statement") {
-        Some(Value::Array(statements)) if statements.iter().all(is_addressed) => return Some(document),
-        Some(statement @ Value::Object(_)) if is_addressed(statement) => return Some(document),
-        Some(Value::Array(_) | Value::Object(_)) => "a statement of an API's policy has no `Principal`",
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
-            "`Statement` is not a list of statements"
+    match limits::check_document(PolicyOf::Api, &document) {
+        Ok(()) => Some(document),
+        Err(why) => {
+            flaws.push(in_document(&path.value, None, why));
+            None
         }
-        None => "the policy document has no `Statement`",
-    };
-    flaws.push(in_document(&path.value, None, why.to_owned()));
-    None
-}
-
-fn is_addressed(statement: &Value) -> bool {
-    statement
-        .get("Principal")
-        .or_else(|| statement.get("NotPrincipal"))
-        .is_some()
+    }
 }
 
 fn read(manifest: &Manifest, path: &str, place: Place, flaws: &mut Flaws) -> Option<Value> {
-    let text = match std::fs::read(manifest.folder.join(path)) {
+    let outside = || std::io::Error::other("it lies outside of the repository");
+    let text = paths::contained(&manifest.folder, &manifest.folder.join(path))
+        .and_then(|inside| std::fs::read(inside.ok_or_else(outside)?));
+    let text = match text {
         Ok(text) => text,
         Err(e) => {
             flaws.error(place, format!("policy document `{path}` cannot be read: {e}"));
@@ -232,24 +225,14 @@ fn in_document(path: &str, place: Place, message: String) -> Finding {
 }
 
 /// The statements of a document, without their `Sid`s, which mean nothing and must not be the same.
-fn statements_of(mut document: Value) -> Result<Vec<Value>, &'static str> {
+fn statements_of(mut document: Value) -> Result<Vec<Value>, String> {
+    limits::check_document(PolicyOf::Role, &document)?;
     let mut statements = match document.get_mut("Statement").map(Value::take) {
         Some(Value::Array(statements)) => statements,
-        Some(statement @ Value::Object(_)) => vec![statement],
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
-            return Err("`Statement` is not a list of statements");
-        }
-        None => return Err("the policy document has no `Statement`"),
+        one => one.into_iter().collect(),
     };
-    for statement in &mut statements {
-        let fields = statement.as_object_mut().ok_or("a statement is not an object")?;
+    for fields in statements.iter_mut().filter_map(Value::as_object_mut) {
         fields.shift_remove("Sid");
-        if fields.contains_key("Principal") || fields.contains_key("NotPrincipal") {
-            return Err("a role's policy has no `Principal`: it is the role");
-        }
-        if !fields.contains_key("Effect") {
-            return Err("a statement has no `Effect`");
-        }
     }
     Ok(statements)
 }
@@ -264,6 +247,9 @@ mod tests {
         let bare = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
         assert_eq!(statements_of(json!({"Statement": statement})), Ok(vec![bare.clone()]));
         assert_eq!(statements_of(json!({"Statement": [statement]})), Ok(vec![bare]));
-        assert_eq!(statements_of(json!([])), Err("the policy document has no `Statement`"));
+        assert_eq!(
+            statements_of(json!([])),
+            Err("the policy document has no `Statement`".to_owned())
+        );
     }
 }

@@ -9,8 +9,10 @@ use super::uv::without_credentials;
 pub enum Line {
     /// Another requirements file: its path.
     Nested(String),
-    /// Constraints: a path or a URL.
+    /// Constraints: a path.
     Constraints(String),
+    /// Constraints of another host: a URL.
+    RemoteConstraints(String),
     /// A folder, file or URL in which wheels are found.
     FindLinks(String),
     /// Any other option that says where packages come from, as it was written.
@@ -56,7 +58,7 @@ pub fn parse(line: &str) -> Result<Line, Refusal> {
             "copy the file into the project",
         )),
         "-r" | "--requirement" => Ok(Line::Nested(argument())),
-        "-c" | "--constraint" => Ok(Line::Constraints(argument())),
+        "-c" | "--constraint" => constraints(argument()),
         "-f" | "--find-links" => Ok(Line::FindLinks(argument())),
         "-i" | "--index-url" | "--extra-index-url" | "--no-index" => Ok(Line::Index),
         "--only-binary" | "--prefer-binary" | "--pre" | "--trusted-host" | "--require-hashes" | "--use-feature" => {
@@ -68,6 +70,65 @@ pub fn parse(line: &str) -> Result<Line, Refusal> {
         )),
         "--no-binary" => Err(refusal("`--no-binary` would run a package's `setup.py`", BUILD)),
         _ => Err(unknown(option)),
+    }
+}
+
+/// Reads a line of a file that another one names. It may hold anything, and is only quoted where it has the form of a
+/// requirement.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_nested(line: &str) -> Result<Line, Refusal> {
+    let known = [
+        "-r",
+        "--requirement",
+        "-c",
+        "--constraint",
+        "-e",
+        "--editable",
+        "--no-binary",
+    ];
+    let option = line.split([' ', '\t', '=']).next().unwrap_or_default();
+    if known.contains(&option) || is_formed(line) {
+        return parse(line);
+    }
+    let strange = || {
+        refusal(
+            "this line is no requirement",
+            "write the name of a package, as `idna>=3`, or of a wheel",
+        )
+    };
+    match parse(line) {
+        Ok(Line::Requirement) | Err(_) => Err(strange()),
+        Ok(option) => Ok(option),
+    }
+}
+
+/// Whether a line looks like what requires a package: its name, perhaps a version or a URL, or a wheel.
+fn is_formed(line: &str) -> bool {
+    let head = head(line);
+    let place = head.split(['#', '?']).next().unwrap_or_default();
+    let is_wheel = place.to_ascii_lowercase().ends_with(".whl") && !place.contains(char::is_whitespace);
+    let rest = head.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let follows = ["[", "==", ">=", "<=", "~=", "!=", "<", ">", "(", "@"];
+    let is_named = rest.len() < head.len() && head.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let rest = rest.trim_start();
+    is_wheel || is_named && (rest.is_empty() || follows.iter().any(|sign| rest.starts_with(sign)))
+}
+
+/// `uv` would read a file of this machine by its URL, whatever lies there.
+fn constraints(argument: String) -> Result<Line, Refusal> {
+    let scheme = argument
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("http" | "https") => Ok(Line::RemoteConstraints(argument)),
+        Some(_) => Err(refusal(
+            "constraints are a path in the repository, or a URL of `https:`",
+            "copy the file into the repository, and write its path",
+        )),
+        None => Ok(Line::Constraints(argument)),
     }
 }
 
@@ -198,8 +259,9 @@ mod tests {
         assert_eq!(parse("-r=base.txt"), Ok(Line::Nested("base.txt".to_owned())));
         assert_eq!(
             parse("-c https://x/c.txt"),
-            Ok(Line::Constraints("https://x/c.txt".to_owned()))
+            Ok(Line::RemoteConstraints("https://x/c.txt".to_owned()))
         );
+        assert!(parse("-c file:///etc/passwd").is_err());
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::line::{self, Line};
+use super::line::{self, Line, Refusal};
 use super::lock::Lock;
-use crate::app::{Error, Finding, Severity};
+use crate::app::{Error, Finding, Severity, paths};
 
 /// A line that requires a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,10 @@ pub fn gathered(project: &Path, name: &str) -> Result<Requirements, Error> {
             seen: BTreeSet::new(),
             into: &mut requirements,
         };
-        reader.gather(&file, Kind::Requirements)?;
+        match reader.place(&file)? {
+            Some(whole) => reader.gather(&file, &whole, Kind::Requirements)?,
+            None => reader.refuse(Path::new(name), None, outside(name)),
+        }
     }
     Ok(requirements)
 }
@@ -118,29 +121,27 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn gather(&mut self, file: &Path, kind: Kind) -> Result<(), Error> {
+    /// Reads a file that lies at a place, and those that it nests.
+    fn gather(&mut self, file: &Path, place: &Path, kind: Kind) -> Result<(), Error> {
+        let is_first = self.seen.is_empty();
         // Files may nest each other in a circle, by ever longer paths.
-        if !self
-            .seen
-            .insert(file.canonicalize().unwrap_or_else(|_| file.to_owned()))
-        {
+        if !self.seen.insert(place.to_owned()) {
             return Ok(());
         }
         let folder = file.parent().unwrap_or(file);
-        let text = std::fs::read_to_string(file).map_err(|source| Error::File {
-            path: file.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(place).map_err(failed(file))?;
         for (number, line) in logical_lines(&text) {
-            match line::parse(&line) {
-                Ok(Line::Nested(path)) => self.gather(&folder.join(path), kind)?,
-                Ok(Line::Constraints(url)) if url.contains("://") => {
+            let parsed = if is_first { line::parse } else { line::parse_nested };
+            match parsed(&line) {
+                Ok(Line::Nested(path)) => self.nest((file, number), &path, kind)?,
+                Ok(Line::RemoteConstraints(url)) => {
                     self.into.context.push(line);
                     self.into.remote.push(url);
                 }
-                Ok(Line::Constraints(path)) => self.gather(&folder.join(path), Kind::Constraints)?,
+                Ok(Line::Constraints(path)) => self.nest((file, number), &path, Kind::Constraints)?,
                 Ok(Line::FindLinks(place)) => {
                     self.into.context.push(line);
+                    self.into.context.extend(local_wheels(folder, &place));
                     self.into.indexes.push(find_links(folder, &place));
                 }
                 Ok(Line::Index) => {
@@ -153,16 +154,37 @@ impl Reader<'_> {
                     self.into.context.push(line);
                 }
                 Ok(Line::Requirement) => self.package(file, number, line, kind),
-                Err(refusal) => self.into.refused.push(Finding {
-                    severity: Severity::Error,
-                    file: self.relative(file),
-                    place: Some((number, 1)),
-                    message: refusal.message,
-                    hint: Some(refusal.hint),
-                }),
+                Err(refusal) => self.refuse(file, Some((number, 1)), refusal),
             }
         }
         Ok(())
+    }
+
+    /// Reads a file that another one names at a line.
+    fn nest(&mut self, (file, number): (&Path, usize), path: &str, kind: Kind) -> Result<(), Error> {
+        let nested = file.parent().unwrap_or(file).join(path);
+        match self.place(&nested)? {
+            Some(whole) => self.gather(&nested, &whole, kind),
+            None => {
+                self.refuse(file, Some((number, 1)), outside(path));
+                Ok(())
+            }
+        }
+    }
+
+    /// Where a file lies, if that is in the repository.
+    fn place(&self, file: &Path) -> Result<Option<PathBuf>, Error> {
+        paths::contained(self.project, file).map_err(failed(file))
+    }
+
+    fn refuse(&mut self, file: &Path, place: Option<(usize, usize)>, refusal: Refusal) {
+        self.into.refused.push(Finding {
+            severity: Severity::Error,
+            file: self.relative(file),
+            place,
+            message: refusal.message,
+            hint: Some(refusal.hint),
+        });
     }
 
     fn package(&mut self, file: &Path, line: usize, text: String, kind: Kind) {
@@ -182,6 +204,20 @@ impl Reader<'_> {
 
     fn relative(&self, file: &Path) -> PathBuf {
         file.strip_prefix(self.project).unwrap_or(file).to_owned()
+    }
+}
+
+fn outside(path: &str) -> Refusal {
+    Refusal {
+        message: format!("`{path}` lies outside of the repository, and is not read"),
+        hint: "copy the file into the repository".to_owned(),
+    }
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    move |source| Error::File {
+        path: path.to_owned(),
+        source,
     }
 }
 
@@ -234,6 +270,24 @@ fn local_wheel(project: &Path, requirement: &str) -> Option<String> {
     let path = path.split('#').next()?;
     let content = std::fs::read(project.join(path)).ok()?;
     Some(format!("{path} {}", hex(&Sha256::digest(content))))
+}
+
+/// The digests of the wheels in a folder that is named: another branch may have others under the same names.
+fn local_wheels(folder: &Path, place: &str) -> Vec<String> {
+    if place.contains("://") {
+        return Vec::new();
+    }
+    let folder = folder.join(place.trim_start_matches("file:"));
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let digest = |file: std::fs::DirEntry| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let path = Some(file.path()).filter(|_| name.ends_with(".whl"))?;
+        let content = std::fs::read(path).ok()?;
+        Some(format!("{name} {}", hex(&Sha256::digest(content))))
+    };
+    let mut digests: Vec<String> = files.filter_map(digest).collect();
+    digests.sort();
+    digests
 }
 
 /// Lower-case hexadecimal digits of a digest.
@@ -301,6 +355,44 @@ pub mod tests {
     }
 
     #[test]
+    fn a_file_outside_of_the_project_is_not_read_whatever_leads_to_it() {
+        let outside = project(&[("secret", "AWS_SECRET=abc\n")]);
+        let secret = outside.path().join("secret");
+        let nested = format!("idna\n-r {}\n-c {}\n", secret.display(), secret.display());
+        let named = project(&[("requirements.txt", &nested)]);
+        let linked = project(&[]);
+        std::os::unix::fs::symlink(&secret, linked.path().join("requirements.txt")).unwrap();
+        let told = |project: &tempfile::TempDir| read(project.path(), "requirements.txt").unwrap_err().to_string();
+        let (named, linked) = (told(&named), told(&linked));
+        assert!(
+            named.contains("requirements.txt:2:1: `") && named.contains("requirements.txt:3:1: `"),
+            "{named}"
+        );
+        assert!(
+            linked.starts_with("requirements.txt: `requirements.txt` lies outside"),
+            "{linked}"
+        );
+        assert!(!named.contains("abc") && !linked.contains("abc"), "{named} {linked}");
+    }
+
+    #[test]
+    fn a_nested_file_that_holds_something_else_is_named_and_not_quoted() {
+        let project = project(&[
+            ("requirements.txt", "-r other\n"),
+            (
+                "other",
+                "root:x:0:0\nTOKEN=abc\nmy words\n-----BEGIN KEY\nidna>=3\nidna[a] @ https://x/a.whl\n",
+            ),
+        ]);
+        let Err(Error::Findings(refused)) = read(project.path(), "requirements.txt") else {
+            panic!("it is taken");
+        };
+        let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        let line = |number| format!("other:{number}:1: this line is no requirement");
+        assert_eq!(told, [line(1), line(2), line(3), line(4)]);
+    }
+
+    #[test]
     fn a_comment_does_not_hide_the_next_line() {
         let project = project(&[(
             "requirements.txt",
@@ -322,6 +414,19 @@ pub mod tests {
         let local = format!("--find-links {}", project.path().join("more/./wheels").display());
         assert_eq!(read.indexes, [local, "--find-links https://x/wheels".to_owned()]);
         assert_eq!(read.context, ["--find-links ./wheels", "-f https://x/wheels"]);
+    }
+
+    #[test]
+    fn another_wheel_of_the_same_name_in_a_folder_is_another_input() {
+        let context = |wheel| {
+            let project = project(&[
+                ("requirements.txt", "-f wheels\nidna\n"),
+                ("wheels/idna-3.10-py3-none-any.whl", wheel),
+            ]);
+            read(project.path(), "requirements.txt").unwrap().context
+        };
+        assert_eq!(context("one"), context("one"));
+        assert_ne!(context("one"), context("other"));
     }
 
     #[test]

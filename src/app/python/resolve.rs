@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn credentials_of_a_wheels_url_are_given_to_uv_alone() {
-        let line = "greeting @ https://me:secret@x/greeting-1.0-py3-none-any.whl";
+        let line = "greeting @ https://me:secret@x/greeting-1.0-py3-none-any.whl?token=secret";
         for line in [line, line.split_once("@ ").unwrap().1] {
             let project = project(&[("requirements.txt", line)]);
             let required = read(project.path(), "requirements.txt").unwrap();
@@ -325,6 +325,7 @@ mod tests {
             assert!(!pins.concat().contains("secret"), "{pins:?}");
             let installed = installed(&pins, &required);
             assert!(installed.concat().contains("https://me:secret@x/"), "{installed:?}");
+            assert!(installed.concat().contains("?token=secret"), "{installed:?}");
         }
     }
 }

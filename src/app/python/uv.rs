@@ -110,7 +110,7 @@ impl Uv {
     /// Everything outside a project that decides which packages are installed.
     pub fn settings(&self) -> Vec<String> {
         let variables = self.variables();
-        let of = |name: &&str| Some(format!("{name}={}", without_credentials(variables.get(name)?)));
+        let of = |name: &&str| Some(format!("{name}={}", without_user(variables.get(name)?)));
         let mut settings: Vec<String> = SETTINGS.iter().filter_map(of).collect();
         let file = variables.get("UV_CONFIG_FILE");
         settings.extend(file.and_then(|file| std::fs::read_to_string(file).ok()));
@@ -136,21 +136,46 @@ fn failure(command: String, status: String, output: String) -> Error {
     Error::Index { url, output }
 }
 
-/// The same text, without what stands before an `@` in its URLs.
+/// The same text, without what stands before an `@` in its URLs, and with `***` for the values of their queries: what
+/// may be recorded and shown.
 pub fn without_credentials(text: &str) -> String {
-    let mut parts = text.split("://");
-    let mut clean = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | ',' | '`' | '"' | '\'' | ')');
-        let end = part.find(ends).unwrap_or(part.len());
-        let start = part[..end].rfind('@').map_or(0, |at| at + 1);
-        clean.push_str("://");
-        clean.push_str(&part[start..]);
-    }
-    clean
+    in_urls(&without_user(text), masked)
 }
 
-/// The URL in a line, without what stands before an `@` in it.
+/// The same text, without what stands before an `@` in its URLs: what decides which packages these lead to.
+pub fn without_user(text: &str) -> String {
+    in_urls(text, |url| {
+        // A password may have any sign of punctuation but these.
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#');
+        let end = url.find(ends).unwrap_or(url.len());
+        let start = url[..end].rfind('@').map_or(0, |at| at + 1);
+        url[start..].to_owned()
+    })
+}
+
+/// The same text, with what follows each `://` changed.
+fn in_urls(text: &str, change: impl Fn(&str) -> String) -> String {
+    let mut parts = text.split("://");
+    let start = parts.next().unwrap_or_default().to_owned();
+    parts.fold(start, |clean, part| clean + "://" + &change(part))
+}
+
+/// A URL behind its scheme, and text behind it, without the values of its query: of a token or a signature.
+fn masked(text: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '#' | '"' | '`');
+    let (url, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    let Some((path, query)) = url.split_once('?') else {
+        return text.to_owned();
+    };
+    let name = |pair: &str| pair.split_once('=').map(|(name, _)| format!("{name}=***"));
+    let pairs: Vec<String> = query
+        .split('&')
+        .map(|pair| name(pair).unwrap_or_else(|| pair.to_owned()))
+        .collect();
+    format!("{path}?{}{rest}", pairs.join("&"))
+}
+
+/// The URL in a line, as [`without_credentials`] has it.
 pub fn bare_url(line: &str) -> Option<String> {
     let clean = without_credentials(line);
     let (before, after) = clean.split_once("://")?;
@@ -200,6 +225,26 @@ mod tests {
         let said = "Because x was not found in the package registry";
         let error = failure("uv".to_owned(), "exit status: 1".to_owned(), said.to_owned());
         assert!(matches!(error, Error::Command { .. }));
+    }
+
+    #[test]
+    fn a_password_is_hidden_whole_whatever_signs_it_has() {
+        for (url, shown) in [
+            ("https://me:pw@x/simple", "https://x/simple"),
+            ("`https://me:p,w'(a)\"@b@x/simple`, and", "`https://x/simple`, and"),
+            ("https://me:pw@x?a=1 you@home", "https://x?a=*** you@home"),
+            ("https://x/simple/@scope", "https://x/simple/@scope"),
+            (
+                "https://x/a.whl?token=abc&X-Amz-Signature=d%2Fe#sha256=00 --hash=sha256:00",
+                "https://x/a.whl?token=***&X-Amz-Signature=***#sha256=00 --hash=sha256:00",
+            ),
+            (
+                "a=https://u:p@x/?k=v https://u:p@y/?k=v",
+                "a=https://x/?k=*** https://y/?k=***",
+            ),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Config {
             )),
             (_, None, _) => {}
         }
-        flaws.extend(policy.and_then(|found| self.document_at(&found).err()));
+        flaws.extend(policy.and_then(|found| self.document_at(&found, limits::PolicyOf::Api).err()));
         if let Some(found) = self.look(stage, "api_gateway_stage") {
             let refused = limits::check_api_stage(found.value.as_str().unwrap_or_default()).err();
             flaws.extend(refused.map(|why| Flaw::error(found.pointer, why)));

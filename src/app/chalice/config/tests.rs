@@ -397,10 +397,28 @@ fn a_policy_file_must_exist_and_be_json() {
     assert!(messages().ends_with("policy file `.chalice/policy-dev.json`: it does not exist"));
     write(folder.path(), "policy-dev.json", "{");
     assert!(messages().contains("it is no JSON"), "{}", messages());
+    write(
+        folder.path(),
+        "policy-dev.json",
+        r#"{"Statement": [{"Effect": "allow"}]}"#,
+    );
+    assert!(messages().contains("neither `Allow` nor `Deny`"), "{}", messages());
     write(folder.path(), "policy-dev.json", r#"{"Statement": []}"#);
     assert_eq!(messages(), "");
     let role = config.function(&stage("dev"), "f").unwrap().role;
     assert_eq!(role, RoleSource::Own(serde_json::json!({"Statement": []})));
+}
+
+#[test]
+fn a_policy_file_outside_of_the_project_is_not_read() {
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    let (folder, config) = project(r#"{"app_name": "a", "autogen_policy": false}"#);
+    std::os::unix::fs::symlink(outside.path(), folder.path().join(".chalice/policy-dev.json")).unwrap();
+    let findings = config.findings(&stage("dev"), None);
+    assert!(
+        findings[0].message.ends_with("it lies outside of the repository"),
+        "{findings:?}"
+    );
 }
 
 #[test]
@@ -474,7 +492,10 @@ fn a_policy_of_ones_own_may_be_as_long_as_iam_takes_it() {
     write(
         folder.path(),
         "policy-dev.json",
-        &format!(r#"{{"Statement": ["{}"]}}"#, "x".repeat(10_240)),
+        &format!(
+            r#"{{"Statement": {{"Effect": "Allow", "Action": "{}", "Resource": "*"}}}}"#,
+            "x".repeat(10_240)
+        ),
     );
     let findings = config.findings(&stage("dev"), None);
     assert!(
