@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::names::{AppName, StageName};
@@ -25,6 +26,73 @@ pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
     pub options: Options,
+}
+
+/// What Chalice has and we have not, a flag or a command, and what to do instead.
+const CHALICE: [(&str, &str); 17] = [
+    ("--profile", "set `AWS_PROFILE` instead"),
+    (
+        "--api-gateway-stage",
+        "set `api_gateway_stage` in `.chalice/config.json` instead",
+    ),
+    (
+        "--autogen-policy",
+        "set `autogen_policy` in `.chalice/config.json` instead",
+    ),
+    (
+        "--no-autogen-policy",
+        "set `\"autogen_policy\": false` in `.chalice/config.json` instead",
+    ),
+    (
+        "--connection-timeout",
+        "leave it out: calls that take long are waited for, and what was cut off is finished by the next run",
+    ),
+    ("--debug", "use `-v` or `-vv` instead"),
+    ("--no-debug", "leave it out: nothing is shown without `-v`"),
+    ("--num-entries", "use `--lines` instead"),
+    ("--include-lambda-messages", "use `--runtime-lines` instead"),
+    (
+        "--no-include-lambda-messages",
+        "leave it out: Lambda's own lines are shown with `--runtime-lines` alone",
+    ),
+    ("local", "use `chalice local`: it works on the same project"),
+    ("package", "use `chalice package`: it works on the same project"),
+    (
+        "generate-sdk",
+        "use `chalice generate-sdk`: it works on the same project",
+    ),
+    (
+        "generate-models",
+        "use `chalice generate-models`: it works on the same project",
+    ),
+    ("generate-pipeline", "use `stagewright init` instead"),
+    ("new-project", "use `stagewright new` instead"),
+    ("dev", "use `stagewright plan` for `chalice dev plan`"),
+];
+
+impl Cli {
+    /// Reads the command line, or ends the program with what is wrong with it.
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|error| with_hint(error).exit())
+    }
+}
+
+/// Says what to do instead of what only Chalice has.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    let wrong = error
+        .get(ContextKind::InvalidArg)
+        .or_else(|| error.get(ContextKind::InvalidSubcommand));
+    let Some(ContextValue::String(wrong)) = wrong else {
+        return error;
+    };
+    if let Some((_, instead)) = CHALICE.iter().find(|(name, _)| name == wrong) {
+        for similar in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
+            error.remove(similar);
+        }
+        let hint = ContextValue::StyledStrs(vec![(*instead).into()]);
+        error.insert(ContextKind::Suggested, hint);
+    }
+    error
 }
 
 /// What every command takes, before or behind its name.
@@ -118,6 +186,7 @@ pub enum Command {
         upgrade: bool,
     },
     /// Remove everything of a stage, from its state alone: needs no code and no build
+    #[command(alias = "delete")]
     Destroy {
         /// The stage
         #[arg(long, value_name = "STAGE")]
@@ -218,6 +287,7 @@ pub enum Use {
     /// Print the policies of the roles that are made for the app, as JSON, without asking AWS anything
     ///
     /// Of one role its policy, of several an object with the policy of each.
+    #[command(alias = "gen-policy")]
     Policy(Policy),
 }
 
@@ -444,6 +514,31 @@ mod tests {
         for line in [["stagewright", "--json", "plan"], ["stagewright", "plan", "--json"]] {
             assert!(Cli::try_parse_from(line).unwrap().options.json);
         }
+    }
+
+    #[test]
+    fn the_commands_of_chalice_that_have_another_name_here_are_known() {
+        let parsed = |line: &[&str]| Cli::try_parse_from(line).unwrap().command;
+        let delete = parsed(&["stagewright", "delete", "--stage", "dev"]);
+        assert!(matches!(delete, Command::Destroy { .. }));
+        let policy = parsed(&["stagewright", "gen-policy"]);
+        assert!(matches!(policy, Command::Use(Use::Policy(_))));
+    }
+
+    #[test]
+    fn what_only_chalice_has_is_told_with_what_to_do_instead() {
+        let told = |line: &[&str]| with_hint(Cli::try_parse_from(line).unwrap_err()).to_string();
+        for (name, instead) in CHALICE {
+            let said = if name.starts_with("--") {
+                told(&["stagewright", "deploy", name])
+            } else {
+                told(&["stagewright", name])
+            };
+            assert_eq!(said.matches("tip: ").count(), 1, "{said}");
+            assert!(said.contains(instead), "{said}");
+        }
+        let said = told(&["stagewright", "deploy", "--profile=work", "--stage", "prod"]);
+        assert!(said.contains("set `AWS_PROFILE` instead"), "{said}");
     }
 
     #[test]

@@ -25,7 +25,6 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 use tracing_subscriber::filter::Targets;
@@ -55,7 +54,7 @@ use crate::state::store::Store;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
-    let mut cli = Cli::parse();
+    let mut cli = Cli::read();
     log(cli.options.verbose);
     app::apart::hide();
     let variables = terminal::variables();

@@ -165,6 +165,37 @@ fn two_receivers_of_one_thing_are_told() {
 }
 
 #[test]
+fn one_thing_that_is_named_once_and_once_by_its_arn_is_there_twice() {
+    let twice = |one: &str, other: &str| flaw(&format!("    events:\n      - {one}\n      - {other}\n"));
+    let hint = "(take one of them out, or write both as ARNs if they are two things)";
+    let arn = |service: &str, name: &str| format!("arn:aws:{service}:eu-west-1:111111111111:{name}");
+    assert_eq!(
+        twice("queue: jobs", &format!("queue: {}", arn("sqs", "jobs"))),
+        format!("9:9: `api` has queue `{}` twice {hint}", arn("sqs", "jobs"))
+    );
+    assert_eq!(
+        twice(&format!("topic: {}", arn("sns", "news")), "topic: news"),
+        format!("9:9: `api` has topic `news` twice {hint}")
+    );
+    let stream = format!("stream: {{ kinesis: \"{}\" }}", arn("kinesis", "stream/clicks"));
+    assert_eq!(
+        twice("stream: { kinesis: clicks }", &stream),
+        format!("9:9: `api` has a stream twice {hint}")
+    );
+}
+
+#[test]
+fn queues_of_one_name_in_two_accounts_are_two_queues() {
+    let queue = |account: u64| format!("      - queue: arn:aws:sqs:eu-west-1:{account}:jobs\n");
+    let read = sources(&format!(
+        "    events:\n{}{}",
+        queue(111_111_111_111),
+        queue(222_222_222_222)
+    ));
+    assert_eq!(read.len(), 2);
+}
+
+#[test]
 fn a_role_may_read_the_queue_of_its_function_and_no_other() {
     let app = app("    events:\n      - queue: jobs\n");
     let statements = app.roles[0].policy["Statement"].as_array().unwrap().clone();

@@ -1,6 +1,6 @@
 //! App on a stage -> the resources that it shall have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -102,7 +102,21 @@ pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground
     if let Some(api) = &app.api {
         resources.extend(served(api, names, ground));
     }
+    debug_assert!(
+        twice(&resources).is_none(),
+        "two resources have the address {:?}",
+        twice(&resources)
+    );
     Desired { resources }
+}
+
+/// An address that two resources have: one of them would be lost in silence.
+fn twice(resources: &[(Address, Resource)]) -> Option<&Address> {
+    let mut seen = BTreeSet::new();
+    resources
+        .iter()
+        .map(|(address, _)| address)
+        .find(|address| !seen.insert(*address))
 }
 
 /// The names that AWS would refuse on a stage, since the parts together are too long.
@@ -268,4 +282,26 @@ fn called(api: &Api) -> Vec<String> {
     called.sort();
     called.dedup();
     called
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_two_resources_have_is_found() {
+        let role = |name: &str| {
+            let role = Role {
+                name: name.to_owned(),
+                policy: serde_json::json!({}),
+                tags: BTreeMap::new(),
+            };
+            (Address::new("role", name), Resource::Role(role))
+        };
+        assert_eq!(twice(&[role("api"), role("worker")]), None);
+        assert_eq!(
+            twice(&[role("api"), role("worker"), role("api")]),
+            Some(&Address::new("role", "api"))
+        );
+    }
 }

@@ -73,6 +73,9 @@ pub struct Report {
     /// What the stage is left without, since it is a preview.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<String>,
+    /// What the stage shares with another one and should have for itself, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Why nothing was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -113,6 +116,7 @@ impl Report {
                 .release
                 .as_ref()
                 .map_or_else(Vec::new, |release| release.withheld.clone()),
+            warnings: Vec::new(),
             reason: None,
             error: None,
         }

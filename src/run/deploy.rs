@@ -142,7 +142,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     if plan.is_empty() && held.is_none() {
         return unchanged(scene, given, seen).await;
     }
-    rivals::warn(scene.session, scene.store, &seen.state, &plan).await;
+    let warnings = rivals::warn(scene.session, scene.store, &seen.state, &plan).await;
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
@@ -175,9 +175,9 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         stop: scene.session.stop.clone(),
         shared: shared(scene.session, scene.store, "deploy"),
     };
-    wanted(scene, given, &plan, (tools, held, seen.state, before))
-        .await
-        .map(Some)
+    let mut told = wanted(scene, given, &plan, (tools, held, seen.state, before)).await?;
+    told.report.warnings = warnings;
+    Ok(Some(told))
 }
 
 /// Applies the plan if the stage is still wanted; gives it back untouched if it is not.

@@ -1,7 +1,7 @@
 //! `plan`: what `deploy` would change, and why.
 
 use super::scene::{Scene, Secrets, refuse, stages};
-use super::{Session, adopt, check};
+use super::{Session, adopt, check, rivals};
 use crate::app::python::Resolution;
 use crate::error::Failure;
 use crate::host::Ink;
@@ -45,7 +45,8 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
         None => scene.cloud.place().await?,
     };
     let plan = scene.plan(&ready, &state, &place);
-    let report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
+    let mut report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
+    report.warnings = rivals::warn(session, store.as_ref(), &state, &plan).await;
     session.host.say(&render::render(&plan));
     session.host.answer(&serde_json::json!(report));
     Ok(())

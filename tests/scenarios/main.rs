@@ -51,6 +51,7 @@ mod policy;
 mod prism;
 mod repository;
 mod restore;
+mod rivals;
 mod stand_in;
 mod state;
 mod stopped;

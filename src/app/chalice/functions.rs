@@ -8,15 +8,15 @@ use super::discover::{Facts, FunctionFacts};
 use crate::app::{Finding, Severity};
 use crate::names::check_name;
 
-/// Logical names that Chalice gives to other resources of a stage.
-const RESERVED: [&str; 7] = [
-    ROUTES_FUNCTION,
-    "rest_api",
-    "websocket_api",
-    "default-role",
-    "managed-layer",
-    "api_gateway_custom_domain",
-    "websocket_api_custom_domain",
+/// Logical names that Chalice gives to other resources of a stage, and what these are.
+const RESERVED: [(&str, &str); 7] = [
+    (ROUTES_FUNCTION, "the function behind the routes"),
+    ("rest_api", "the REST API"),
+    ("websocket_api", "the websocket API"),
+    ("default-role", "the role of the functions that have none of their own"),
+    ("managed-layer", "the layer of the dependencies"),
+    ("api_gateway_custom_domain", "the domain of the REST API"),
+    ("websocket_api_custom_domain", "the domain of the websocket API"),
 ];
 
 /// Route keys of a websocket API in Chalice's order, and the names of the functions that they call.
@@ -91,7 +91,10 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     let plain = facts.functions.iter().chain(&facts.authorizers);
     for function in plain.chain(&facts.event_sources) {
         let message = name_flaw(function, &mut names, &taken);
-        findings.extend(message.map(|message| finding(Severity::Error, &function.file, function.line, message)));
+        findings.extend(message.map(|(message, hint)| Finding {
+            hint,
+            ..finding(Severity::Error, &function.file, function.line, message)
+        }));
         findings.extend(handler_finding(function));
     }
     findings.extend(facts.websockets.iter().filter_map(handler_finding));
@@ -101,7 +104,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
 
 /// Names that other resources of the app have, and what these are.
 fn taken(facts: &Facts) -> BTreeMap<String, String> {
-    let reserved = RESERVED.map(|name| (name.to_owned(), "something else of the stage".to_owned()));
+    let reserved = RESERVED.map(|(name, what)| (name.to_owned(), what.to_owned()));
     let events = facts.event_sources.iter().filter_map(|function| {
         let what = format!("what calls function `{}`", function.name);
         Some((event_name(function)?, what))
@@ -117,15 +120,16 @@ fn name_flaw<'a>(
     function: &'a FunctionFacts,
     names: &mut BTreeSet<&'a str>,
     taken: &BTreeMap<String, String>,
-) -> Option<String> {
+) -> Option<(String, Option<String>)> {
     let name = function.name.as_str();
     if let Some(what) = taken.get(name) {
-        return Some(format!("a function cannot be called `{name}`: {what} is"));
+        let hint = "give it another name by `name=` in its decorator".to_owned();
+        return Some((format!("a function cannot be called `{name}`: {what} is"), Some(hint)));
     }
     if let Err(why) = check_name("function name", name) {
-        return Some(why.to_string());
+        return Some((why.to_string(), None));
     }
-    (!names.insert(name)).then(|| format!("there is another function called `{name}`"))
+    (!names.insert(name)).then(|| (format!("there is another function called `{name}`"), None))
 }
 
 fn handler_finding(function: &FunctionFacts) -> Option<Finding> {

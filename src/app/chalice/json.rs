@@ -1,6 +1,6 @@
 //! A JSON document that remembers where each value stands, so that a finding about it can point there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ pub struct Document {
     /// The parsed value.
     pub value: Value,
     places: BTreeMap<Pointer, usize>,
+    repeated: Vec<(String, usize)>,
     text: String,
 }
 
@@ -40,11 +41,13 @@ impl Document {
             text: text.as_bytes(),
             at: 0,
             places: BTreeMap::new(),
+            repeated: Vec::new(),
         };
         reader.value("");
         Ok(Self {
             value,
             places: reader.places,
+            repeated: reader.repeated,
             text: text.to_owned(),
         })
     }
@@ -60,6 +63,18 @@ impl Document {
                 (None, None) => break 0,
             }
         };
+        self.line_and_column(offset)
+    }
+
+    /// Keys that stand in an object already, each with line and column, counted from 1.
+    pub fn repeated(&self) -> Vec<(&str, (usize, usize))> {
+        let repeated = self.repeated.iter();
+        repeated
+            .map(|(key, offset)| (key.as_str(), self.line_and_column(*offset)))
+            .collect()
+    }
+
+    fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = before.matches('\n').count() + 1;
@@ -98,6 +113,7 @@ struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     places: BTreeMap<Pointer, usize>,
+    repeated: Vec<(String, usize)>,
 }
 
 impl Reader<'_> {
@@ -111,6 +127,7 @@ impl Reader<'_> {
     fn value(&mut self, pointer: &str) {
         let first = self.peek();
         self.places.entry(pointer.to_owned()).or_insert(self.at);
+        let mut keys = BTreeSet::new();
         match first {
             Some(b'{') => self.items(b'}', |reader, _| {
                 reader.peek();
@@ -119,6 +136,9 @@ impl Reader<'_> {
                 let pointer = below(pointer, &key);
                 // The last of two equal keys is the one that counts.
                 reader.places.insert(pointer.clone(), start);
+                if !keys.insert(key.clone()) {
+                    reader.repeated.push((key, start));
+                }
                 reader.peek();
                 reader.at += 1;
                 reader.value(&pointer);
@@ -189,6 +209,13 @@ mod tests {
         let document = Document::parse(TEXT).unwrap();
         assert_eq!(document.place("/a/absent/deep"), (2, 3));
         assert_eq!(document.place("/absent"), (1, 1));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_in_one_object_has_the_place_of_the_second() {
+        let document =
+            Document::parse("{\n  \"a\": {\"b\": 1},\n  \"c\": {\"b\": 1},\n  \"a\": {\"b\": 2}\n}").unwrap();
+        assert_eq!(document.repeated(), [("a", (4, 3))]);
     }
 
     #[test]

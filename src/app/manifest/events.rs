@@ -302,22 +302,50 @@ fn check_together(events: &[(Place, Event)], flaws: &mut Flaws) {
 fn check_pair(place: Place, event: &Event, other: &Event, flaws: &mut Flaws) {
     let (ours, theirs) = (&event.function, &other.function);
     match (&event.source, &other.source) {
-        (EventSource::Queue { queue, .. }, EventSource::Queue { queue: same, .. }) if queue == same => {
+        (EventSource::Queue { queue, .. }, EventSource::Queue { queue: same, .. }) if is_same(queue, same) => {
             if ours == theirs {
-                flaws.error(place, format!("`{ours}` has queue `{queue}` twice"));
+                flaws.error_with(
+                    place,
+                    format!("`{ours}` has queue `{queue}` twice"),
+                    elsewhere(queue, same),
+                );
             } else {
                 let message =
                     format!("`{theirs}` and `{ours}` both read queue `{queue}`: a message comes to one of them");
                 flaws.warn(place, message, None);
             }
         }
-        (EventSource::Stream { stream, .. }, EventSource::Stream { stream: same, .. })
-            if stream == same && ours == theirs =>
-        {
-            flaws.error(place, format!("`{ours}` has a stream twice"));
+        (
+            EventSource::Stream {
+                stream: Stream::Kinesis(stream),
+                ..
+            },
+            EventSource::Stream {
+                stream: Stream::Kinesis(same),
+                ..
+            },
+        )
+        | (
+            EventSource::Stream {
+                stream: Stream::DynamoDb(stream),
+                ..
+            },
+            EventSource::Stream {
+                stream: Stream::DynamoDb(same),
+                ..
+            },
+        ) if ours == theirs && is_same(stream, same) => {
+            let message = format!("`{ours}` has a stream twice");
+            flaws.error_with(place, message, elsewhere(stream, same));
         }
-        (EventSource::Topic { topic }, EventSource::Topic { topic: same }) if topic == same && ours == theirs => {
-            flaws.error(place, format!("`{ours}` has topic `{topic}` twice"));
+        (EventSource::Topic { topic }, EventSource::Topic { topic: same })
+            if ours == theirs && is_same(topic, same) =>
+        {
+            flaws.error_with(
+                place,
+                format!("`{ours}` has topic `{topic}` twice"),
+                elsewhere(topic, same),
+            );
         }
         (EventSource::Bucket { .. }, EventSource::Bucket { .. }) => {
             if let Some(bucket) = limits::contested(&event.source, &other.source) {
@@ -337,4 +365,24 @@ fn check_pair(place: Place, event: &Event, other: &Event, flaws: &mut Flaws) {
             _,
         ) => {}
     }
+}
+
+/// Whether two texts mean one thing. A name is one in the stage's own account and Region, which are not known yet: an ARN that
+/// ends with it is taken for the same.
+fn is_same(one: &str, other: &str) -> bool {
+    match (one.starts_with("arn:"), other.starts_with("arn:")) {
+        (true, true) | (false, false) => one == other,
+        (true, false) | (false, true) => bare(one) == bare(other),
+    }
+}
+
+/// The name in an ARN of a queue, a topic or a Kinesis stream, behind the account.
+fn bare(text: &str) -> &str {
+    let name = text.rsplit(':').next().unwrap_or(text);
+    name.strip_prefix("stream/").unwrap_or(name)
+}
+
+/// What to do where a name and an ARN only look like one thing.
+fn elsewhere(one: &str, other: &str) -> Option<String> {
+    (one != other).then(|| "take one of them out, or write both as ARNs if they are two things".to_owned())
 }

@@ -123,7 +123,7 @@ fn has_credentials(variables: &BTreeMap<String, String>) -> bool {
 ///
 /// The decision cannot be made or carried out.
 pub async fn ci(session: &Session<'_>, github: &GitHub) -> Result<(), Failure> {
-    match carried_out(session, github).await {
+    match Box::pin(carried_out(session, github)).await {
         Ok(Done::Told(ended)) => ended,
         Ok(Done::Apps(ended)) => tell::tell(session, github, ended),
         Err(failure) => {

@@ -1,8 +1,10 @@
 //! What is wrong with `.chalice/config.json` on a stage: all flaws at once, each at its key.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
-use super::{Config, Found, ROUTES_FUNCTION, RoleSource, domain, full, number, texts};
+use super::{Config, FILE, Found, ROUTES_FUNCTION, RoleSource, domain, full, number, texts};
 use crate::app::chalice::json::below;
 use crate::app::chalice::schema::{self, Flaw};
 use crate::app::flaws::did_you_mean;
@@ -36,7 +38,7 @@ impl Config {
         if let Some(functions) = functions {
             flaws.extend(self.strangers(stage, functions));
         }
-        let mut findings: Vec<Finding> = Vec::new();
+        let mut findings: Vec<Finding> = self.repeated();
         for flaw in flaws {
             let finding = self.finding(flaw);
             if !findings.contains(&finding) {
@@ -47,11 +49,25 @@ impl Config {
         findings
     }
 
-    /// Stages of the file that could never be deployed, whichever is looked at.
+    /// Keys that stand twice in one object, of which only the last counts: for Chalice as for us.
+    fn repeated(&self) -> Vec<Finding> {
+        let repeated = self.document.repeated().into_iter();
+        let findings = repeated.map(|(key, place)| Finding {
+            severity: Severity::Warning,
+            file: PathBuf::from(FILE),
+            place: Some(place),
+            message: format!("the key `{key}` stands here a second time, and the former one has no effect"),
+            hint: Some("remove one".to_owned()),
+        });
+        findings.collect()
+    }
+
+    /// Stages of the file that could never be deployed. The one that is looked at has a name that is taken, so that these are
+    /// others, and keep nobody from deploying it.
     fn stage_name_flaws(&self) -> Vec<Flaw> {
         let flaw = |name: &str| {
             let why = name.parse::<StageName>().err()?.to_string();
-            Some(Flaw::error(below("/stages", name), why))
+            Some(Flaw::warning(below("/stages", name), why))
         };
         self.stages().into_iter().filter_map(flaw).collect()
     }

@@ -537,3 +537,29 @@ fn a_file_that_is_no_json_or_has_no_name_is_an_error_with_its_place() {
     assert!(messages(r#"{"app_name": "a b"}"#)[0].contains("the character ` `"));
     assert!(messages(r#"{"app_name": "a", "version": "2.1"}"#)[0].contains("up to 2.0"));
 }
+
+#[test]
+fn a_stage_with_an_impossible_name_is_a_warning_for_the_others() {
+    let (_folder, config) = project(r#"{"version": "2.0", "app_name": "a", "stages": {"dev": {}, "my.stage": {}}}"#);
+    let findings = config.findings(&stage("dev"), None);
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:?}");
+    };
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.to_string().contains("`my.stage`"), "{finding}");
+}
+
+#[test]
+fn a_key_that_stands_twice_is_a_warning_where_the_second_stands() {
+    let twice = "{\"version\": \"2.0\", \"app_name\": \"a\",\n \"lambda_timeout\": 10,\n \"lambda_timeout\": 20}";
+    let (_folder, config) = project(twice);
+    let findings = config.findings(&stage("dev"), None);
+    let told: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            ".chalice/config.json:3:2: the key `lambda_timeout` stands here a second time, and the former one has no effect (remove one)"
+        ]
+    );
+    assert_eq!(findings[0].severity, Severity::Warning);
+}
