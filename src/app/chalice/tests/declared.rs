@@ -335,10 +335,10 @@ fn a_name_that_something_else_of_the_stage_has_is_refused() {
         ]);
     });
     let expected = [
-        "app.py:7:1: a function cannot be called `tick-event`: what calls function `tick` is (give it another name by `name=` in its decorator)",
-        "app.py:7:1: a function cannot be called `websocket_connect`: the function of the websocket API's `$connect` is (give it another name by `name=` in its decorator)",
-        "app.py:7:1: a function cannot be called `rest_api`: the REST API is (give it another name by `name=` in its decorator)",
-        "app.py:7:1: a function cannot be called `default-role`: the role of the functions that have none of their own is (give it another name by `name=` in its decorator)",
+        "app.py:7:1: a function cannot be called `tick-event`: what calls function `tick` is",
+        "app.py:7:1: a function cannot be called `websocket_connect`: the function of the websocket API's `$connect` is",
+        "app.py:7:1: a function cannot be called `rest_api`: the REST API is",
+        "app.py:7:1: a function cannot be called `default-role`: the role of the functions that have none of their own is",
     ];
     assert_eq!(messages, expected);
 }
