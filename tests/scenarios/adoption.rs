@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::emulator::in_checkout;
 use crate::emulator::tool;
 use crate::world::{Started, World};
 
@@ -306,11 +307,11 @@ fn a_stage_of_the_first_chalice_is_taken_over_from_the_one_file_of_all_stages() 
 
 #[test]
 fn a_stage_whose_record_lies_in_the_folder_is_not_deployed_a_second_time_into_a_bucket() {
-    let world = World::with_folder_state();
+    let world = World::new();
     world.chalice_hello();
-    world.deploy("dev");
-    world.forget_calls();
-    let run = world.run(&["deploy", "--stage", "dev", "--state", "s3://deploys/stages"]);
+    let record = std::fs::read_to_string(in_checkout("tests/formats/state-1.json")).expect("a record of ours");
+    world.write(".chalice/deployed/dev.json", &record);
+    let run = world.run(&["deploy", "--stage", "dev"]);
     run.ended_with(2)
         .saying(&[".chalice/deployed/dev.json", "s3://deploys/stages/hello/dev.json"]);
     assert_eq!(world.mutations(), Vec::<String>::new());
