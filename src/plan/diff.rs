@@ -112,17 +112,17 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
         causes,
         after,
     };
-    let filled: BTreeSet<String> = kept.iter().filter_map(|(_, action, _)| shared(action)).collect();
+    let filled: BTreeSet<String> = kept.iter().filter_map(|(_, action, _)| action.shared()).collect();
     let (room, mut deleted): (Vec<_>, Vec<_>) = deleted
         .into_iter()
-        .partition(|(_, action, _)| shared(action).is_some_and(|shared| filled.contains(&shared)));
+        .partition(|(_, action, _)| action.shared().is_some_and(|shared| filled.contains(&shared)));
     let rooms: Vec<(Address, Option<String>)> = room
         .iter()
-        .map(|(address, action, _)| (address.clone(), shared(action)))
+        .map(|(address, action, _)| (address.clone(), action.shared()))
         .collect();
     let mut steps: Vec<Step> = room.into_iter().map(|change| step(change, Vec::new())).collect();
     steps.extend(kept.into_iter().map(|change| {
-        let own = shared(&change.1);
+        let own = change.1.shared();
         let made_room = rooms.iter().filter(|(_, of)| own.is_some() && *of == own);
         let mut after = before(&change.1, &kept_addresses, &change.0);
         after.extend(made_room.map(|(address, _)| address.clone()));
@@ -145,13 +145,6 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
         steps.push(step(change, after));
     }
     steps
-}
-
-fn shared(action: &Action) -> Option<String> {
-    match action {
-        Action::Create(to) | Action::Update { to, .. } => to.shared(),
-        Action::Delete(deployed) => deployed.outputs.shared(),
-    }
 }
 
 /// What is made or changed comes after what it refers to; what is served comes last of all, so that no caller meets a

@@ -1,7 +1,7 @@
 //! Where people find a stage.
 
 use super::State;
-use crate::resource::{Outputs, deployment};
+use crate::resource::{Outputs, deployment, v2_api};
 
 /// Where people find a stage.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +33,18 @@ impl State {
         })
     }
 
-    /// Where people find the stage: its REST API, else its HTTP API, else the URL of its one function that has one.
+    /// Where people find the stage: its REST API, else its HTTP API, else the URL of its one function that has one, else its
+    /// websocket API.
     pub fn front(&self) -> Option<Front<'_>> {
         if let Some(served) = self.served() {
             return Some(Front {
                 api: Some((&served.rest_api_id, &served.stage_name)),
+                url: &served.url,
+            });
+        }
+        if let Some(served) = self.v2_api("https://") {
+            return Some(Front {
+                api: Some((&served.id, "$default")),
                 url: &served.url,
             });
         }
@@ -46,20 +53,27 @@ impl State {
             if let Outputs::FunctionUrl(function) = &deployed.outputs {
                 urls.push(&function.url);
             }
-            // What it was made of is not known while it is in doubt; a websocket API's URL has another scheme.
+        }
+        match (urls.as_slice(), self.v2_api("wss://")) {
+            ([url], _) => Some(Front { api: None, url }),
+            (_, Some(served)) => Some(Front {
+                api: None,
+                url: &served.url,
+            }),
+            (_, None) => None,
+        }
+    }
+
+    /// The API of the second version whose URL is of a scheme. What it was made of is not known while it is in doubt.
+    fn v2_api(&self, scheme: &str) -> Option<&v2_api::Outputs> {
+        self.deployed.values().find_map(|deployed| {
             if let Outputs::V2Api(served) = &deployed.outputs
-                && served.url.starts_with("https://")
+                && served.url.starts_with(scheme)
             {
-                return Some(Front {
-                    api: Some((&served.id, "$default")),
-                    url: &served.url,
-                });
+                return Some(served);
             }
-        }
-        match urls.as_slice() {
-            [url] => Some(Front { api: None, url }),
-            [] | [_, _, ..] => None,
-        }
+            None
+        })
     }
 }
 
@@ -67,7 +81,6 @@ impl State {
 mod tests {
     use super::*;
     use crate::names::Address;
-    use crate::resource::v2_api;
 
     #[test]
     fn an_http_api_that_is_only_known_to_stand_is_still_where_people_find_the_stage() {
@@ -78,6 +91,7 @@ mod tests {
                 url: url.to_owned(),
             });
             state.record(Address::new("v2_api", name), None, outputs);
+            assert_eq!(state.front().map(|front| front.url), Some(url));
         }
         let front = state.front().unwrap();
         assert_eq!((front.api, front.url), (Some(("http_api", "$default")), "https://h/"));

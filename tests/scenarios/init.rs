@@ -210,11 +210,13 @@ fn the_printed_policy_allows_every_call_of_a_deploy_and_a_destroy() {
     assert!(!allows(&policy, "lambda:DeleteFunction", elsewhere));
 }
 
-/// Actions of calls that are made only after a run was cut off, or where somebody else changed something.
-const AFTER_A_MISHAP: [&str; 12] = [
+/// Actions of calls that are made only after a run was cut off, or where somebody else made or changed something.
+const AFTER_A_MISHAP: [&str; 14] = [
     "apigateway:PATCH",
+    "events:ListTagsForResource",
     "iam:DetachRolePolicy",
     "iam:GetRole",
+    "iam:GetRolePolicy",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
     "iam:ListRoleTags",
@@ -260,7 +262,7 @@ fn needed(call: &Call) -> Vec<(String, String)> {
             );
             vec![needs("s3:DeleteObject".to_owned(), &zips)]
         }
-        ("lambda", "ListFunctions") | ("iam", "ListRoles") => {
+        ("lambda", "ListFunctions") | ("iam", "ListRoles") | ("events", "ListRules") => {
             vec![needs(format!("{}:{operation}", call.service), "*")]
         }
         ("s3", operation) => vec![needs(format!("s3:{operation}"), &format!("arn:aws:s3:::{target}"))],
@@ -294,6 +296,7 @@ fn of_api_gateway(operation: &str, target: &str) -> (String, String) {
     let (_, verb) = verb.expect("a verb of API Gateway's");
     let path = match operation {
         "ImportRestApi" | "GetRestApis" => "/restapis".to_owned(),
+        "GetApis" => "/apis".to_owned(),
         "CreateDeployment" => format!("/restapis/{target}/deployments"),
         _ => format!("/restapis/{target}"),
     };

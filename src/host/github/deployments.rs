@@ -219,7 +219,10 @@ fn status_request(status: &Status, log_url: Option<&str>) -> Value {
     if let Some(url) = log_url {
         request["log_url"] = url.into();
     }
-    if let Status::Success { url: Some(url) } = status {
+    // GitHub takes a link that a browser can open; a websocket's is none.
+    if let Status::Success { url: Some(url) } = status
+        && url.starts_with("http")
+    {
         request["environment_url"] = url.as_str().into();
     }
     request
@@ -299,6 +302,9 @@ mod tests {
         let served = status_request(&Status::Success { url }, Some("https://run"));
         assert_eq!(served["environment_url"], "https://a.example");
         assert_eq!(served["log_url"], "https://run");
+        let url = Some("wss://a.example/api/".to_owned());
+        let socket = status_request(&Status::Success { url }, None);
+        assert!(socket.get("environment_url").is_none());
         assert!(status_request(&Status::Failure, None).get("environment_url").is_none());
     }
 }
