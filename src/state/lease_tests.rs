@@ -62,6 +62,8 @@ fn names() -> (AppName, StageName) {
 struct Contender<'a> {
     seen: Option<Seen>,
     held: Option<(Held<'a>, State)>,
+    /// Of how many processes it was: whose lease is in doubt has ended, and comes back as another with a mark of its own.
+    processes: usize,
 }
 
 /// The stage, and what was told about it.
@@ -88,8 +90,8 @@ fn ended<T>(result: &Result<T, Error>) -> Ended {
     }
 }
 
-fn mark_of(contender: usize) -> String {
-    format!("mark {contender}")
+fn mark_of(contender: usize, process: usize) -> String {
+    format!("mark {contender} of process {process}")
 }
 
 /// The numbers that a state records.
@@ -128,7 +130,7 @@ impl World<'_> {
 
     fn is_holder(&self, contender: usize) -> bool {
         let lease = self.stands().and_then(|state| state.lease);
-        lease.is_some_and(|lease| lease.mark == mark_of(contender))
+        lease.is_some_and(|lease| lease.mark == mark_of(contender, self.contenders[contender].processes))
     }
 
     async fn read(&mut self, contender: usize) {
@@ -143,7 +145,9 @@ impl World<'_> {
             return;
         };
         self.contenders[contender].held = None;
-        if let Ok(Some(held)) = take(self.store, &mut seen, &holder(contender)).await {
+        self.contenders[contender].processes += 1;
+        let holder = holder(contender, self.contenders[contender].processes);
+        if let Ok(Some(held)) = take(self.store, &mut seen, &holder).await {
             self.contenders[contender].held = Some((held, seen.state));
         }
     }
@@ -254,7 +258,7 @@ fn a_stage_needs_a_look_while_a_run_has_it_or_has_left_something_open() {
     let now = Timestamp::new(jiff::Timestamp::UNIX_EPOCH);
     assert!(!settled().needs_a_look(now));
     let lease = Lease {
-        mark: mark_of(0),
+        mark: mark_of(0, 1),
         holder: "ann".to_owned(),
         purpose: "deploy".to_owned(),
         since: now,
@@ -292,9 +296,9 @@ fn what_may_come_late_is_looked_at_when_it_is_time() {
     assert!(two.needs_a_look(since.after(LATE)), "one of two is due");
 }
 
-fn holder(contender: usize) -> Holder {
+fn holder(contender: usize, process: usize) -> Holder {
     Holder {
-        mark: mark_of(contender),
+        mark: mark_of(contender, process),
         name: format!("contender {contender}"),
         purpose: "deploy",
         since: Timestamp::new(jiff::Timestamp::UNIX_EPOCH),
@@ -307,7 +311,7 @@ async fn who_does_not_know_that_its_renewal_landed_renews_again_and_is_not_taken
     let (app, stage) = names();
     let store = Memory::default();
     let mut seen = Seen::new(app, stage.clone());
-    let mut held = take(&store, &mut seen, &holder(0)).await.unwrap().unwrap();
+    let mut held = take(&store, &mut seen, &holder(0, 1)).await.unwrap().unwrap();
     // The renewal lands behind the look after it, and the next word of the store is a refusal.
     store.strike(&[Strike::Late, Strike::Refused]);
     assert!(matches!(held.renew(&mut seen.state).await, Err(Error::Store(_))));

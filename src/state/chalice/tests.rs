@@ -227,11 +227,9 @@ fn every_format_that_was_ever_written_is_read_and_nothing_of_it_is_lost() {
         );
         assert_eq!(unread(&before, &after), None, "{file}");
         assert_eq!(before["resources"], after["resources"], "{file}");
-        assert_eq!(
-            state.deployed.len(),
-            if before["stagewright"].is_null() { 4 } else { 6 },
-            "{file}"
-        );
+        let recorded = before["stagewright"]["deployed"].as_object().map(|ours| ours.len());
+        let of_chalices_three = 4;
+        assert_eq!(state.deployed.len(), recorded.unwrap_or(of_chalices_three), "{file}");
     }
 }
 
