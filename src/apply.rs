@@ -15,6 +15,7 @@ use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
 use crate::state::lease::Held;
 use crate::state::{Deployed, State};
 use crate::stop::Stop;
+use crate::timeline;
 
 pub mod shared;
 
@@ -225,10 +226,13 @@ fn begin(
             let began = Instant::now();
             tracing::info!(%address, action = action.word(), "step begun");
             let make = async |context: &Context| make(cloud.as_ref(), &action, context).await;
-            let made = match action.shared() {
-                Some(thing) => shared.alone(&thing, &context, make).await,
-                None => make(&context).await,
-            };
+            let made = timeline::of_step(address.to_string(), async {
+                match action.shared() {
+                    Some(thing) => shared.alone(&thing, &context, make).await,
+                    None => make(&context).await,
+                }
+            });
+            let made = made.await;
             Finished {
                 address,
                 began,

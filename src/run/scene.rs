@@ -17,6 +17,7 @@ use crate::plan::{Desired, Plan, diff};
 use crate::resource::{Cloud, Owner, Place};
 use crate::state::State;
 use crate::state::store::Store;
+use crate::timeline::Phase;
 
 /// An app, ready to be deployed on a stage.
 pub struct Ready {
@@ -106,7 +107,10 @@ impl<'a> Scene<'a> {
             pins,
             warnings,
             withheld,
-        } = project.read(request, &secret).await?;
+        } = {
+            let _phase = session.timeline.phase(Phase::ReadingApp);
+            project.read(request, &secret).await?
+        };
         if secrets == Secrets::Needed {
             session.warn(&project.folder, &warnings);
         }
@@ -118,6 +122,7 @@ impl<'a> Scene<'a> {
         })?;
         let builds = session.visible(package::sees);
         let mut artifacts = BTreeMap::new();
+        let phase = session.timeline.phase(Phase::Packaging);
         for (name, source) in &app.sources {
             session.warn(&project.folder, package::exposed(source, &builds).as_slice());
             let artifact = package::package(name, source, zips.path(), &builds)
@@ -131,6 +136,7 @@ impl<'a> Scene<'a> {
             );
             artifacts.insert(name.clone(), artifact);
         }
+        drop(phase);
         Ok(Ready {
             app,
             pins,
