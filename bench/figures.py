@@ -31,7 +31,7 @@ _MIB = 1024 * 1024
 DEPENDENCIES = (
     "attrs", "blinker", "boltons", "cachetools", "certifi", "click", "colorama", "decorator", "filelock", "idna", "iniconfig",
     "inflection", "itsdangerous", "jmespath", "more-itertools", "packaging", "platformdirs", "pluggy", "pyparsing", "python-dateutil",
-    "pytz", "six", "sortedcontainers", "tabulate", "termcolor", "toolz", "typing-extensions", "urllib3", "wcwidth", "zipp",
+    "pytz", "six", "sortedcontainers", "tabulate", "termcolor", "tomli", "toolz", "typing-extensions", "wcwidth", "zipp",
 )  # fmt: skip
 
 

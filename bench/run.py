@@ -9,6 +9,7 @@ with `--write`.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ _TOOLS = ("stagewright", "chalice")
 
 def main() -> None:
     """Measures what it is told to, shows it, and writes the page."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = _arguments()
     chosen = arguments.only or [*STORIES, *FIGURES]
     program = arguments.program.resolve()
