@@ -169,9 +169,9 @@ pub enum Command {
         /// The stage; one that does not exist is made
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
         /// Deploy even a commit that is older than what is deployed
         #[arg(long)]
         allow_older: bool,
@@ -181,9 +181,9 @@ pub enum Command {
         /// The stage
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
     },
     /// Remove everything of a stage, from its state alone: needs no code and no build
     #[command(alias = "delete")]
@@ -270,6 +270,17 @@ impl Command {
             | Self::Schema => None,
         }
     }
+}
+
+/// What is done anew, though a release has it.
+#[derive(Debug, Args)]
+pub struct Anew {
+    /// Resolve the versions of dependencies anew, instead of those of the last release
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Read and build the app even if nothing that it is made from has changed: for one that reads the world at import
+    #[arg(long)]
+    pub refresh: bool,
 }
 
 /// What people do with a stage beside changing it.

@@ -83,6 +83,8 @@ pub struct Inputs {
     pub comment_author: Option<String>,
     /// `allow-older`: whether a commit is deployed that is older than what is deployed.
     pub allow_older: Option<String>,
+    /// `refresh`: whether everything is read and built, even if nothing that it is made from has changed.
+    pub refresh: Option<String>,
 }
 
 /// A run of GitHub Actions.
@@ -151,6 +153,7 @@ impl Inputs {
             wait: input("WAIT"),
             comment_author: input("COMMENT-AUTHOR"),
             allow_older: input("ALLOW-OLDER"),
+            refresh: input("REFRESH"),
         }
     }
 }
