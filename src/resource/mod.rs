@@ -180,6 +180,18 @@ impl Resource {
         Some(code).filter(|code| !code.is_empty()).map(String::as_str)
     }
 
+    /// SHA-256 of the zip that is sent when it is made of what stood before, if any is: a function whose code stays as it was
+    /// gets none.
+    pub fn code_sent(&self, from: Option<&Self>) -> Option<&str> {
+        let is_kept = match (self, from) {
+            (Self::Function(to), Some(Self::Function(from))) => {
+                to.code == from.code && to.settings.architecture == from.settings.architecture
+            }
+            (_, _) => false,
+        };
+        self.code().filter(|_| !is_kept)
+    }
+
     /// The resources that this one names: where one of them is made anew, this one is applied again.
     pub fn references(&self) -> Vec<Address> {
         match self {
