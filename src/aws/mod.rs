@@ -16,6 +16,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use self::identity::Assumed;
+use self::once::NotTooMany;
+use self::pace::Pacer;
 use self::turns::Turns;
 use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
@@ -24,6 +26,8 @@ pub mod answered;
 pub mod download;
 pub mod fault;
 mod identity;
+mod once;
+pub mod pace;
 pub mod turns;
 pub mod wait;
 
@@ -81,6 +85,8 @@ pub struct Clients {
     pub tell: Tell,
     /// Turns in changing who may call a function, by its name: parallel changes of one policy lose statements.
     pub turns: Turns,
+    /// Turns in making calls that AWS counts.
+    pub pacer: Pacer,
 }
 
 impl Clients {
@@ -90,17 +96,20 @@ impl Clients {
         // With an endpoint that is not AWS's there is no DNS name for each bucket.
         let path_style = shared.endpoint_url().is_some();
         let s3 = aws_sdk_s3::config::Builder::from(&shared).force_path_style(path_style);
+        let api_gateway = aws_sdk_apigateway::config::Builder::from(&shared).retry_classifier(NotTooMany);
+        let gateway_v2 = aws_sdk_apigatewayv2::config::Builder::from(&shared).retry_classifier(NotTooMany);
         Self {
             lambda: aws_sdk_lambda::Client::new(&shared),
             iam: aws_sdk_iam::Client::new(&shared),
-            api_gateway: aws_sdk_apigateway::Client::new(&shared),
-            gateway_v2: aws_sdk_apigatewayv2::Client::new(&shared),
+            api_gateway: aws_sdk_apigateway::Client::from_conf(api_gateway.build()),
+            gateway_v2: aws_sdk_apigatewayv2::Client::from_conf(gateway_v2.build()),
             events: aws_sdk_eventbridge::Client::new(&shared),
             sns: aws_sdk_sns::Client::new(&shared),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
+            pacer: Pacer::new(tell.clone()),
             tell,
             turns: Turns::default(),
         }
