@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::pace::Pacer;
 use crate::fault::Fault;
 use crate::hold::Hold;
 use crate::names::{Address, AppName, StageName};
@@ -498,6 +499,11 @@ pub struct Change<'a> {
 pub trait Cloud {
     /// The Region that is configured, if any is. No call.
     fn region(&self) -> Option<String>;
+
+    /// What lets calls through in turn, where the world counts them.
+    fn pacer(&self) -> Option<Pacer> {
+        None
+    }
 
     /// Where we are: asks AWS which account the credentials belong to.
     async fn place(&self) -> Result<Place, Fault>;

@@ -17,6 +17,7 @@ pub mod chalice;
 pub mod directory;
 mod front;
 pub mod lease;
+pub mod pacing;
 pub mod probe;
 pub mod recover;
 pub mod restored;
