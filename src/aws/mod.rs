@@ -16,6 +16,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use self::identity::Assumed;
+use self::scout::Scouts;
 use self::turns::Turns;
 use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
@@ -24,6 +25,7 @@ pub mod answered;
 pub mod download;
 pub mod fault;
 mod identity;
+pub mod scout;
 pub mod turns;
 pub mod wait;
 
@@ -81,6 +83,8 @@ pub struct Clients {
     pub tell: Tell,
     /// Turns in changing who may call a function, by its name: parallel changes of one policy lose statements.
     pub turns: Turns,
+    /// Which roles are tried by one call at a time.
+    pub scouts: Scouts,
 }
 
 impl Clients {
@@ -103,6 +107,7 @@ impl Clients {
             region: shared.region().map(ToString::to_string),
             tell,
             turns: Turns::default(),
+            scouts: Scouts::default(),
         }
     }
 }
