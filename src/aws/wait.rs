@@ -98,7 +98,9 @@ where
                 pace.patience.as_secs()
             ));
         }
+        let wait = clients.timeline.wait(&seen, target);
         pause_for(pause).await;
+        drop(wait);
         if began.elapsed() > pace.usual {
             pause = (pause * 3 / 2).min(pace.longest);
         }

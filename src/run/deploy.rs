@@ -21,6 +21,7 @@ use crate::resource::{CodeLocation, Place};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Attempt, Progress, Release, Revision, State, probe};
+use crate::timeline::Phase;
 
 /// What is to be deployed.
 #[derive(Clone, Copy)]
@@ -48,10 +49,12 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
     // Before any code of the project has run, which could change what git answers.
     let commit = session.host.commit(&project.folder);
     let turn = async || turn(session, project, (store.as_ref(), commit.clone()), order).await;
+    let phase = session.timeline.phase(Phase::ReadingState);
     let mut seen = match turn().await? {
         Turn::Ours(seen) => seen,
         Turn::Over(told) => return Ok(*told),
     };
+    drop(phase);
     let first = seen.state.clone();
     let scene = Scene::open(session, project, store.as_ref(), &first).await?;
     let ready = scene.ready(&first, order.resolution, Secrets::Needed).await?;
@@ -63,6 +66,7 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
         if session.stop.is_requested() {
             return Err(Failure::stopped());
         }
+        let _phase = session.timeline.phase(Phase::ReadingState);
         seen = match turn().await? {
             Turn::Ours(seen) => seen,
             Turn::Over(told) => return Ok(*told),
@@ -133,6 +137,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
             return Ok(None);
         }
     }
+    let phase = scene.session.timeline.phase(Phase::Planning);
     // Nothing that this prepares is relied on before the store is known to be reliable.
     let probing = async {
         match is_new {
@@ -147,8 +152,11 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         Err(failure) => return Err(abandon(held, &mut seen.state, failure).await),
     };
     if plan.is_empty() && held.is_none() {
+        drop(phase);
         return unchanged(scene, given, seen).await;
     }
+    drop(phase);
+    let phase = scene.session.timeline.phase(Phase::TakingLease);
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
@@ -181,6 +189,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
             }
         }
     };
+    drop(phase);
     let tools = Tools {
         cloud: scene.cloud.clone(),
         place,
@@ -271,6 +280,7 @@ async fn code(
         };
         needed.extend(to.code().map(|code| (code.to_owned(), step.address.name().to_owned())));
     }
+    let _phase = scene.session.timeline.phase(Phase::Uploading);
     let mut located = BTreeMap::new();
     for artifact in ready.artifacts.values() {
         let Some(function) = needed.get(&artifact.sha256) else {
@@ -311,6 +321,7 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
             release,
             ..session.attempt(Progress::Ready, ready.commit.clone())
         });
+        let _phase = session.timeline.phase(Phase::Recording);
         if !lease::note(scene.store, &seen).await? {
             return Ok(None);
         }
@@ -346,8 +357,10 @@ async fn change(
     (tools, mut held, mut state): (Tools, Held<'_>, State),
 ) -> Result<Told, Failure> {
     let session = scene.session;
+    let phase = session.timeline.phase(Phase::Applying);
     let Applied { steps, cut_short } =
         apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    drop(phase);
     let is_lost = matches!(cut_short, Some(CutShort::Lost(_)));
     let failure = match (cut_short, failure(&steps, scene.stage, "deploy")) {
         (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
@@ -369,6 +382,7 @@ async fn change(
         ..session.ended(progress, (ready.commit.clone(), &steps), failure.as_ref())
     });
     if !is_lost {
+        let _phase = session.timeline.phase(Phase::Recording);
         record(held, &mut state).await?;
     }
     let url = session.url(&state);

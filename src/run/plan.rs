@@ -9,6 +9,7 @@ use crate::names::StageName;
 use crate::plan::render;
 use crate::report::{Outcome, Report};
 use crate::state::lease::{self, Seen};
+use crate::timeline::Phase;
 
 /// Shows what `deploy` would change.
 ///
@@ -20,7 +21,9 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     let app = project.app_name()?;
     refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store_of(&project, &app).await?;
+    let phase = session.timeline.phase(Phase::ReadingState);
     let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
+    drop(phase);
     let seen = seen.unwrap_or_else(|| Seen::new(app.clone(), stage.clone()));
     let state = adopt::begun_by_chalice(session, (&project, &app), (store.as_ref(), seen))?.state;
     if let Some(lease) = &state.lease {
@@ -38,6 +41,7 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     }
     let scene = Scene::open(session, &project, store.as_ref(), &state).await?;
     let ready = scene.ready(&state, resolution, Secrets::Needed).await?;
+    let _phase = session.timeline.phase(Phase::Planning);
     let mut state = state.clone();
     let place = match &state.place {
         _ if adopt::is_due(&state) => adopt::compare(&scene, &ready, &mut state).await?,
@@ -48,6 +52,6 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
     let mut report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
     report.warnings = rivals::warn(session, store.as_ref(), &state, &plan).await;
     session.host.say(&render::render(&plan));
-    session.host.answer(&serde_json::json!(report));
+    session.answer(serde_json::json!(report));
     Ok(())
 }
