@@ -7,14 +7,16 @@ use super::{Region, Session, check};
 use crate::app::python::{Pins, Resolution};
 use crate::app::withheld::Withheld;
 use crate::app::{self, App, Artifact, Finding, Severity, package};
-use crate::config::Project;
 use crate::config::read::{Read, Request};
+use crate::config::{PreviewRoles, Project};
 use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::StageName;
 use crate::plan::desired::{self, Ground};
 use crate::plan::{Desired, Plan, diff};
+use crate::resource::role::Sharing;
 use crate::resource::{Cloud, Owner, Place};
+use crate::stage::branches::is_reserved;
 use crate::state::State;
 use crate::state::store::Store;
 use crate::timeline::Phase;
@@ -171,6 +173,16 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Whose the roles of the stage are. Who uses a role that previews share stands in the store, and a store without a name of
+    /// its own is not that of other previews.
+    fn roles(&self) -> Sharing {
+        let can_share = is_reserved(self.stage) && self.store.identity().is_some();
+        match self.project.config.preview_roles {
+            PreviewRoles::Shared if can_share => Sharing::Previews,
+            PreviewRoles::Shared | PreviewRoles::Own => Sharing::Own,
+        }
+    }
+
     /// ARN of the role that the config names for the stage. One that a workflow gives is not recorded: people at a terminal may
     /// be unable to assume it, and the workflow that removes the stage gives it again.
     pub fn role(&self) -> Option<String> {
@@ -195,6 +207,7 @@ impl<'a> Scene<'a> {
             place,
             owner: &self.owner(state),
             salt: &state.salt,
+            roles: self.roles(),
         };
         desired::desired(&ready.app, &ready.artifacts, ground)
     }

@@ -28,6 +28,7 @@ mod judge;
 mod late;
 mod orphans;
 mod removal;
+mod roles;
 mod survey;
 
 /// How much is discarded before it is looked whether somebody wishes to stop.
