@@ -22,6 +22,7 @@ use crate::resource::{CodeLocation, Place};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Attempt, Progress, Release, Revision, State, probe};
+use crate::timeline::Phase;
 
 /// What is to be deployed.
 #[derive(Clone, Copy)]
@@ -50,10 +51,12 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
     let commit = session.host.commit(&project.folder);
     let look = Look::begin(session, project)?;
     let turn = async || turn(session, project, (store.as_ref(), commit.clone()), order).await;
+    let phase = session.timeline.phase(Phase::ReadingState);
     let mut seen = match turn().await? {
         Turn::Ours(seen) => seen,
         Turn::Over(told) => return Ok(*told),
     };
+    drop(phase);
     let first = seen.state.clone();
     let scene = Scene::open(session, project, store.as_ref(), &first).await?;
     let files = look.ended().await;
@@ -66,6 +69,7 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
         if session.stop.is_requested() {
             return Err(Failure::stopped());
         }
+        let _phase = session.timeline.phase(Phase::ReadingState);
         seen = match turn().await? {
             Turn::Ours(seen) => seen,
             Turn::Over(told) => return Ok(*told),
@@ -160,14 +164,18 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
             return Ok(None);
         }
     }
+    let phase = scene.session.timeline.phase(Phase::Planning);
     let Prepared { plan, place, code } = match prepare(scene, ready, held.as_mut(), &mut seen.state).await {
         Ok(prepared) => prepared,
         Err(failure) => return Err(abandon(held, &mut seen.state, failure).await),
     };
     if plan.is_empty() && held.is_none() {
+        drop(phase);
         return unchanged(scene, (&ready.contents, behalf), seen).await;
     }
     let warnings = rivals::warn(scene.session, scene.store, &seen.state, &plan).await;
+    drop(phase);
+    let phase = scene.session.timeline.phase(Phase::TakingLease);
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
     seen.state.in_doubt = plan.doubts();
@@ -195,6 +203,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
             None => return Ok(None),
         },
     };
+    drop(phase);
     let tools = Tools {
         cloud: scene.cloud.clone(),
         place,
@@ -279,6 +288,7 @@ async fn code(
     place: &Place,
 ) -> Result<BTreeMap<String, CodeLocation>, Failure> {
     let needed = zips_sent(plan);
+    let _phase = scene.session.timeline.phase(Phase::Uploading);
     let mut located = BTreeMap::new();
     for artifact in ready.artifacts.values() {
         let Some(function) = needed.get(&artifact.sha256) else {
@@ -324,6 +334,7 @@ async fn unchanged(
             release,
             ..session.attempt(Progress::Ready, contents.commit.clone())
         });
+        let _phase = session.timeline.phase(Phase::Recording);
         if !lease::note(scene.store, &seen).await? {
             return Ok(None);
         }
@@ -361,8 +372,10 @@ async fn change(
     (tools, mut held, mut state): (Tools, Held<'_>, State),
 ) -> Result<Told, Failure> {
     let session = scene.session;
+    let phase = session.timeline.phase(Phase::Applying);
     let Applied { steps, cut_short } =
         apply::run(plan, &tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    drop(phase);
     let is_lost = matches!(cut_short, Some(CutShort::Lost(_)));
     let failure = match (cut_short, failure(&steps, scene.stage, "deploy")) {
         (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
@@ -384,6 +397,7 @@ async fn change(
         ..session.ended(progress, (ready.contents.commit.clone(), &steps), failure.as_ref())
     });
     if !is_lost {
+        let _phase = session.timeline.phase(Phase::Recording);
         record(held, &mut state).await?;
     }
     let url = session.url(&state);

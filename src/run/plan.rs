@@ -11,6 +11,7 @@ use crate::plan::{Plan, render};
 use crate::report::{Outcome, Report};
 use crate::state::State;
 use crate::state::lease::{self, Seen};
+use crate::timeline::Phase;
 
 /// Shows what `deploy` would change.
 ///
@@ -23,7 +24,9 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, reading: Reading) ->
     refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store_of(&project, &app).await?;
     let look = Look::begin(session, &project)?;
+    let phase = session.timeline.phase(Phase::ReadingState);
     let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
+    drop(phase);
     let seen = seen.unwrap_or_else(|| Seen::new(app.clone(), stage.clone()));
     let seen = adopt::begun_by_chalice(session, (&project, &app), (store.as_ref(), seen))?;
     let state = seen.state.clone();
@@ -54,7 +57,7 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, reading: Reading) ->
     let mut report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
     report.warnings = rivals::warn(session, store.as_ref(), &state, &plan).await;
     session.host.say(&render::render(&plan));
-    session.host.answer(&serde_json::json!(report));
+    session.answer(serde_json::json!(report));
     Ok(())
 }
 
@@ -65,6 +68,7 @@ async fn planned(
     (reading, files): (Reading, Option<&Files>),
 ) -> Result<(State, Plan), Failure> {
     let ready = scene.ready(state, (reading, Secrets::Needed), files).await?;
+    let _phase = scene.session.timeline.phase(Phase::Planning);
     let mut state = state.clone();
     let place = match &state.place {
         _ if adopt::is_due(&state) => adopt::compare(scene, &ready, &mut state).await?,

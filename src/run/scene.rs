@@ -10,17 +10,20 @@ use super::{Region, Session, check};
 use crate::app::inputs::Files;
 use crate::app::python::Pins;
 use crate::app::{self, App, Artifact, Finding, Severity, Source, package};
-use crate::config::Project;
 use crate::config::read::{Read, Request};
+use crate::config::{PreviewRoles, Project};
 use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::StageName;
 use crate::plan::desired::{self, Ground};
 use crate::plan::{Action, Desired, Plan, diff};
+use crate::resource::role::Sharing;
 use crate::resource::{Cloud, Owner, Place};
+use crate::stage::branches::is_reserved;
 use crate::state::lease::Seen;
 use crate::state::store::Store;
 use crate::state::{Inputs, State};
+use crate::timeline::Phase;
 
 /// An app, ready to be deployed on a stage.
 pub struct Ready {
@@ -126,7 +129,10 @@ impl<'a> Scene<'a> {
             pins,
             warnings,
             withheld,
-        } = project.read(request, &secret).await?;
+        } = {
+            let _phase = session.timeline.phase(Phase::ReadingApp);
+            project.read(request, &secret).await?
+        };
         if secrets == Secrets::Needed {
             session.warn(&project.folder, &warnings);
         }
@@ -234,6 +240,7 @@ impl<'a> Scene<'a> {
         };
         let builds = session.visible(package::sees);
         session.warn(&project.folder, package::exposed(source, &builds).as_slice());
+        let _phase = session.timeline.phase(Phase::Packaging);
         let artifact = package::package(name, source, ready.zips.path(), &builds)
             .await
             .map_err(|error| project.named(error))?;
@@ -294,6 +301,16 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Whose the roles of the stage are. Who uses a role that previews share stands in the store, and a store without a name of
+    /// its own is not that of other previews.
+    fn roles(&self) -> Sharing {
+        let can_share = is_reserved(self.stage) && self.store.identity().is_some();
+        match self.project.config.preview_roles {
+            PreviewRoles::Shared if can_share => Sharing::Previews,
+            PreviewRoles::Shared | PreviewRoles::Own => Sharing::Own,
+        }
+    }
+
     /// ARN of the role that the config names for the stage. One that a workflow gives is not recorded: people at a terminal may
     /// be unable to assume it, and the workflow that removes the stage gives it again.
     pub fn role(&self) -> Option<String> {
@@ -318,6 +335,7 @@ impl<'a> Scene<'a> {
             place,
             owner: &self.owner(state),
             salt: &state.salt,
+            roles: self.roles(),
         };
         desired::desired(&ready.app, &ready.contents.artifacts, ground)
     }

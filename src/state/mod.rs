@@ -1,6 +1,6 @@
 //! What is known of one stage: the document that is kept in the store, one object a stage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -58,6 +58,9 @@ pub struct State {
     pub late: BTreeMap<Address, Late>,
     /// What exists.
     pub deployed: BTreeMap<Address, Deployed>,
+    /// Which stages use it, and as what of theirs: only what stages share has any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<StageName, BTreeSet<Address>>,
     /// Where it exists; unknown before the first deploy.
     pub place: Option<Place>,
     /// ARN of the role with which it was deployed, and with which it can be destroyed.
@@ -448,6 +451,7 @@ impl State {
             in_doubt: BTreeMap::new(),
             late: BTreeMap::new(),
             deployed: BTreeMap::new(),
+            users: BTreeMap::new(),
             place: None,
             role: None,
             salt,

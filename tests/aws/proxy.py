@@ -94,16 +94,21 @@ class World:
         entry = Entry(named(request), request)
         with self.lock:
             self.log.append(entry)
-        time.sleep(self.rules.settings.latency_ms / 1000)
+        # What a call does, it does half-way between its first byte and its answer.
+        latency_s = self.rules.settings.latency_ms / 1000
+        time.sleep(latency_s / 2)
         answer = self._struck(entry, "before")
         if not isinstance(answer, str):
             answer = answer or self._served(entry)
             struck = self._struck(entry, "after") if not entry.fault else None
             answer = struck or answer
+        # The emulator's own time is a part of the latency, for as long as it fits in.
+        time.sleep(max(0.0, entry.began + latency_s - time.time()))
         entry.took_ms = round((time.time() - entry.began) * 1000)
         if isinstance(answer, str):
             return None
         entry.status = answer.status
+        entry.answer_bytes = len(answer.body)
         return answer
 
     def _struck(self, entry: Entry, when: When) -> Answer | str | None:
