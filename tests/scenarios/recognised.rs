@@ -77,7 +77,7 @@ fn deployed_built() -> World {
     world
 }
 
-/// The requests since the list of calls was begun anew, without those of the S3 store if they are not asked for.
+/// The requests since the list of calls was begun anew.
 fn calls(world: &World) -> Vec<String> {
     let calls = world.calls().into_iter();
     calls
@@ -305,8 +305,7 @@ fn after_a_restore_the_app_is_read_again() {
 fn what_is_deployed_counts_and_not_only_what_it_was_made_from() {
     let world = deployed_chalice();
     let mut state = world.state("hello", "dev");
-    state["stagewright"]["deployed"]["function/api_handler"]["resource"]["function"]["settings"]["memory_mib"] =
-        json!(512);
+    state["stagewright"]["deployed"]["function/api_handler"]["resource"]["memory_mib"] = json!(512);
     world.write_state("hello", "dev", &state.to_string());
     is_noticed(&world, "another function");
 }
