@@ -49,6 +49,7 @@ mod packaging_sources;
 mod plan;
 mod policy;
 mod prism;
+mod recognised;
 mod repository;
 mod restore;
 mod rivals;
