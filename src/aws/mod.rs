@@ -17,7 +17,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use self::identity::Assumed;
 use self::once::NotTooMany;
-use self::pace::Pacer;
+use self::pace::{Pacer, Pacing};
 use self::turns::Turns;
 use crate::hold::CALL_TIMEOUT;
 use crate::variable::Secret;
@@ -40,6 +40,8 @@ pub struct Access {
     pub role: Option<String>,
     /// With whose token the role is assumed; where it is missing, with the credentials of the environment.
     pub identity: Option<WebIdentity>,
+    /// Whether calls keep quotas.
+    pub pacing: Pacing,
 }
 
 /// How the user is told why it takes long.
@@ -109,7 +111,7 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             region: shared.region().map(ToString::to_string),
-            pacer: Pacer::new(tell.clone()),
+            pacer: Pacer::new(access.pacing, tell.clone()),
             tell,
             turns: Turns::default(),
         }

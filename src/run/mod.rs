@@ -11,8 +11,9 @@ use serde_json::json;
 use crate::app::new;
 use crate::app::python::{self, Uv};
 use crate::apply::Ended;
+use crate::aws::pace::Pacing;
 use crate::aws::{Access, Tell, WebIdentity};
-use crate::cli::{Options, Template};
+use crate::cli::{Options, Quotas, Template};
 use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
 use crate::config::{Config, Project, StageConfig, StateConfig, file, load};
@@ -197,6 +198,7 @@ impl Session<'_> {
                 .or_else(|| self.options.region.clone()),
             role: own.or_else(|| self.options.role.clone()),
             identity: self.identity.clone(),
+            pacing: self.pacing(),
         }
     }
 
@@ -227,6 +229,7 @@ impl Session<'_> {
             region,
             role: role.clone(),
             identity: self.identity.clone(),
+            pacing: self.pacing(),
         };
         let region = match whose {
             Region::Asked => configured.region,
@@ -238,6 +241,14 @@ impl Session<'_> {
             (None, Some(region)) => Ok((self.open_cloud)(access(Some(region)), self.tell()).await),
             (Some(here), Some(there)) if here != there => Err(holding::elsewhere(state, "Region", &there, &here)),
             (_, _) => Ok(cloud),
+        }
+    }
+
+    /// Whether calls keep the quotas of AWS.
+    fn pacing(&self) -> Pacing {
+        match self.options.quotas {
+            Quotas::Aws => Pacing::Quotas,
+            Quotas::None => Pacing::Off,
         }
     }
 

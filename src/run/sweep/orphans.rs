@@ -174,6 +174,7 @@ async fn places(session: &Session<'_>, spots: BTreeSet<Spot>, notes: &mut Vec<St
             region,
             role,
             identity: session.identity.clone(),
+            pacing: session.pacing(),
         };
         let cloud = (session.open_cloud)(access, session.tell()).await;
         // Without a Region there is no place, and a stage that stands somewhere says where.
