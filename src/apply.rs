@@ -15,11 +15,13 @@ use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
 use crate::state::lease::Held;
 use crate::state::{Deployed, State};
 use crate::stop::Stop;
+use crate::timeline;
 
 mod pacing;
 pub mod shared;
 
 use shared::Shared;
+use shared::role::User;
 
 /// At most so many steps at once: Lambda's control plane takes 15 calls a second from an account.
 const AT_ONCE: usize = 12;
@@ -246,14 +248,15 @@ fn begin(
             ..context.clone()
         };
         let (address, action) = (step.address.clone(), step.action.clone());
+        let user = User {
+            stage: state.stage.clone(),
+            address: address.clone(),
+        };
         running.spawn_local(async move {
             let began = Instant::now();
             tracing::info!(%address, action = action.word(), "step begun");
-            let make = async |context: &Context| make(cloud.as_ref(), &action, context).await;
-            let made = match action.shared() {
-                Some(thing) => shared.alone(&thing, &context, make).await,
-                None => make(&context).await,
-            };
+            let made = make(cloud.as_ref(), (&action, &user), &shared, &context);
+            let made = timeline::of_step(address.to_string(), made).await;
             Finished {
                 address,
                 began,
@@ -266,7 +269,33 @@ fn begin(
     });
 }
 
-async fn make(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<Option<Outputs>, Fault> {
+/// Makes a step; one that changes what stages share, by the rules of that.
+async fn make(
+    cloud: &dyn Cloud,
+    (action, user): (&Action, &User),
+    shared: &Shared,
+    context: &Context,
+) -> Result<Option<Outputs>, Fault> {
+    match action {
+        Action::Create(resource) | Action::Update { to: resource, .. } => {
+            if let Some(role) = resource.shared_role() {
+                return shared.use_role(cloud, (role, user), context).await.map(Some);
+            }
+        }
+        Action::Delete(deployed) => {
+            if let Some(role) = deployed.outputs.shared_role() {
+                return shared.leave_role(cloud, (role, user), context).await.map(|()| None);
+            }
+        }
+    }
+    let change = async |context: &Context| change(cloud, action, context).await;
+    match action.shared() {
+        Some(thing) => shared.alone(&thing, context, change).await,
+        None => change(context).await,
+    }
+}
+
+async fn change(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<Option<Outputs>, Fault> {
     match action {
         Action::Create(resource) => cloud.create(resource, context).await.map(Some),
         Action::Update { from, to } => {

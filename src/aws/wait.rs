@@ -93,7 +93,9 @@ where
                 pace.patience.as_secs()
             ));
         }
+        let wait = clients.timeline.wait(&seen, target);
         pause_for(pause).await;
+        drop(wait);
         pause = (pause * 3 / 2).min(pace.longest);
     }
 }

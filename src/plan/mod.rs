@@ -161,6 +161,14 @@ impl Action {
         }
     }
 
+    /// Whether it is about a role that previews share.
+    pub fn is_of_shared_role(&self) -> bool {
+        match self {
+            Self::Create(resource) | Self::Update { to: resource, .. } => resource.shared_role().is_some(),
+            Self::Delete(deployed) => deployed.outputs.shared_role().is_some(),
+        }
+    }
+
     /// The action's word: `create`, `update`, `delete`.
     pub fn word(&self) -> &'static str {
         match self {

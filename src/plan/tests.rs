@@ -40,6 +40,7 @@ fn hello() -> Desired {
         name: "shop-dev".to_owned(),
         policy: json!({"Statement": []}),
         tags: BTreeMap::new(),
+        sharing: role::Sharing::Own,
     };
     let function = Function {
         name: "shop-dev".to_owned(),
@@ -83,6 +84,7 @@ fn outputs(resource: &Resource) -> Outputs {
         Resource::Role(role) => Outputs::Role(role::Outputs {
             arn: format!("arn:{}", role.name),
             name: role.name.clone(),
+            sharing: role.sharing,
         }),
         Resource::Function(function) => Outputs::Function(function::Outputs {
             arn: format!("arn:function:{}", function.name),

@@ -297,6 +297,7 @@ async fn ask(
         (Err(fault), Resource::Role(role)) if fault.kind == FaultKind::Foreign => Outputs::Role(role::Outputs {
             arn: fault.target,
             name: role.name.clone(),
+            sharing: role.sharing,
         }),
         (Err(fault), _) => return Err(fault),
     };

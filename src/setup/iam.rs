@@ -135,6 +135,13 @@ fn state(setup: &Setup, land: &Land<'_>) -> Vec<Value> {
     let shares_calls = counted.into_iter().any(|part| land.needs.has(part));
     if shares_calls || !land.needs.buckets.is_empty() {
         objects.push(format!("{bucket}/{prefix}{}/*", AppName::shared()));
+    } else if land.needs.has(Part::Role) {
+        // Who uses a role that previews share.
+        objects.push(format!(
+            "{bucket}/{prefix}{}/role-{}-*",
+            AppName::shared(),
+            land.needs.app
+        ));
     }
     vec![
         allow("State", &["s3:GetObject", "s3:PutObject"], &objects),

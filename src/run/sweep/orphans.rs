@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Ground;
 use super::removal::Became;
+use super::roles;
 use super::survey::Estate;
 use crate::aws::Access;
 use crate::config::Config;
@@ -93,6 +94,9 @@ fn is_of(owner: &Owner, estate: &Estate<'_>) -> bool {
 
 /// Reads the state of the stage that the mark names: what is being deployed was not there before, and is listed by none.
 async fn is_left_over(estate: &Estate<'_>, marked: &Marked) -> bool {
+    if let Some(role) = marked.outputs.shared_role() {
+        return roles::is_unused(estate, role).await;
+    }
     match lease::read(estate.store.as_ref(), Some(&estate.app), &marked.owner.stage).await {
         Ok(Some(seen)) => seen.state.lease.is_none() && !has(&seen.state, marked),
         Ok(None) => true,
@@ -175,6 +179,7 @@ async fn places(session: &Session<'_>, spots: BTreeSet<Spot>, notes: &mut Vec<St
             role,
             identity: session.identity.clone(),
             pacing: session.pacing(),
+            pool: session.pool.clone(),
         };
         let cloud = (session.open_cloud)(access, session.tell()).await;
         // Without a Region there is no place, and a stage that stands somewhere says where.
@@ -209,6 +214,9 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
         place,
     } = orphan;
     let Owner { app, stage, .. } = &marked.owner;
+    if let Some(role) = marked.outputs.shared_role() {
+        return roles::collect(session, (cloud.as_ref(), place), (*store, app), role).await;
+    }
     let mut seen = free_within(session, *store, (app, stage), Duration::ZERO).await?;
     if seen.version.is_none() && fixed.contains(stage) {
         return Ok(Became::left("the state of this stage is missing: put it back first"));
@@ -255,6 +263,7 @@ mod tests {
         let outputs = role::Outputs {
             arn: format!("arn:aws:iam::1:role/{name}"),
             name: name.to_owned(),
+            sharing: role::Sharing::Own,
         };
         Marked {
             owner: Owner {
@@ -278,6 +287,7 @@ mod tests {
             name: "shop-pr-7".to_owned(),
             policy: json!({}),
             tags: BTreeMap::new(),
+            sharing: role::Sharing::Own,
         };
         let doubt = Doubt {
             intent: Intent::Create,
