@@ -41,6 +41,7 @@ mod invoke;
 mod kill;
 mod layers;
 mod logs;
+mod pacing;
 mod packaging;
 mod packaging_index;
 mod packaging_limits;
