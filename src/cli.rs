@@ -28,6 +28,15 @@ pub struct Cli {
     pub options: Options,
 }
 
+/// Whose quotas calls keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Quotas {
+    /// Those of AWS
+    Aws,
+    /// Nobody's: AWS is an emulator
+    None,
+}
+
 /// What Chalice has and we have not, a flag or a command, and what to do instead.
 const CHALICE: [(&str, &str); 17] = [
     ("--profile", "set `AWS_PROFILE` instead"),
@@ -133,6 +142,17 @@ pub struct Options {
         help_heading = "Everywhere"
     )]
     pub url_template: Option<String>,
+    /// Whose quotas calls keep: those of AWS, or none where AWS is an emulator
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHOSE",
+        default_value = "aws",
+        env = "STAGEWRIGHT_QUOTAS",
+        help_heading = "Everywhere"
+    )]
+    pub quotas: Quotas,
     /// Print one JSON object instead of text
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
@@ -169,9 +189,9 @@ pub enum Command {
         /// The stage; one that does not exist is made
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
         /// Deploy even a commit that is older than what is deployed
         #[arg(long)]
         allow_older: bool,
@@ -184,9 +204,9 @@ pub enum Command {
         /// The stage
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
         /// Whether it is told where the time went
         #[command(flatten)]
         timings: Timings,
@@ -313,6 +333,17 @@ pub struct Timings {
     /// Tell where the time went, call by call
     #[arg(long = "timings")]
     pub asked: bool,
+}
+
+/// What is done anew, though a release has it.
+#[derive(Debug, Args)]
+pub struct Anew {
+    /// Resolve the versions of dependencies anew, instead of those of the last release
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Read and build the app even if nothing that it is made from has changed: for one that reads the world at import
+    #[arg(long)]
+    pub refresh: bool,
 }
 
 /// What people do with a stage beside changing it.

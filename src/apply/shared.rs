@@ -62,6 +62,11 @@ impl Shared {
         }
     }
 
+    /// Where shared things are recorded.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
     /// Does some work on a shared thing while nobody else does, under a hold that covers the thing as well as the stage.
     ///
     /// # Errors
@@ -128,7 +133,7 @@ mod tests {
     use super::*;
     use crate::hold::Hold;
     use crate::names::Timestamp;
-    use crate::resource::Place;
+    use crate::resource::{Place, Standing};
     use crate::state::directory::Directory;
 
     fn shared(folder: &std::path::Path, who: &str) -> Shared {
@@ -152,6 +157,7 @@ mod tests {
             },
             outputs: Arc::default(),
             code: Arc::default(),
+            standing: Standing::default(),
         }
     }
 

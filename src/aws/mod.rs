@@ -4,7 +4,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::once::NotTooMany;
+use self::pace::{Pacer, Pacing};
 use self::pool::Pool;
+use self::scout::Scouts;
 use self::turns::Turns;
 use crate::timeline::Timeline;
 use crate::variable::Secret;
@@ -13,7 +16,10 @@ pub mod answered;
 pub mod download;
 pub mod fault;
 mod identity;
+mod once;
+pub mod pace;
 pub mod pool;
+pub mod scout;
 mod timings;
 pub mod turns;
 pub mod wait;
@@ -27,6 +33,8 @@ pub struct Access {
     pub role: Option<String>,
     /// With whose token the role is assumed; where it is missing, with the credentials of the environment.
     pub identity: Option<WebIdentity>,
+    /// Whether calls keep quotas.
+    pub pacing: Pacing,
     /// What is shared with all other clients of the run.
     pub pool: Pool,
 }
@@ -76,6 +84,10 @@ pub struct Clients {
     pub timeline: Timeline,
     /// Turns in changing who may call a function, by its name: parallel changes of one policy lose statements.
     pub turns: Turns,
+    /// Turns in making calls that AWS counts.
+    pub pacer: Pacer,
+    /// Which roles are tried by one call at a time.
+    pub scouts: Scouts,
 }
 
 impl Clients {
@@ -86,7 +98,9 @@ impl Clients {
         let lambda = aws_sdk_lambda::config::Builder::from(&shared).interceptor(calls());
         let iam = aws_sdk_iam::config::Builder::from(&shared).interceptor(calls());
         let api_gateway = aws_sdk_apigateway::config::Builder::from(&shared).interceptor(calls());
+        let api_gateway = api_gateway.retry_classifier(NotTooMany);
         let gateway_v2 = aws_sdk_apigatewayv2::config::Builder::from(&shared).interceptor(calls());
+        let gateway_v2 = gateway_v2.retry_classifier(NotTooMany);
         let events = aws_sdk_eventbridge::config::Builder::from(&shared).interceptor(calls());
         let sns = aws_sdk_sns::config::Builder::from(&shared).interceptor(calls());
         // With an endpoint that is not AWS's there is no DNS name for each bucket.
@@ -105,9 +119,11 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
             region: shared.region().map(ToString::to_string),
+            pacer: Pacer::new(access.pacing, tell.clone()),
             tell,
             timeline: access.pool.timeline().clone(),
             turns: Turns::default(),
+            scouts: Scouts::default(),
         }
     }
 }

@@ -35,7 +35,9 @@ impl Shared {
         let mut keeper = started.expect("a shell starts");
         let mut line = String::new();
         let stdout = keeper.stdout.take().expect("its output is a pipe");
-        BufReader::new(stdout).read_line(&mut line).expect("it says where it is");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it says where it is");
         let folder = PathBuf::from(line.trim());
         assert!(folder.is_dir(), "no folder: {line:?}");
         Self {
