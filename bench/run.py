@@ -9,6 +9,7 @@ with `--write`.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from rows import STORIES, Bench, Row, warm_up
 from tools import CHECKOUT, environment, run
 
 _TOOLS = ("stagewright", "chalice")
+_PROGRAM = CHECKOUT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "stagewright"
 
 
 def main() -> None:
@@ -61,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=[*STORIES, *FIGURES], help="these rows alone")
     parser.add_argument("--tool", action="append", choices=_TOOLS, help="with these tools alone")
-    parser.add_argument("--program", type=Path, default=CHECKOUT / "target/release/stagewright", help="our binary")
+    parser.add_argument("--program", type=Path, default=_PROGRAM, help="our binary")
     parser.add_argument("--write", action="store_true", help="writes docs/performance.md, of single rows too")
     parser.add_argument("--calls", action="store_true", help="prints every call, when it began and how long it took")
     return parser.parse_args()
