@@ -40,8 +40,8 @@ class Call:
 class Counts:
     """How many calls a run made.
 
-    A poll asks what was asked before (the same operation on the same thing), or tries a change that AWS refused; it is in neither
-    of the first two. Requests to objects of S3 (state, leases, code) are counted apart.
+    A poll asks what was asked before (the same operation on the same thing), or tries a change that AWS refused; it
+    is in neither of the first two. Requests to objects of S3 (state, leases, code) are counted apart.
     """
 
     calls: int

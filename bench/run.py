@@ -2,8 +2,8 @@
 
     python bench/run.py [--only NAME]... [--tool stagewright|chalice]... [--program PATH] [--write] [--calls]
 
-`make bench` builds the release binary and runs all of it. A run of single rows is printed, and overwrites what is committed only
-with `--write`.
+`make bench` builds the release binary and runs all of it. A run of single rows is printed, and overwrites what is
+committed only with `--write`.
 """
 
 from __future__ import annotations
