@@ -8,7 +8,7 @@ from cloud import Call, is_store
 from rows import Measured
 
 WIDTH, MARGIN, LEFT = 960, 16, 16
-LANE, BAR, HEAD = 7, 5, 26
+LANE, BAR, HEAD = 9, 7, 26
 BACKGROUND, TEXT, FAINT, REFUSED = "#0d1117", "#c9d1d9", "#8b949e", "#ff7b72"
 COLOURS = {
     "S3: state and code": "#8b949e", "IAM": "#e3b341", "Lambda": "#79c0ff", "API Gateway": "#7ee787", "other": "#d2a8ff",
