@@ -48,6 +48,7 @@ mod packaging_parity;
 mod packaging_sources;
 mod plan;
 mod policy;
+mod preview_role;
 mod prism;
 mod repository;
 mod restore;
