@@ -15,7 +15,9 @@ use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
 use crate::state::lease::Held;
 use crate::state::{Deployed, State};
 use crate::stop::Stop;
+use crate::timeline;
 
+mod pacing;
 pub mod shared;
 
 use shared::Shared;
@@ -92,6 +94,24 @@ pub enum Outcome {
 /// Makes all steps of a plan whose lease is held and whose intents are recorded. A step that fails keeps those that wait for
 /// it from beginning; the others go on. The state is kept true with every step that ends, and written with every renewal.
 pub async fn run(
+    plan: &Plan,
+    tools: &Tools,
+    held: &mut Held<'_>,
+    state: &mut State,
+    ended: &mut dyn FnMut(&Ended),
+) -> Applied {
+    let reserving = pacing::ahead(plan, tools, held.now());
+    let mut work = std::pin::pin!(make_all(plan, tools, held, state, ended));
+    // In this order: who asks for a turn waits until the reserving has begun.
+    tokio::select! {
+        biased;
+        () = reserving => {}
+        applied = &mut work => return applied,
+    }
+    work.await
+}
+
+async fn make_all(
     plan: &Plan,
     tools: &Tools,
     held: &mut Held<'_>,
@@ -201,6 +221,8 @@ struct Finished {
     began: Instant,
     took: Duration,
     made: Result<Option<Outputs>, Fault>,
+    /// Whether a call was made that may have changed anything.
+    has_called: bool,
 }
 
 fn begin(
@@ -220,7 +242,11 @@ fn begin(
         if !is_ready || running.len() >= AT_ONCE {
             return true;
         }
-        let (cloud, shared, context) = (tools.cloud.clone(), tools.shared.clone(), context.clone());
+        let (cloud, shared) = (tools.cloud.clone(), tools.shared.clone());
+        let context = Context {
+            hold: context.hold.of_a_step(),
+            ..context.clone()
+        };
         let (address, action) = (step.address.clone(), step.action.clone());
         let user = User {
             stage: state.stage.clone(),
@@ -229,12 +255,14 @@ fn begin(
         running.spawn_local(async move {
             let began = Instant::now();
             tracing::info!(%address, action = action.word(), "step begun");
-            let made = make(cloud.as_ref(), (&action, &user), &shared, &context).await;
+            let made = make(cloud.as_ref(), (&action, &user), &shared, &context);
+            let made = timeline::of_step(address.to_string(), made).await;
             Finished {
                 address,
                 began,
                 took: began.elapsed(),
                 made,
+                has_called: context.hold.has_covered(),
             }
         });
         false
@@ -291,6 +319,7 @@ fn record(plan: &Plan, finished: Finished, (start, now): (Instant, Timestamp), s
         began,
         took,
         made,
+        has_called,
     } = finished;
     let began = began.saturating_duration_since(start);
     let step = plan.steps.iter().find(|step| step.address == address);
@@ -306,6 +335,10 @@ fn record(plan: &Plan, finished: Finished, (start, now): (Instant, Timestamp), s
         Ok(None) => {
             state.forget(&address);
             Outcome::Done
+        }
+        Err(fault) if fault.kind == FaultKind::Stopped && !has_called => {
+            state.in_doubt.remove(&address);
+            Outcome::Stopped
         }
         Err(fault) => {
             // What was to be made and was refused is not there. Anything else is looked for by the next run.

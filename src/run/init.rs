@@ -10,6 +10,7 @@ use crate::app::python::Resolution;
 use crate::app::yaml::{self, Tree};
 use crate::app::{self, App, Severity};
 use crate::aws::Access;
+use crate::aws::pool::Pool;
 use crate::cli::Init;
 use crate::config::file::{File, StateEntry};
 use crate::config::read::Request;
@@ -144,6 +145,7 @@ async fn create_bucket(found: &Found, setup: &Setup) -> Result<Made, Failure> {
         region: region.or_else(|| setup.region.clone()),
         role,
         identity: None,
+        pool: Pool::default(),
     };
     let (bucket, _) = setup.bucket();
     s3::create(&access, bucket).await.map_err(|fault| {

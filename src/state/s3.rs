@@ -16,7 +16,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::store::{Condition, Former, Leftover, Store, Stored, Version, Written};
 use crate::app::Artifact;
 use crate::aws::answered::Answered;
-use crate::aws::{self, Access, fault};
+use crate::aws::{Access, fault};
 use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::resource::CodeLocation;
@@ -342,10 +342,11 @@ struct Reached {
 
 /// Opens a client. No call is made.
 async fn client(access: &Access) -> Reached {
-    let shared = aws::configuration(access).await;
+    let shared = access.pool.configuration(access).await;
     // With an endpoint that is not AWS's there is no DNS name for each bucket.
     let path_style = shared.endpoint_url().is_some();
-    let configuration = Builder::from(&shared).force_path_style(path_style).build();
+    let configuration = Builder::from(&shared).force_path_style(path_style);
+    let configuration = configuration.interceptor(access.pool.calls()).build();
     Reached {
         client: Client::from_conf(configuration),
         region: shared.region().map(ToString::to_string),

@@ -60,6 +60,7 @@ mod store_answers;
 mod superseded;
 mod sweep;
 mod takeover;
+mod timings;
 mod together;
 mod unlock;
 mod untrusted;

@@ -79,7 +79,7 @@ struct Curious {
 
 impl Curious {
     fn build() -> Self {
-        let world = World::with_folder_state();
+        let world = World::with_folder_state().with_own_cache();
         world.write("stagewright.yaml", MANIFEST);
         world.write("curious.sh", BUILD);
         let curious = Self { world };

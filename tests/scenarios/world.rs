@@ -1,6 +1,7 @@
 //! The world of one scenario, with verbs: a project in a folder of its own, an AWS of its own, and the program.
 
 mod account;
+mod cache;
 mod started;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ pub struct World {
     emulator: Option<Emulator>,
     folder: TempDir,
     recorded: Recorded,
+    cache: PathBuf,
 }
 
 impl Drop for World {
@@ -102,7 +104,14 @@ impl World {
             emulator: Some(Emulator::take()),
             folder,
             recorded,
+            cache: cache::shared().to_owned(),
         }
+    }
+
+    /// The same world with a cache folder of its own, which is empty.
+    pub fn with_own_cache(mut self) -> Self {
+        self.cache = self.folder.path().join("home/.cache");
+        self
     }
 
     /// The folder of the project.
@@ -187,7 +196,7 @@ impl World {
             .stdin(Stdio::null())
             .env("PATH", with_first(&in_checkout(".env/path")))
             .env("HOME", self.folder.path().join("home"))
-            .env("XDG_CACHE_HOME", self.folder.path().join("home/.cache"))
+            .env("XDG_CACHE_HOME", &self.cache)
             .env("AWS_ENDPOINT_URL", &emulator.endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -289,19 +298,15 @@ impl World {
 
     /// Everything that stands in AWS; see `tests/aws/inventory.py`.
     pub fn aws(&self) -> Value {
-        self.aws_of(&[])
+        self.aws_of("")
     }
 
-    /// What stands in the accounts of these access keys, by key.
-    pub fn aws_of(&self, keys: &[String]) -> Value {
-        let output = self
-            .command(&tool("python"))
-            .arg(in_checkout("tests/aws/inventory.py"))
-            .args(keys)
-            .output();
-        let output = output.expect("the inventory runs");
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("no inventory: {}", String::from_utf8_lossy(&output.stderr)))
+    /// What stands in the account of an access key.
+    fn aws_of(&self, key: &str) -> Value {
+        let inventory = self.endpoint(&format!("/__proxy/inventory?key={key}"));
+        let answer = Request::new("GET", &inventory).send();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
     }
 
     /// The names of what stands in AWS: its roles, functions and REST APIs.

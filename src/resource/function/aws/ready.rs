@@ -46,6 +46,7 @@ type Judge = fn(&str, &GetFunctionConfigurationOutput) -> Result<Look<Option<Str
 async fn looked(clients: &Clients, name: &str, judge: Judge) -> Result<Option<String>, Fault> {
     const OPERATION: &str = "lambda:GetFunctionConfiguration";
     wait::until(clients, (OPERATION, name), wait::FUNCTION, async || {
+        clients.pacer.turn(None, (OPERATION, name)).await?;
         let sent = clients
             .lambda
             .get_function_configuration()
@@ -119,6 +120,7 @@ where
     C: AsyncFnMut() -> Result<(), Fault>,
 {
     wait::until(clients, (operation, name), wait::FUNCTION, async || {
+        clients.pacer.turn(None, (operation, name)).await?;
         match call().await {
             Ok(()) => Ok(Look::Ready(())),
             Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
