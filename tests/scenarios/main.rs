@@ -49,6 +49,7 @@ mod packaging_parity;
 mod packaging_sources;
 mod plan;
 mod policy;
+mod preview_role;
 mod prism;
 mod recognised;
 mod repository;
