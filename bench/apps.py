@@ -43,7 +43,9 @@ def chalice_app(folder: Path, name: str, shape: Shape) -> Path:
     (folder / ".chalice").mkdir(parents=True)
     (folder / "app.py").write_text("\n".join(lines))
     (folder / "requirements.txt").write_text("")
-    _configure(folder, {"version": "2.0", "app_name": name, "stages": {"dev": {"api_gateway_endpoint_type": "REGIONAL"}}})
+    _configure(
+        folder, {"version": "2.0", "app_name": name, "stages": {"dev": {"api_gateway_endpoint_type": "REGIONAL"}}}
+    )
     return folder
 
 

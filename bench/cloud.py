@@ -40,8 +40,8 @@ class Call:
 class Counts:
     """How many calls a run made.
 
-    A poll asks what was asked before (the same operation on the same thing), or tries a change that AWS refused; it is in neither
-    of the first two. Requests to objects of S3 (state, leases, code) are counted apart.
+    A poll asks what was asked before (the same operation on the same thing), or tries a change that AWS refused; it
+    is in neither of the first two. Requests to objects of S3 (state, leases, code) are counted apart.
     """
 
     calls: int
@@ -99,7 +99,11 @@ class Cloud:
         """Makes it as slow as a model from now on; with none, ready at once."""
         slowness: dict[str, Any] = {"busy_s": 1e-9}
         if model:
-            slowness = {"latency_ms": model.latency_s * 1000, "busy_s": model.busy_s, "role_delay_s": model.role_delay_s}
+            slowness = {
+                "latency_ms": model.latency_s * 1000,
+                "busy_s": model.busy_s,
+                "role_delay_s": model.role_delay_s,
+            }
         self._control("settings", "POST", {"serves": False} | slowness | (settings or {}))
 
     def forget(self) -> None:
@@ -118,7 +122,9 @@ class Cloud:
         ]  # fmt: skip
 
     def _control(self, path: str, method: str, body: Any = None) -> Any:
-        return json.loads(self._send(f"{self.endpoint}/__proxy/{path}", method, json.dumps(body or {}).encode()) or b"{}")
+        return json.loads(
+            self._send(f"{self.endpoint}/__proxy/{path}", method, json.dumps(body or {}).encode()) or b"{}"
+        )
 
     def _send(self, url: str, method: str, body: bytes, signed_for: str = "") -> bytes:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if signed_for else {}

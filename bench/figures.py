@@ -31,7 +31,7 @@ _MIB = 1024 * 1024
 DEPENDENCIES = (
     "attrs", "blinker", "boltons", "cachetools", "certifi", "click", "colorama", "decorator", "filelock", "idna", "iniconfig",
     "inflection", "itsdangerous", "jmespath", "more-itertools", "packaging", "platformdirs", "pluggy", "pyparsing", "python-dateutil",
-    "pytz", "six", "sortedcontainers", "tabulate", "termcolor", "toolz", "typing-extensions", "urllib3", "wcwidth", "zipp",
+    "pytz", "six", "sortedcontainers", "tabulate", "termcolor", "tomli", "toolz", "typing-extensions", "wcwidth", "zipp",
 )  # fmt: skip
 
 
@@ -103,7 +103,11 @@ def packaging(bench: Bench) -> list[Figure]:
             apps.change_code(project)
             warm = run(arguments, project, variables).took_s
         except BenchError as error:
-            return [Figure("packaging of 30 dependencies", "not measured here", "", f"{tool} failed: {_last(error)}", command)]
+            return [
+                Figure(
+                    "packaging of 30 dependencies", "not measured here", "", f"{tool} failed: {_last(error)}", command
+                )
+            ]
         told.append(f"{tool}: {cold:.1f} s cold, {warm:.1f} s warm")
     return [Figure("packaging of 30 dependencies", "; ".join(told), "beside `chalice package`", "", command)]
 
@@ -162,7 +166,15 @@ def import_s(bench: Bench) -> float:
 def _ci(bench: Bench, root: Path, title: str, github: str) -> Ended:
     """Commits what stands, and does what a workflow does when it is pushed to `main`."""
     variables = environment(bench.cloud, bench.folder / "cache")
-    git: list[str | Path] = ["git", "-c", "user.name=ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false"]
+    git: list[str | Path] = [
+        "git",
+        "-c",
+        "user.name=ann",
+        "-c",
+        "user.email=ann@example.com",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     if not (root / ".git").exists():
         run([*git, "init", "--quiet", "--initial-branch", "main"], root, variables)
     run([*git, "add", "--all"], root, variables)

@@ -12,8 +12,8 @@ from string import Template
 
 from cloud import MODEL
 from figures import STARTS, Figure
-from timeline import timeline
 from rows import Measured, Row
+from timeline import timeline
 from tools import CHECKOUT
 
 _DOCS = CHECKOUT / "docs"
@@ -81,7 +81,15 @@ def _times(row: Row) -> str:
     ours, theirs = row.measured.get("stagewright"), row.measured.get("chalice")
     ratio = f"{theirs.took_s / ours.took_s:.1f}" if ours and theirs else "–"
     limit = row.promise.limit_s(row.floor)
-    cells = [row.title, _seconds(theirs), f"**{_seconds(ours)}**", ratio, f"{row.floor.seconds:.2f} s", f"{limit:.2f} s", verdict(row)]
+    cells = [
+        row.title,
+        _seconds(theirs),
+        f"**{_seconds(ours)}**",
+        ratio,
+        f"{row.floor.seconds:.2f} s",
+        f"{limit:.2f} s",
+        verdict(row),
+    ]
     return _line(cells)
 
 

@@ -2,13 +2,15 @@
 
     python bench/run.py [--only NAME]... [--tool stagewright|chalice]... [--program PATH] [--write] [--calls]
 
-`make bench` builds the release binary and runs all of it. A run of single rows is printed, and overwrites what is committed only
-with `--write`.
+`make bench` builds the release binary and runs all of it. A run of single rows is printed, and overwrites what is
+committed only with `--write`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,10 +23,12 @@ from rows import STORIES, Bench, Row, warm_up
 from tools import CHECKOUT, environment, run
 
 _TOOLS = ("stagewright", "chalice")
+_PROGRAM = CHECKOUT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "stagewright"
 
 
 def main() -> None:
     """Measures what it is told to, shows it, and writes the page."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = _arguments()
     chosen = arguments.only or [*STORIES, *FIGURES]
     program = arguments.program.resolve()
@@ -59,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=[*STORIES, *FIGURES], help="these rows alone")
     parser.add_argument("--tool", action="append", choices=_TOOLS, help="with these tools alone")
-    parser.add_argument("--program", type=Path, default=CHECKOUT / "target/release/stagewright", help="our binary")
+    parser.add_argument("--program", type=Path, default=_PROGRAM, help="our binary")
     parser.add_argument("--write", action="store_true", help="writes docs/performance.md, of single rows too")
     parser.add_argument("--calls", action="store_true", help="prints every call, when it began and how long it took")
     return parser.parse_args()

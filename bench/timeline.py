@@ -30,7 +30,9 @@ def timeline(title: str, runs: dict[str, Measured]) -> str:
         y += 8
         y = _lanes(drawn, run.calls, y, scale)
         end = MARGIN + LEFT + run.took_s * scale
-        drawn.append(f'<line x1="{MARGIN + LEFT}" y1="{y:.1f}" x2="{end:.1f}" y2="{y:.1f}" stroke="{TEXT}" stroke-width="1.5"/>')
+        drawn.append(
+            f'<line x1="{MARGIN + LEFT}" y1="{y:.1f}" x2="{end:.1f}" y2="{y:.1f}" stroke="{TEXT}" stroke-width="1.5"/>'
+        )
     y = _axis(drawn, y + 8, longest_s, scale)
     height = y + MARGIN
     head = (
@@ -60,8 +62,12 @@ def _lanes(drawn: list[str], calls: list[Call], y: float, scale: float) -> float
     chosen = lanes(in_order)
     for call, lane in zip(in_order, chosen, strict=True):
         x, width = MARGIN + LEFT + call.began_s * scale, max(1.0, call.took_s * scale)
-        colour = REFUSED if call.mutates and (call.status or 500) >= 400 and not is_store(call) else COLOURS[_kind(call)]
-        told = escape(f"{call.service}:{call.operation} {call.target}, {call.took_s * 1000:.0f} ms at {call.began_s:.2f} s")
+        colour = (
+            REFUSED if call.mutates and (call.status or 500) >= 400 and not is_store(call) else COLOURS[_kind(call)]
+        )
+        told = escape(
+            f"{call.service}:{call.operation} {call.target}, {call.took_s * 1000:.0f} ms at {call.began_s:.2f} s"
+        )
         drawn.append(
             f'<rect x="{x:.1f}" y="{y + lane * LANE:.1f}" width="{width:.1f}" height="{BAR}" fill="{colour}">'
             f"<title>{told}</title></rect>"
