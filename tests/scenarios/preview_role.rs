@@ -364,14 +364,13 @@ fn whenever_a_run_is_killed_the_role_is_there_for_whoever_uses_it_and_goes_with_
             }
         });
     };
-    let keys: Vec<String> = accounts.iter().map(|account| account.key.clone()).collect();
     each(&|case, account| case.happen(account));
-    let aws = world.aws_of(&keys);
     for (case, account) in both() {
-        let roles = aws[&account.key]["roles"].as_array().cloned().unwrap_or_default();
+        let aws = account.aws();
+        let roles = aws["roles"].as_array().cloned().unwrap_or_default();
         assert_eq!(roles.len(), 1, "{case:?}: {roles:#?}");
         assert_eq!(policies(&roles[0]), 1, "{case:?}: {roles:#?}");
-        let stages = aws[&account.key]["functions"].as_array().map_or(0, Vec::len);
+        let stages = aws["functions"].as_array().map_or(0, Vec::len);
         let wanted = if case.scene == Scene::Deploy { 2 } else { 1 };
         assert_eq!(stages, wanted, "{case:?}");
     }
@@ -384,9 +383,8 @@ fn whenever_a_run_is_killed_the_role_is_there_for_whoever_uses_it_and_goes_with_
             Run::from(destroyed.expect("the program runs")).succeeded();
         }
     });
-    let aws = world.aws_of(&keys);
     for (case, account) in both() {
-        assert_eq!(aws[&account.key]["roles"], json!([]), "{case:?}");
+        assert_eq!(account.aws()["roles"], json!([]), "{case:?}");
     }
 }
 

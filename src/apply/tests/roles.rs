@@ -1,9 +1,6 @@
 //! A role that previews share, used and left by several of them while calls fail: it is there as long as one uses it.
 
-use std::collections::BTreeSet;
-
 use super::*;
-use crate::apply::shared::role::User;
 use crate::hold::Hold;
 use crate::resource::Owner;
 use crate::state::directory::Directory;
