@@ -174,7 +174,8 @@ def _story(theme: str, tool: Tool) -> Run:
             began = time.monotonic()
             ended = run_tool(_COMMANDS[tool.name][step], project, _environment(at))
             if ended.code:
-                raise CompareError("\n".join([f"{tool.name}, {step}: exit code {ended.code}", *ended.lines[-_SHOWN_LINES:]]))
+                said = [f"{tool.name}, {step}: exit code {ended.code}", *ended.lines[-_SHOWN_LINES:]]
+                raise CompareError("\n".join(said))
             run.took_s[step] = time.monotonic() - began
             log = account.proxy("log")
             run.calls[step] = [entry["operation"] for entry in log]
@@ -233,8 +234,8 @@ def _running(tool: Tool, folder: Path) -> Iterator[Callable[[list[str], Path, di
         asked, answers = process.stdin, process.stdout
 
         def ask(arguments: list[str], project: Path, environment: dict[str, str]) -> Ended:
-            request = {"arguments": arguments, "folder": str(project), "environment": environment, "output": str(output)}
-            print(json.dumps(request), file=asked, flush=True)
+            request = {"arguments": arguments, "folder": str(project), "output": str(output)}
+            print(json.dumps(request | {"environment": environment}), file=asked, flush=True)
             if not select.select([answers], [], [], _WITHIN_S)[0]:
                 process.kill()
                 raise CompareError(f"chalice: not done within {_WITHIN_S} s")

@@ -1,8 +1,8 @@
 """The real Chalice, loaded once: each command is run by a copy of this process, which ends with it.
 
 To load Chalice takes longer than most of what it does against an emulator. What it is asked comes as lines of JSON on
-standard input, each with `arguments`, `folder`, `environment` and the file `output` for all that it prints; its exit code
-is answered on standard output.
+standard input, each with `arguments`, `folder`, `environment` and the file `output` for all that it prints; its exit
+code is answered on standard output.
 """
 
 from __future__ import annotations
