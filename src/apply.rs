@@ -6,22 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boot_time::Instant;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::names::{Address, Timestamp};
 use crate::plan::{Action, Cause, Plan, Step};
-use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
+use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place, Standing};
 use crate::state::lease::Held;
 use crate::state::{Deployed, State};
 use crate::stop::Stop;
+use crate::timeline;
 
+mod pacing;
 pub mod shared;
 
 use shared::Shared;
+use shared::role::User;
 
-/// At most so many steps at once: Lambda's control plane takes 15 calls a second from an account.
+/// At most so many steps at once that are not about functions: most services take 5 to 20 calls a second from an account.
 const AT_ONCE: usize = 12;
+
+/// At most so many functions at once. Lambda takes 15 calls a second, and each function is then waited for: fewer would leave
+/// calls unused where it takes five seconds until one is active.
+const FUNCTIONS_AT_ONCE: usize = 100;
 
 /// How long running calls may go on when somebody wishes to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -97,11 +105,30 @@ pub async fn run(
     state: &mut State,
     ended: &mut dyn FnMut(&Ended),
 ) -> Applied {
+    let reserving = pacing::ahead(plan, tools, held.now());
+    let mut work = std::pin::pin!(make_all(plan, tools, held, state, ended));
+    // In this order: who asks for a turn waits until the reserving has begun.
+    tokio::select! {
+        biased;
+        () = reserving => {}
+        applied = &mut work => return applied,
+    }
+    work.await
+}
+
+async fn make_all(
+    plan: &Plan,
+    tools: &Tools,
+    held: &mut Held<'_>,
+    state: &mut State,
+    ended: &mut dyn FnMut(&Ended),
+) -> Applied {
     let start = Instant::now();
     let mut waiting: Vec<&Step> = plan.steps.iter().collect();
     let mut not_done: BTreeSet<Address> = BTreeSet::new();
-    let mut done: BTreeSet<Address> = BTreeSet::new();
+    let mut reached = Reached::default();
     let mut running: JoinSet<Finished> = JoinSet::new();
+    let (stands, mut standing) = mpsc::unbounded_channel();
     let mut applied = Applied {
         steps: Vec::new(),
         cut_short: tools.stop.is_requested().then_some(CutShort::Stopped),
@@ -112,7 +139,12 @@ pub async fn run(
             ended(&end);
             applied.steps.push(end);
         }
-        begin(&mut waiting, &done, &mut running, (tools, held, state));
+        begin(
+            &mut waiting,
+            (&mut reached, &stands),
+            &mut running,
+            (tools, held, state),
+        );
         if running.is_empty() {
             return complete(plan, applied);
         }
@@ -126,13 +158,15 @@ pub async fn run(
                     return applied;
                 };
                 let end = record(plan, finished, (start, held.now()), state);
+                reached.under_way.remove(&end.address);
                 match end.outcome {
-                    Outcome::Done => done.insert(end.address.clone()),
+                    Outcome::Done => reached.done.insert(end.address.clone()),
                     Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Stopped => not_done.insert(end.address.clone()),
                 };
                 ended(&end);
                 applied.steps.push(end);
             }
+            Some(address) = standing.recv() => drop(reached.standing.insert(address)),
             () = held.renewal_due() => match held.renew(state).await {
                 Ok(()) => {}
                 Err(lost @ crate::state::Error::Deposed { .. }) => applied.cut_short = Some(CutShort::Lost(lost)),
@@ -180,7 +214,8 @@ fn pass_over(
     let mut passed = Vec::new();
     // In the order of the plan a step comes behind all that it waits for, so that one pass finds all.
     waiting.retain(|step| {
-        let blocker = step.after.iter().find(|address| not_done.contains(*address));
+        let mut before = step.after.iter().chain(&step.beside);
+        let blocker = before.find(|address| not_done.contains(*address));
         let outcome = match blocker {
             _ if is_cut_short => Outcome::Stopped,
             Some(address) => Outcome::Skipped(address.clone()),
@@ -200,11 +235,36 @@ struct Finished {
     began: Instant,
     took: Duration,
     made: Result<Option<Outputs>, Fault>,
+    /// Whether a call was made that may have changed anything.
+    has_called: bool,
+}
+
+/// How far the steps have come.
+#[derive(Default)]
+struct Reached {
+    under_way: BTreeSet<Address>,
+    /// Their resources are there, and the steps may still be going on.
+    standing: BTreeSet<Address>,
+    done: BTreeSet<Address>,
+}
+
+impl Reached {
+    /// Whether a step may begin: all that it waits for has come, and there are not too many already.
+    fn lets_begin(&self, step: &Step) -> bool {
+        let is_function = |address: &&Address| address.kind() == "function";
+        let functions = self.under_way.iter().filter(is_function).count();
+        let has_room = match is_function(&&step.address) {
+            true => functions < FUNCTIONS_AT_ONCE,
+            false => self.under_way.len() - functions < AT_ONCE,
+        };
+        let stands = |address: &Address| self.done.contains(address) || self.standing.contains(address);
+        has_room && step.after.iter().all(|address| self.done.contains(address)) && step.beside.iter().all(stands)
+    }
 }
 
 fn begin(
     waiting: &mut Vec<&Step>,
-    done: &BTreeSet<Address>,
+    (reached, stands): (&mut Reached, &UnboundedSender<Address>),
     running: &mut JoinSet<Finished>,
     (tools, held, state): (&Tools, &Held<'_>, &State),
 ) {
@@ -213,34 +273,68 @@ fn begin(
         place: tools.place.clone(),
         outputs: Arc::new(state.outputs()),
         code: Arc::new(tools.code.clone()),
+        standing: Standing::default(),
     };
     waiting.retain(|step| {
-        let is_ready = step.after.iter().all(|address| done.contains(address));
-        if !is_ready || running.len() >= AT_ONCE {
+        if !reached.lets_begin(step) {
             return true;
         }
-        let (cloud, shared, context) = (tools.cloud.clone(), tools.shared.clone(), context.clone());
+        reached.under_way.insert(step.address.clone());
+        let (cloud, shared) = (tools.cloud.clone(), tools.shared.clone());
+        let context = Context {
+            hold: context.hold.of_a_step(),
+            standing: Standing::of(step.address.clone(), stands.clone()),
+            ..context.clone()
+        };
         let (address, action) = (step.address.clone(), step.action.clone());
+        let user = User {
+            stage: state.stage.clone(),
+            address: address.clone(),
+        };
         running.spawn_local(async move {
             let began = Instant::now();
             tracing::info!(%address, action = action.word(), "step begun");
-            let make = async |context: &Context| make(cloud.as_ref(), &action, context).await;
-            let made = match action.shared() {
-                Some(thing) => shared.alone(&thing, &context, make).await,
-                None => make(&context).await,
-            };
+            let made = make(cloud.as_ref(), (&action, &user), &shared, &context);
+            let made = timeline::of_step(address.to_string(), made).await;
             Finished {
                 address,
                 began,
                 took: began.elapsed(),
                 made,
+                has_called: context.hold.has_covered(),
             }
         });
         false
     });
 }
 
-async fn make(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<Option<Outputs>, Fault> {
+/// Makes a step; one that changes what stages share, by the rules of that.
+async fn make(
+    cloud: &dyn Cloud,
+    (action, user): (&Action, &User),
+    shared: &Shared,
+    context: &Context,
+) -> Result<Option<Outputs>, Fault> {
+    match action {
+        Action::Create(resource) | Action::Update { to: resource, .. } => {
+            if let Some(role) = resource.shared_role() {
+                return shared.use_role(cloud, (role, user), context).await.map(Some);
+            }
+        }
+        Action::Delete(deployed) => {
+            if let Some(role) = deployed.outputs.shared_role() {
+                return shared.leave_role(cloud, (role, user), context).await.map(|()| None);
+            }
+        }
+    }
+    let change = async |context: &Context| change(cloud, action, context).await;
+    match action.shared() {
+        Some(thing) => shared.alone(&thing, context, change).await,
+        None => change(context).await,
+    }
+}
+
+async fn change(cloud: &dyn Cloud, action: &Action, context: &Context) -> Result<Option<Outputs>, Fault> {
     match action {
         Action::Create(resource) => cloud.create(resource, context).await.map(Some),
         Action::Update { from, to } => {
@@ -264,6 +358,7 @@ fn record(plan: &Plan, finished: Finished, (start, now): (Instant, Timestamp), s
         began,
         took,
         made,
+        has_called,
     } = finished;
     let began = began.saturating_duration_since(start);
     let step = plan.steps.iter().find(|step| step.address == address);
@@ -279,6 +374,10 @@ fn record(plan: &Plan, finished: Finished, (start, now): (Instant, Timestamp), s
         Ok(None) => {
             state.forget(&address);
             Outcome::Done
+        }
+        Err(fault) if fault.kind == FaultKind::Stopped && !has_called => {
+            state.in_doubt.remove(&address);
+            Outcome::Stopped
         }
         Err(fault) => {
             // What was to be made and was refused is not there. Anything else is looked for by the next run.

@@ -28,6 +28,15 @@ pub struct Cli {
     pub options: Options,
 }
 
+/// Whose quotas calls keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Quotas {
+    /// Those of AWS
+    Aws,
+    /// Nobody's: AWS is an emulator
+    None,
+}
+
 /// What Chalice has and we have not, a flag or a command, and what to do instead.
 const CHALICE: [(&str, &str); 17] = [
     ("--profile", "set `AWS_PROFILE` instead"),
@@ -133,6 +142,17 @@ pub struct Options {
         help_heading = "Everywhere"
     )]
     pub url_template: Option<String>,
+    /// Whose quotas calls keep: those of AWS, or none where AWS is an emulator
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHOSE",
+        default_value = "aws",
+        env = "STAGEWRIGHT_QUOTAS",
+        help_heading = "Everywhere"
+    )]
+    pub quotas: Quotas,
     /// Print one JSON object instead of text
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
@@ -169,21 +189,27 @@ pub enum Command {
         /// The stage; one that does not exist is made
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
         /// Deploy even a commit that is older than what is deployed
         #[arg(long)]
         allow_older: bool,
+        /// Whether it is told where the time went
+        #[command(flatten)]
+        timings: Timings,
     },
     /// Show what `deploy` would change, and why; touches nothing
     Plan {
         /// The stage
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
+        /// Whether it is told where the time went
+        #[command(flatten)]
+        timings: Timings,
     },
     /// Remove everything of a stage, from its state alone: needs no code and no build
     #[command(alias = "delete")]
@@ -194,6 +220,9 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// Whether it is told where the time went
+        #[command(flatten)]
+        timings: Timings,
     },
     #[command(flatten)]
     Record(Record),
@@ -202,6 +231,9 @@ pub enum Command {
         /// Print only what would be done, as JSON: no network, no change
         #[arg(long)]
         decide: bool,
+        /// Whether it is told where the time went
+        #[command(flatten)]
+        timings: Timings,
     },
     /// Print the URL of a stage, and nothing else
     Url {
@@ -222,6 +254,9 @@ pub enum Command {
         /// Remove, too, what bears our mark in AWS and belongs to no stage; without it that is listed
         #[arg(long)]
         orphans: bool,
+        /// Whether it is told where the time went
+        #[command(flatten)]
+        timings: Timings,
     },
     /// Find what is wrong with config and app, for every stage, without touching AWS
     Check,
@@ -270,6 +305,45 @@ impl Command {
             | Self::Schema => None,
         }
     }
+
+    /// Whether the user wishes to know where the time goes.
+    pub fn is_timed(&self) -> bool {
+        match self {
+            Self::Deploy { timings, .. }
+            | Self::Plan { timings, .. }
+            | Self::Destroy { timings, .. }
+            | Self::Ci { timings, .. }
+            | Self::Sweep { timings, .. } => timings.asked,
+            Self::Record(_)
+            | Self::Url { .. }
+            | Self::Use(_)
+            | Self::Stages
+            | Self::Check
+            | Self::Doctor { .. }
+            | Self::New { .. }
+            | Self::Init(_)
+            | Self::Schema => false,
+        }
+    }
+}
+
+/// Whether it is told where the time went.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Timings {
+    /// Tell where the time went, call by call
+    #[arg(long = "timings")]
+    pub asked: bool,
+}
+
+/// What is done anew, though a release has it.
+#[derive(Debug, Args)]
+pub struct Anew {
+    /// Resolve the versions of dependencies anew, instead of those of the last release
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Read and build the app even if nothing that it is made from has changed: for one that reads the world at import
+    #[arg(long)]
+    pub refresh: bool,
 }
 
 /// What people do with a stage beside changing it.

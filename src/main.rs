@@ -18,6 +18,7 @@ mod setup;
 mod stage;
 mod state;
 mod stop;
+mod timeline;
 mod variable;
 
 use std::collections::BTreeMap;
@@ -32,18 +33,21 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::app::python::Resolution;
+use crate::aws::pool::Pool;
 use crate::aws::{Access, Clients, Tell};
-use crate::cli::{Cli, Command, Record, Use};
+use crate::cli::{Anew, Cli, Command, Record, Use};
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
 use crate::host::github::GitHub;
 use crate::host::terminal::{self, Form, Terminal};
 use crate::host::{Host, Ink};
 use crate::names::{AppName, Timestamp};
+use crate::report::timings::{self, Weight};
 use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
 use crate::run::asking::Consent;
 use crate::run::deploy::Order;
+use crate::run::recognised::{Reading, Recognition};
 use crate::run::restore::Wanted;
 use crate::run::succession::Older;
 use crate::run::sweep::{Extent, Orphans, Wishes};
@@ -52,27 +56,51 @@ use crate::state::directory::Directory;
 use crate::state::s3::Bucket;
 use crate::state::store::Store;
 use crate::stop::Stop;
+use crate::timeline::Timeline;
 
 fn main() -> ExitCode {
     let mut cli = Cli::read();
+    let timeline = Timeline::default();
+    if cli.command.is_timed() {
+        timeline.keep();
+    }
     log(cli.options.verbose);
     app::apart::hide();
     let variables = terminal::variables();
-    let is_for_programs = cli.options.json || matches!(cli.command, Command::Ci { decide: true });
+    let is_for_programs = cli.options.json || matches!(cli.command, Command::Ci { decide: true, .. });
     let form = if is_for_programs { Form::Json } else { Form::Text };
     let terminal = Terminal::new(form, cli.options.color);
-    let host = match host(&mut cli, terminal.clone(), &variables) {
+    let host = match host(&mut cli, (terminal.clone(), &timeline), &variables) {
         Ok(host) => host,
-        Err(failure) => return fail(&cli, &terminal, &failure),
+        Err(failure) => return fail(&cli, (&terminal, &timeline), &failure),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(until_stopped(&cli, &host, variables))),
+        Ok(runtime) => {
+            let given = (variables, timeline.clone());
+            runtime.block_on(LocalSet::new().run_until(until_stopped(&cli, &host, given)))
+        }
         Err(error) => Err(Failure::outside(format!("no asynchronous runtime can be had: {error}"))),
     };
-    match ended {
+    let ended = match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&cli, host.shown().as_ref(), &failure),
+        Err(failure) => fail(&cli, (host.shown().as_ref(), &timeline), &failure),
+    };
+    // A run of GitHub Actions has them in its summary, and a program in its answer.
+    if let (Place::Shell(shell), Form::Text) = (&host, form) {
+        tell_timings(shell, &timeline);
+    }
+    ended
+}
+
+/// Tells where the time went, beside the result: standard output stays what it is without.
+fn tell_timings(shell: &Terminal, timeline: &Timeline) {
+    for (weight, line) in timings::lines(timeline) {
+        match weight {
+            Weight::Heading => shell.note(Ink::Good, &line),
+            Weight::Awaited => shell.note(Ink::Careful, &line),
+            Weight::Beside => shell.note(Ink::Faint, &line),
+        }
     }
 }
 
@@ -93,10 +121,17 @@ impl Place {
 }
 
 /// Finds out where we run. What a workflow gave to the action stands beside the flags.
-fn host(cli: &mut Cli, shell: Terminal, variables: &BTreeMap<String, String>) -> Result<Place, Failure> {
+fn host(
+    cli: &mut Cli,
+    (shell, timeline): (Terminal, &Timeline),
+    variables: &BTreeMap<String, String>,
+) -> Result<Place, Failure> {
     match cli.command {
-        Command::Ci { decide: false } => {
-            let github = GitHub::new(variables, shell)?;
+        Command::Ci { decide: false, .. } => {
+            let github = GitHub::new(variables, shell, timeline.clone())?;
+            if run::ci::is_timed(github.inputs())? {
+                timeline.keep();
+            }
             cli.options = run::ci::with_inputs(&cli.options, github.inputs())?;
             Ok(Place::GitHub(Rc::new(github)))
         }
@@ -104,25 +139,30 @@ fn host(cli: &mut Cli, shell: Terminal, variables: &BTreeMap<String, String>) ->
     }
 }
 
-fn fail(cli: &Cli, host: &dyn Host, failure: &Failure) -> ExitCode {
+fn fail(cli: &Cli, (host, timeline): (&dyn Host, &Timeline), failure: &Failure) -> ExitCode {
     if !host.is_answered() {
-        host.answer(&serde_json::json!({
+        let mut answer = serde_json::json!({
             "app": cli.options.app,
             "stage": cli.command.stage(),
             "outcome": "failed",
             "error": failure.json(),
-        }));
+        });
+        timings::add(&mut answer, timeline);
+        host.answer(&answer);
     }
     host.note(Ink::Bad, &failure.text());
     ExitCode::from(failure.exit as u8)
 }
 
+/// Our environment, and where the time goes.
+type Given = (BTreeMap<String, String>, Timeline);
+
 /// Runs the command, or stops it: at once where no stage is held, else when it has given the stage back. What a command has
 /// started ends with it.
-async fn until_stopped(cli: &Cli, host: &Place, variables: BTreeMap<String, String>) -> Result<(), Failure> {
+async fn until_stopped(cli: &Cli, host: &Place, given: Given) -> Result<(), Failure> {
     let stop = Stop::new();
     tokio::select! {
-        ended = command(cli, host, (variables, stop.clone())) => ended,
+        ended = command(cli, host, (given, stop.clone())) => ended,
         failure = signalled(&stop, host) => Err(failure),
     }
 }
@@ -158,8 +198,8 @@ async fn signalled(stop: &Stop, host: &Place) -> Failure {
     })
 }
 
-async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, String>, Stop)) -> Result<(), Failure> {
-    let session = Session {
+fn session<'a>(cli: &'a Cli, host: &Place, (variables, timeline): Given, stop: Stop) -> Session<'a> {
+    Session {
         options: &cli.options,
         host: host.shown(),
         now: now(),
@@ -169,19 +209,26 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
             Place::GitHub(github) => run::ci::identity(github, &variables),
         },
         environment: variables,
+        pool: Pool::new(timeline.clone()),
+        timeline,
         stop,
         open_store: |place, access, app| Box::pin(open_store(place, access, app)),
         open_cloud: |access, tell| Box::pin(open_cloud(access, tell)),
-    };
+    }
+}
+
+async fn command(cli: &Cli, host: &Place, (given, stop): (Given, Stop)) -> Result<(), Failure> {
+    let session = session(cli, host, given, stop);
     match &cli.command {
         Command::Deploy {
             stage,
-            upgrade,
+            anew,
             allow_older,
+            timings: _,
         } => {
             let order = Order {
                 stage: &stage.name,
-                resolution: resolution(*upgrade),
+                reading: reading(anew),
                 older: if *allow_older {
                     Older::Allowed
                 } else {
@@ -195,8 +242,8 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
             };
             run::tell(&session, told)
         }
-        Command::Plan { stage, upgrade } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
-        Command::Destroy { stage, yes } => {
+        Command::Plan { stage, anew, .. } => run::plan::plan(&session, &stage.name, reading(anew)).await,
+        Command::Destroy { stage, yes, .. } => {
             run::tell(&session, run::destroy::destroy(&session, stage, consent(*yes)).await)
         }
         Command::Record(record) => recorded(&session, record).await,
@@ -209,7 +256,7 @@ async fn command(cli: &Cli, host: &Place, (variables, stop): (BTreeMap<String, S
         Command::Url { stage } => run::url(&session, &stage.name).await,
         Command::Use(wishes) => used(&session, wishes).await,
         Command::Stages => run::stages(&session).await,
-        Command::Sweep { dry_run, orphans } => {
+        Command::Sweep { dry_run, orphans, .. } => {
             let wishes = Wishes {
                 extent: if *dry_run { Extent::Show } else { Extent::Remove },
                 orphans: if *orphans { Orphans::Remove } else { Orphans::List },
@@ -262,11 +309,18 @@ fn consent(yes: bool) -> Consent {
     if yes { Consent::Given } else { Consent::ToBeAsked }
 }
 
-fn resolution(upgrade: bool) -> Resolution {
-    if upgrade {
-        Resolution::Upgrade
-    } else {
-        Resolution::Recorded
+fn reading(anew: &Anew) -> Reading {
+    Reading {
+        resolution: if anew.upgrade {
+            Resolution::Upgrade
+        } else {
+            Resolution::Recorded
+        },
+        recognition: if anew.refresh {
+            Recognition::Refused
+        } else {
+            Recognition::Trusted
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Rooms in the order of the design: a room sees only rooms before it. Rooms of one group do not see each other.
 const ORDER: &[&[&str]] = &[
-    &["names", "fault", "hold", "stop", "variable"],
+    &["names", "fault", "hold", "stop", "timeline", "variable"],
     &["stage", "app", "aws", "cli"],
     &["config", "resource"],
     &["state"],

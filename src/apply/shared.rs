@@ -1,7 +1,7 @@
 //! What stages share, changed by one of them at a time: under a lease of its own, by the protocol of a stage's.
 //!
 //! A bucket has one list of notifications, which AWS lets one only read and write back whole: two stages that change it at
-//! once would undo each other's entries.
+//! once would undo each other's entries. Previews share roles, and each must know whether it is the last one: `role.rs`.
 
 use std::time::Duration;
 
@@ -16,8 +16,13 @@ use crate::state::store::Store;
 use crate::state::takeover::Life;
 use crate::state::{Error, Lease};
 
+pub mod role;
+
 /// How long a thing is waited for that others change: each of them needs a few seconds, and one that died a lease.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often a thing is looked at that others change: most need it for less than a second.
+const GLANCE: Duration = Duration::from_millis(250);
 
 const OPERATION: &str = "state:Share";
 
@@ -41,6 +46,10 @@ impl Waiting for Silently<'_> {
     async fn life(&mut self, _: &Lease) -> Life {
         Life::Unknown
     }
+
+    fn glance(&self) -> Duration {
+        GLANCE
+    }
 }
 
 impl Shared {
@@ -51,6 +60,11 @@ impl Shared {
             holder,
             turn: Mutex::new(()),
         }
+    }
+
+    /// Where shared things are recorded.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
     /// Does some work on a shared thing while nobody else does, under a hold that covers the thing as well as the stage.
@@ -78,11 +92,16 @@ impl Shared {
         worked
     }
 
-    async fn take(&self, thing: &str) -> Result<(Held<'_>, Seen), Error> {
+    /// Waits until nobody else changes a thing.
+    async fn free(&self, thing: &str) -> Result<Seen, Error> {
         let (app, place) = (AppName::shared(), StageName::of_shared(thing));
+        lease::free(self.store.as_ref(), (&app, &place), PATIENCE, &mut Silently(thing)).await
+    }
+
+    async fn take(&self, thing: &str) -> Result<(Held<'_>, Seen), Error> {
         loop {
-            let mut seen = lease::free(self.store.as_ref(), (&app, &place), PATIENCE, &mut Silently(thing)).await?;
-            // Nothing of a shared thing is recorded but who changes it.
+            let mut seen = self.free(thing).await?;
+            // Nothing of such a thing is recorded but who changes it.
             seen.state.late.clear();
             if let Some(held) = lease::take(self.store.as_ref(), &mut seen, &self.holder).await? {
                 return Ok((held, seen));
@@ -114,7 +133,7 @@ mod tests {
     use super::*;
     use crate::hold::Hold;
     use crate::names::Timestamp;
-    use crate::resource::Place;
+    use crate::resource::{Place, Standing};
     use crate::state::directory::Directory;
 
     fn shared(folder: &std::path::Path, who: &str) -> Shared {
@@ -138,6 +157,7 @@ mod tests {
             },
             outputs: Arc::default(),
             code: Arc::default(),
+            standing: Standing::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::resource::deployment::Deployment;
 use crate::resource::function::{Function, RoleReference};
 use crate::resource::permission::{Caller, Permission};
 use crate::resource::rest_api::RestApi;
-use crate::resource::role::Role;
+use crate::resource::role::{self, Role};
 use crate::state::lease::{self, Holder};
 use crate::state::memory::Memory;
 use crate::state::recover;
@@ -53,6 +53,7 @@ fn app(code: &str, functions: &[&str]) -> Desired {
         name: "shop".to_owned(),
         policy: json!({}),
         tags: BTreeMap::new(),
+        sharing: role::Sharing::Own,
     };
     let rest_api = Address::new("rest_api", "rest_api");
     let api = RestApi {
@@ -107,6 +108,7 @@ async fn deploy_until(store: &dyn Store, sky: &Rc<Sky>, desired: &Desired, stop:
         place: place(),
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     recover::settle(&mut state, &mut held, sky.as_ref(), &context)
         .await

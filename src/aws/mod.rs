@@ -3,27 +3,24 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-
-use self::identity::Assumed;
+use self::once::NotTooMany;
+use self::pace::{Pacer, Pacing};
+use self::pool::Pool;
+use self::scout::Scouts;
 use self::turns::Turns;
-use crate::hold::CALL_TIMEOUT;
+use crate::timeline::Timeline;
 use crate::variable::Secret;
 
 pub mod answered;
 pub mod download;
 pub mod fault;
 mod identity;
+mod once;
+pub mod pace;
+pub mod pool;
+pub mod scout;
+mod timings;
 pub mod turns;
 pub mod wait;
 
@@ -36,6 +33,10 @@ pub struct Access {
     pub role: Option<String>,
     /// With whose token the role is assumed; where it is missing, with the credentials of the environment.
     pub identity: Option<WebIdentity>,
+    /// Whether calls keep quotas.
+    pub pacing: Pacing,
+    /// What is shared with all other clients of the run.
+    pub pool: Pool,
 }
 
 /// How the user is told why it takes long.
@@ -79,85 +80,50 @@ pub struct Clients {
     pub region: Option<String>,
     /// How the user is told of long waits.
     pub tell: Tell,
+    /// Where all waits are written down.
+    pub timeline: Timeline,
     /// Turns in changing who may call a function, by its name: parallel changes of one policy lose statements.
     pub turns: Turns,
+    /// Turns in making calls that AWS counts.
+    pub pacer: Pacer,
+    /// Which roles are tried by one call at a time.
+    pub scouts: Scouts,
 }
 
 impl Clients {
     /// Opens the clients. No call is made: credentials are looked for with the first one.
     pub async fn open(access: &Access, tell: Tell) -> Self {
-        let shared = configuration(access).await;
+        let shared = access.pool.configuration(access).await;
+        let calls = || access.pool.calls();
+        let lambda = aws_sdk_lambda::config::Builder::from(&shared).interceptor(calls());
+        let iam = aws_sdk_iam::config::Builder::from(&shared).interceptor(calls());
+        let api_gateway = aws_sdk_apigateway::config::Builder::from(&shared).interceptor(calls());
+        let api_gateway = api_gateway.retry_classifier(NotTooMany);
+        let gateway_v2 = aws_sdk_apigatewayv2::config::Builder::from(&shared).interceptor(calls());
+        let gateway_v2 = gateway_v2.retry_classifier(NotTooMany);
+        let events = aws_sdk_eventbridge::config::Builder::from(&shared).interceptor(calls());
+        let sns = aws_sdk_sns::config::Builder::from(&shared).interceptor(calls());
         // With an endpoint that is not AWS's there is no DNS name for each bucket.
         let path_style = shared.endpoint_url().is_some();
         let s3 = aws_sdk_s3::config::Builder::from(&shared).force_path_style(path_style);
+        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&shared).interceptor(calls());
+        let sts = aws_sdk_sts::config::Builder::from(&shared).interceptor(calls());
         Self {
-            lambda: aws_sdk_lambda::Client::new(&shared),
-            iam: aws_sdk_iam::Client::new(&shared),
-            api_gateway: aws_sdk_apigateway::Client::new(&shared),
-            gateway_v2: aws_sdk_apigatewayv2::Client::new(&shared),
-            events: aws_sdk_eventbridge::Client::new(&shared),
-            sns: aws_sdk_sns::Client::new(&shared),
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
-            sts: aws_sdk_sts::Client::new(&shared),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
+            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            api_gateway: aws_sdk_apigateway::Client::from_conf(api_gateway.build()),
+            gateway_v2: aws_sdk_apigatewayv2::Client::from_conf(gateway_v2.build()),
+            events: aws_sdk_eventbridge::Client::from_conf(events.build()),
+            sns: aws_sdk_sns::Client::from_conf(sns.build()),
+            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(calls()).build()),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
             region: shared.region().map(ToString::to_string),
+            pacer: Pacer::new(access.pacing, tell.clone()),
             tell,
+            timeline: access.pool.timeline().clone(),
             turns: Turns::default(),
+            scouts: Scouts::default(),
         }
     }
-}
-
-/// The SDK's configuration for a Region and a role, from its standard sources.
-pub async fn configuration(access: &Access) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http_client())
-        .timeout_config(timeouts())
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(3)
-                .with_max_backoff(Duration::from_secs(3)),
-        );
-    if let Ok(name) = AppName::new(concat!("stagewright-", env!("CARGO_PKG_VERSION"))) {
-        loader = loader.app_name(name);
-    }
-    if let Some(region) = &access.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    let shared = loader.load().await;
-    let Some(role) = &access.role else { return shared };
-    if let Some(identity) = &access.identity {
-        let assumed = Assumed::new(&shared, role.clone(), identity.clone());
-        return with_credentials(shared, SharedCredentialsProvider::new(assumed));
-    }
-    let assumed = AssumeRoleProvider::builder(role)
-        .session_name("stagewright")
-        .configure(&shared)
-        .build()
-        .await;
-    with_credentials(shared, SharedCredentialsProvider::new(assumed))
-}
-
-fn with_credentials(shared: SdkConfig, credentials: SharedCredentialsProvider) -> SdkConfig {
-    shared.into_builder().credentials_provider(credentials).build()
-}
-
-/// Every call ends within [`CALL_TIMEOUT`], its retries included, so that a lease can be known to outlive it.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(4))
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .operation_timeout(CALL_TIMEOUT)
-        .build()
-}
-
-/// The HTTP client of every call: rustls with ring, and proxies by the usual variables.
-pub fn http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
-        connector.build()
-    })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use boot_time::Instant;
 
 use super::Clients;
+use super::pace::quota::Quota;
 use crate::fault::{Certainty, Fault, FaultKind};
 
 /// What one look found.
@@ -19,31 +20,37 @@ pub enum Look<T> {
 /// How often to look, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Pause after the first look; each later one is half as long again.
+    /// Pause after the first look.
     pub first: Duration,
+    /// For how long the pause stays so, since that is how long it usually takes; each later one is half as long again.
+    pub usual: Duration,
     /// The longest pause.
     pub longest: Duration,
     /// When to give up.
     pub patience: Duration,
 }
 
-/// For a function that becomes active or takes an update: usually one or two seconds.
+/// For a function that becomes active or takes an update: usually one or two seconds. Lambda answers 100 looks a second, and
+/// lets 15 updates begin.
 pub const FUNCTION: Pace = Pace {
     first: Duration::from_millis(250),
-    longest: Duration::from_secs(2),
+    usual: Duration::from_secs(3),
+    longest: Duration::from_millis(700),
     patience: Duration::from_secs(300),
 };
 
-/// For a new role that Lambda cannot assume yet: usually 5 to 15 seconds, sometimes over a minute.
+/// For a new role that Lambda cannot assume yet: usually 5 to 15 seconds, sometimes over a minute. One call tries it at a time.
 pub const ROLE: Pace = Pace {
-    first: Duration::from_millis(500),
-    longest: Duration::from_secs(2),
+    first: Duration::from_millis(300),
+    usual: Duration::from_secs(20),
+    longest: Duration::from_secs(1),
     patience: Duration::from_secs(150),
 };
 
 /// For an account-wide quota of API Gateway: up to one call in 30 seconds.
 pub const QUOTA: Pace = Pace {
     first: Duration::from_secs(1),
+    usual: Duration::ZERO,
     longest: Duration::from_secs(8),
     patience: Duration::from_secs(600),
 };
@@ -92,34 +99,81 @@ where
                 pace.patience.as_secs()
             ));
         }
+        let wait = clients.timeline.wait(&seen, target);
         pause_for(pause).await;
-        pause = (pause * 3 / 2).min(pace.longest);
+        drop(wait);
+        if began.elapsed() > pace.usual {
+            pause = (pause * 3 / 2).min(pace.longest);
+        }
     }
 }
 
-/// Makes a call again for as long as AWS only says that there were too many of them.
+/// Makes a call when its turn comes, and again for as long as AWS only says that there were too many of them.
 ///
 /// # Errors
 ///
-/// The call's own fault, throttling included when it lasts longer than [`QUOTA`] allows.
-pub async fn throttled<T, C>(clients: &Clients, of: (&'static str, &str), mut call: C) -> Result<T, Fault>
+/// The call's own fault, throttling included when it lasts longer than [`QUOTA`] allows; [`FaultKind::Stopped`].
+pub async fn throttled<T, C>(clients: &Clients, of: (&'static str, &str), call: C) -> Result<T, Fault>
 where
     C: AsyncFnMut() -> Result<T, Fault>,
 {
-    let mut last = None;
-    let ended = until(clients, of, QUOTA, async || match call().await {
-        Ok(answer) => Ok(Look::Ready(answer)),
-        Err(fault) if fault.kind == FaultKind::Throttled => {
-            last = Some(fault);
-            Ok(Look::NotYet("throttled by AWS".to_owned()))
+    paced(clients, Quota::slow(of.0), of, too_many, call).await
+}
+
+/// As [`throttled`], of a call that takes more or less of a quota than its operation says.
+///
+/// # Errors
+///
+/// As [`throttled`].
+pub async fn throttled_by<T, C>(clients: &Clients, quota: Quota, of: (&'static str, &str), call: C) -> Result<T, Fault>
+where
+    C: AsyncFnMut() -> Result<T, Fault>,
+{
+    paced(clients, Some(quota), of, too_many, call).await
+}
+
+fn too_many(fault: &Fault) -> Option<&'static str> {
+    (fault.kind == FaultKind::Throttled).then_some("throttled by AWS")
+}
+
+/// Makes a call when its turn comes, and again while its fault is one that passes: `passing` says in a word what is then seen.
+/// The wait for the first turn counts for no patience.
+///
+/// # Errors
+///
+/// The call's own fault, the last one when it lasts longer than [`QUOTA`] allows; [`FaultKind::Stopped`].
+pub async fn paced<T, C>(
+    clients: &Clients,
+    slow: Option<Quota>,
+    of: (&'static str, &str),
+    passing: fn(&Fault) -> Option<&'static str>,
+    mut call: C,
+) -> Result<T, Fault>
+where
+    C: AsyncFnMut() -> Result<T, Fault>,
+{
+    clients.pacer.turn(slow, of).await?;
+    let mut last: Option<Fault> = None;
+    let ended = until(clients, of, QUOTA, async || {
+        if last.take().is_some() {
+            clients.pacer.turn(slow, of).await?;
         }
-        Err(fault) => Err(fault),
+        let fault = match call().await {
+            Ok(answer) => return Ok(Look::Ready(answer)),
+            Err(fault) => fault,
+        };
+        let Some(seen) = passing(&fault) else {
+            return Err(fault);
+        };
+        if fault.kind == FaultKind::Throttled {
+            clients.pacer.refused(slow);
+        }
+        last = Some(fault);
+        Ok(Look::NotYet(seen.to_owned()))
     })
     .await;
-    match (ended, last) {
-        (Err(fault), Some(throttled)) if fault.kind == FaultKind::Timeout => Err(throttled),
-        (ended, _) => ended,
-    }
+    // It is forgotten when the next call begins: whose own fault is another one is told that one.
+    ended.map_err(|fault| last.unwrap_or(fault))
 }
 
 /// Looks again and again, with a pause before each look, until a look breaks it off: for what a person watches, who ends it.
@@ -139,6 +193,6 @@ where
     clippy::disallowed_methods,
     reason = "this is the loop with a deadline that everybody else waits through"
 )]
-async fn pause_for(pause: Duration) {
+pub(super) async fn pause_for(pause: Duration) {
     tokio::time::sleep(pause).await;
 }

@@ -20,7 +20,7 @@ fn rich() -> Value {
         "pull_requests": {
             "base": ["main", "release/*"], "drafts": false, "label": "preview", "comment": "on-change", "expire_after": "14d",
             "keep_label": "keep", "limit": 5, "aws": {"region": "eu-west-1", "role": "arn:aws:iam::222222222222:role/previews"},
-            "event_sources": ["schedule", "api"],
+            "event_sources": ["schedule", "api"], "role": "own",
         },
         "stages": {"prod": {
             "protected": true, "aws": {"region": "eu-west-1", "role": "arn:aws:iam::111111111111:role/deployer"},

@@ -274,6 +274,7 @@ pub fn config(folder: &Path, file: &File, flaws: &mut Flaws) -> Config {
         pull_requests: previews::policy(pull_requests, flaws),
         previews: stage_config(previews::aws(pull_requests), Protection::Open, flaws),
         event_sources: previews::event_sources(pull_requests),
+        preview_roles: previews::roles(pull_requests),
         stages,
     }
 }

@@ -7,6 +7,7 @@
 
 use super::*;
 use crate::app::withheld::Allowed;
+use crate::config::PreviewRoles;
 
 const APP: &str = "app: guestbook\n";
 const FUNCTIONS: &str = "functions:\n  api: { runtime: python3.13, handler: app.handler, code: src }\n";
@@ -519,4 +520,14 @@ fn event_sources_of_previews_are_kinds_functions_or_all_of_them() {
         )),
         "4:34: `scedule` is neither a kind of event source nor a function (did you mean `schedule`?)"
     );
+}
+
+#[test]
+fn previews_share_their_role_unless_each_shall_have_its_own() {
+    let roles = |previews: &str| read(&format!("{APP}{FUNCTIONS}{previews}")).config.preview_roles;
+    assert_eq!(roles(""), PreviewRoles::Shared);
+    assert_eq!(roles("pull_requests: { role: shared }\n"), PreviewRoles::Shared);
+    assert_eq!(roles("pull_requests: { role: own }\n"), PreviewRoles::Own);
+    let wrong = flaw(&format!("{APP}{FUNCTIONS}pull_requests: {{ role: other }}\n"));
+    assert!(wrong.contains("other") && wrong.contains("own"), "{wrong}");
 }

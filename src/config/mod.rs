@@ -59,6 +59,8 @@ pub struct Config {
     pub previews: StageConfig,
     /// What previews have of the event sources and domains that stages share.
     pub event_sources: Allowed,
+    /// Which roles previews have.
+    pub preview_roles: PreviewRoles,
     /// The stages that are configured, by name.
     pub stages: BTreeMap<StageName, StageConfig>,
 }
@@ -89,6 +91,16 @@ pub struct StateConfig {
     pub region: Option<String>,
     /// ARN of the role with which the bucket is reached.
     pub role: Option<String>,
+}
+
+/// Which roles previews have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PreviewRoles {
+    /// One for all previews of the app that may do the same.
+    #[default]
+    Shared,
+    /// One for each.
+    Own,
 }
 
 /// What is configured of one stage, beside its app.

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::PreviewRoles;
 use crate::app::flaws::{Flaws, Place, did_you_mean};
 use crate::app::manifest::AwsEntry;
 use crate::app::withheld::{Allowed, Kind};
@@ -49,6 +50,21 @@ pub struct PullRequestsFields {
     /// Which event sources and domains previews have, although other stages may have the same: `all`, or a list of kinds
     /// (`schedule`, `pattern`, `bucket`, `topic`, `queue`, `stream`, `domain`) and of functions. Left out: none.
     pub event_sources: Option<Placed<EventSourcesEntry>>,
+    /// Whether previews that may do the same run as one role, so that only the first one waits until AWS knows it: `shared`, or
+    /// `own` for a role of its own for each.
+    #[serde(default)]
+    pub role: RoleEntry,
+}
+
+/// Which role previews run as.
+#[derive(Debug, Default, Clone, Copy, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleEntry {
+    /// One for all that may do the same.
+    #[default]
+    Shared,
+    /// One for each.
+    Own,
 }
 
 /// Which event sources previews have.
@@ -184,6 +200,17 @@ pub fn aws(entry: Option<&PullRequestsEntry>) -> Option<&AwsEntry> {
     match entry {
         None | Some(PullRequestsEntry::On | PullRequestsEntry::Off) => None,
         Some(PullRequestsEntry::Fields(fields)) => fields.aws.as_ref(),
+    }
+}
+
+/// Which roles previews have.
+pub fn roles(entry: Option<&PullRequestsEntry>) -> PreviewRoles {
+    match entry {
+        None | Some(PullRequestsEntry::On | PullRequestsEntry::Off) => PreviewRoles::default(),
+        Some(PullRequestsEntry::Fields(fields)) => match fields.role {
+            RoleEntry::Shared => PreviewRoles::Shared,
+            RoleEntry::Own => PreviewRoles::Own,
+        },
     }
 }
 

@@ -262,6 +262,7 @@ impl Root {
         config.pull_requests = root.pull_requests.clone();
         config.previews = root.previews.clone();
         config.event_sources = root.event_sources.clone();
+        config.preview_roles = root.preview_roles;
         for (stage, shared) in &root.stages {
             let own = config.stages.remove(stage).unwrap_or_default();
             let merged = StageConfig {

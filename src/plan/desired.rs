@@ -6,14 +6,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::Desired;
 use crate::app::events::EventSource;
-use crate::app::{Api, App, Artifact, AuthorizerKind, Endpoint, Function, FunctionRole, Package};
+use crate::app::{Api, App, AuthorizerKind, Endpoint, Function, FunctionRole, Package};
 use crate::names::{Address, AppName, StageName};
 use crate::resource::deployment::Deployment;
 use crate::resource::function::{self, RoleReference};
 use crate::resource::layer::Layer;
 use crate::resource::permission::{Caller, Permission};
 use crate::resource::rest_api::{self, RestApi};
-use crate::resource::role::Role;
+use crate::resource::role::{self, Role, Sharing};
 use crate::resource::{Owner, Place, Resource};
 
 pub mod events;
@@ -27,6 +27,8 @@ pub struct Ground<'a> {
     pub owner: &'a Owner,
     /// The stage's salt for digests of secrets.
     pub salt: &'a str,
+    /// Whose the roles are that are made for it.
+    pub roles: Sharing,
 }
 
 /// A name that AWS would refuse.
@@ -64,27 +66,25 @@ impl Names<'_> {
 /// The longest name of a role, a function or a rule: IAM's, Lambda's and EventBridge's quotas agree.
 pub const NAME_LIMIT: usize = 64;
 
-/// The resources that an app shall have on a stage.
-pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground<'_>) -> Desired {
+/// The resources that an app shall have on a stage; its zips are known by their SHA-256, by the name of the source.
+pub fn desired(app: &App, zips: &BTreeMap<String, String>, ground: Ground<'_>) -> Desired {
     let names = Names {
         app,
         stage: &ground.owner.stage,
     };
-    let layer = app.layer.as_ref().map(|layer| managed_layer(layer, artifacts, names));
-    let role = |role: &crate::app::Role| {
-        let made = Role {
-            name: names.physical(&role.suffix),
-            policy: role.policy.clone(),
-            tags: ground.owner.tags(),
-        };
-        (Address::new("role", &role.name), Resource::Role(made))
-    };
-    let roles = app.roles.iter().map(role);
+    let layer = app.layer.as_ref().map(|layer| managed_layer(layer, zips, names));
+    let roles = app.roles.iter().map(|role| made_role(role, names, ground));
+    let roles: Vec<(Address, Role)> = roles.collect();
     let functions = app.functions.iter().map(|function| {
-        let mut made = lambda(function, artifacts, names, ground);
+        let mut made = lambda(function, zips, names, ground);
+        if let Some((address, _)) = roles.iter().find(|(address, _)| made.role.is_named_as(address)) {
+            made.role = RoleReference::Managed(address.clone());
+        }
         made.managed_layer = layer.as_ref().map(|(address, _)| address.clone());
         (Address::new("function", &function.name), Resource::Function(made))
     });
+    let functions: Vec<_> = functions.collect();
+    let roles = roles.into_iter().map(|(address, role)| (address, Resource::Role(role)));
     let mut resources: Vec<_> = layer.clone().into_iter().chain(roles).chain(functions).collect();
     resources.extend(events::beside_functions(app, names, ground));
     for event in &app.events {
@@ -108,6 +108,29 @@ pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground
         twice(&resources)
     );
     Desired { resources }
+}
+
+/// A role of the app on a stage. One that previews share bears what it may do in its address, too, so that another policy is
+/// another role. A policy that names the stage is nobody else's, and a name that does not fit is none.
+fn made_role(role: &crate::app::Role, names: Names<'_>, ground: Ground<'_>) -> (Address, Role) {
+    let own = || {
+        let own = Role {
+            name: names.physical(&role.suffix),
+            policy: role.policy.clone(),
+            tags: ground.owner.tags(),
+            sharing: Sharing::Own,
+        };
+        (Address::new("role", &role.name), own)
+    };
+    let shared = role::of_previews(&role.policy, ground.owner, ground.place);
+    let is_stages_own = role.policy.to_string().contains(ground.owner.stage.as_str());
+    match ground.roles {
+        Sharing::Previews if !is_stages_own && shared.name.len() <= NAME_LIMIT => {
+            let content = shared.name.rsplit('-').next().unwrap_or_default();
+            (Address::at("role", &role.name, content), shared)
+        }
+        Sharing::Previews | Sharing::Own => own(),
+    }
 }
 
 /// An address that two resources have: one of them would be lost in silence.
@@ -171,11 +194,10 @@ fn tags(own: &BTreeMap<String, String>, ground: Ground<'_>) -> BTreeMap<String, 
 /// Another content is another version of the layer, and another resource.
 fn managed_layer(
     layer: &crate::app::events::Layer,
-    artifacts: &BTreeMap<String, Artifact>,
+    zips: &BTreeMap<String, String>,
     names: Names<'_>,
 ) -> (Address, Resource) {
-    let artifact = artifacts.get(&layer.source);
-    let code = artifact.map(|artifact| artifact.sha256.clone()).unwrap_or_default();
+    let code = zips.get(&layer.source).cloned().unwrap_or_default();
     let version: String = code.chars().take(12).collect();
     let address = Address::at("layer", &layer.name, &version);
     let made = Layer {
@@ -189,7 +211,7 @@ fn managed_layer(
 
 fn lambda(
     function: &Function,
-    artifacts: &BTreeMap<String, Artifact>,
+    zips: &BTreeMap<String, String>,
     names: Names<'_>,
     ground: Ground<'_>,
 ) -> function::Function {
@@ -198,12 +220,12 @@ fn lambda(
         *variable = variable.salted(ground.salt);
     }
     let (source, image) = match &function.package {
-        Package::Zip(source) => (artifacts.get(source), None),
+        Package::Zip(source) => (zips.get(source), None),
         Package::Image(uri) => (None, Some(uri.clone())),
     };
     function::Function {
         name: names.physical(&function.suffix),
-        code: source.map(|artifact| artifact.sha256.clone()).unwrap_or_default(),
+        code: source.cloned().unwrap_or_default(),
         image,
         role: match &function.role {
             FunctionRole::Managed(role) => RoleReference::Managed(Address::new("role", role)),
@@ -295,6 +317,7 @@ mod tests {
                 name: name.to_owned(),
                 policy: serde_json::json!({}),
                 tags: BTreeMap::new(),
+                sharing: Sharing::Own,
             };
             (Address::new("role", name), Resource::Role(role))
         };

@@ -42,6 +42,8 @@ pub struct Step {
     pub causes: Vec<Cause>,
     /// The steps that must have been done before.
     pub after: Vec<Address>,
+    /// The steps whose resources must stand before; what is left of these steps may be done at the same time.
+    pub beside: Vec<Address>,
 }
 
 /// How a resource is changed.
@@ -158,6 +160,14 @@ impl Action {
         match self {
             Self::Create(resource) | Self::Update { to: resource, .. } => resource.shared(),
             Self::Delete(deployed) => deployed.outputs.shared(),
+        }
+    }
+
+    /// Whether it is about a role that previews share.
+    pub fn is_of_shared_role(&self) -> bool {
+        match self {
+            Self::Create(resource) | Self::Update { to: resource, .. } => resource.shared_role().is_some(),
+            Self::Delete(deployed) => deployed.outputs.shared_role().is_some(),
         }
     }
 

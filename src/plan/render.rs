@@ -40,6 +40,9 @@ fn push(text: &mut String, step: &Step) {
     };
     // Writing to a string cannot fail.
     let _ = write!(text, "{sign} {} {}", step.action.word(), step.address);
+    if step.action.is_of_shared_role() {
+        text.push_str(", the shared preview role");
+    }
     match step.causes.as_slice() {
         [only] => {
             let _ = writeln!(text, "  ({only})");

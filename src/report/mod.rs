@@ -6,6 +6,7 @@ pub mod history;
 pub mod logs;
 pub mod summary;
 pub mod sweep;
+pub mod timings;
 
 use std::fmt::Write as _;
 use std::time::Duration;

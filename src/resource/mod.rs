@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
 
+use crate::aws::pace::Pacer;
 use crate::fault::Fault;
 use crate::hold::Hold;
 use crate::names::{Address, AppName, StageName};
@@ -138,6 +140,27 @@ impl Resource {
         }
     }
 
+    /// The role that previews share, if it is one.
+    pub fn shared_role(&self) -> Option<&Role> {
+        match self {
+            Self::Role(role) if !role.sharing.is_own() => Some(role),
+            Self::Role(_)
+            | Self::Function(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Notification(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::Layer(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => None,
+        }
+    }
+
     /// SHA-256 of the zip that it is made from, if it is made from one.
     pub fn code(&self) -> Option<&str> {
         let code = match self {
@@ -157,6 +180,18 @@ impl Resource {
             | Self::FunctionUrl(_) => return None,
         };
         Some(code).filter(|code| !code.is_empty()).map(String::as_str)
+    }
+
+    /// SHA-256 of the zip that is sent when it is made of what stood before, if any is: a function whose code stays as it was
+    /// gets none.
+    pub fn code_sent(&self, from: Option<&Self>) -> Option<&str> {
+        let is_kept = match (self, from) {
+            (Self::Function(to), Some(Self::Function(from))) => {
+                to.code == from.code && to.settings.architecture == from.settings.architecture
+            }
+            (_, _) => false,
+        };
+        self.code().filter(|_| !is_kept)
     }
 
     /// The resources that this one names: where one of them is made anew, this one is applied again.
@@ -223,6 +258,27 @@ impl Outputs {
             | Self::Permission(_)
             | Self::Deployment(_)
             | Self::Rule(_)
+            | Self::Subscription(_)
+            | Self::EventSourceMapping(_)
+            | Self::V2Api(_)
+            | Self::DomainName(_)
+            | Self::Layer(_)
+            | Self::LogGroup(_)
+            | Self::FunctionUrl(_) => None,
+        }
+    }
+
+    /// The role that previews share, if it is one.
+    pub fn shared_role(&self) -> Option<&role::Outputs> {
+        match self {
+            Self::Role(role) if !role.sharing.is_own() => Some(role),
+            Self::Role(_)
+            | Self::Function(_)
+            | Self::RestApi(_)
+            | Self::Permission(_)
+            | Self::Deployment(_)
+            | Self::Rule(_)
+            | Self::Notification(_)
             | Self::Subscription(_)
             | Self::EventSourceMapping(_)
             | Self::V2Api(_)
@@ -342,6 +398,15 @@ impl Owner {
         ])
     }
 
+    /// The tags of what all previews of the app share: no stage is named.
+    pub fn tags_of_shared(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("stagewright:app".to_owned(), self.app.to_string()),
+            ("stagewright:shared".to_owned(), "previews".to_owned()),
+            ("stagewright:store".to_owned(), self.store.clone()),
+        ])
+    }
+
     /// The mark of ours, where AWS has no tags.
     pub fn mark(&self) -> String {
         format!("stagewright: {} of {} in {}", self.stage, self.app, self.store)
@@ -354,6 +419,19 @@ impl Owner {
             store: tag("store")?,
             app: tag("app")?.try_into().ok()?,
             stage: tag("stage")?.try_into().ok()?,
+        })
+    }
+
+    /// Whose a thing is that bears the tags of what previews share. The stage is none, but what of its name is behind the app's.
+    pub fn of_shared_tags(tags: &BTreeMap<String, String>, name: &str) -> Option<Self> {
+        let tag = |name: &str| tags.get(&format!("stagewright:{name}")).cloned();
+        tag("shared")?;
+        let app: AppName = tag("app")?.try_into().ok()?;
+        let behind = name.strip_prefix(app.as_str())?.strip_prefix('-')?;
+        Some(Self {
+            store: tag("store")?,
+            stage: behind.parse().ok()?,
+            app,
         })
     }
 
@@ -404,6 +482,28 @@ pub struct Context {
     pub outputs: Arc<BTreeMap<Address, Outputs>>,
     /// Where the code lies, by its SHA-256.
     pub code: Arc<BTreeMap<String, CodeLocation>>,
+    /// Who is told that the resource stands, before all is done.
+    pub standing: Standing,
+}
+
+/// Tells, once at most, that a resource stands: what only needs that it is there may begin, while the rest is still being done.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Option<(Address, UnboundedSender<Address>)>);
+
+impl Standing {
+    /// Tells it of the resource at an address.
+    pub fn of(address: Address, to: UnboundedSender<Address>) -> Self {
+        Self(Some((address, to)))
+    }
+
+    /// The resource stands.
+    pub fn tell(&self) {
+        if let Some((address, to)) = &self.0 {
+            // Nobody listens any more where the run is being cut short.
+            let told = to.send(address.clone());
+            tracing::debug!(%address, is_heard = told.is_ok(), "stands");
+        }
+    }
 }
 
 /// A resource that exists, and what shall become of it.
@@ -422,6 +522,11 @@ pub struct Change<'a> {
 pub trait Cloud {
     /// The Region that is configured, if any is. No call.
     fn region(&self) -> Option<String>;
+
+    /// What lets calls through in turn, where the world counts them.
+    fn pacer(&self) -> Option<Pacer> {
+        None
+    }
 
     /// Where we are: asks AWS which account the credentials belong to.
     async fn place(&self) -> Result<Place, Fault>;

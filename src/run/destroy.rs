@@ -18,6 +18,7 @@ use crate::report::{Outcome, Report};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Progress, State};
+use crate::timeline::Phase;
 
 /// What is to be removed, and how its account is reached.
 pub struct Target<'a> {
@@ -75,10 +76,12 @@ pub async fn destroy(session: &Session<'_>, stage: &StageName, consent: Consent)
 /// The stage is held or lost, or AWS cannot be reached, before anything was begun.
 pub async fn remove(session: &Session<'_>, target: &Target<'_>, behalf: Option<&Behalf<'_>>) -> Result<Told, Failure> {
     loop {
+        let phase = session.timeline.phase(Phase::ReadingState);
         let mut seen = free(session, target.store, (target.app, target.stage)).await?;
         if let Some(project) = target.project {
             seen = adopt::begun_by_chalice(session, (project, target.app), (target.store, seen))?;
         }
+        drop(phase);
         if let Some(told) = attempt(session, target, behalf, seen).await? {
             return Ok(told);
         }
@@ -106,10 +109,13 @@ async fn attempt(
     if let Some(told) = unwanted(session, behalf, &seen.state)? {
         return Ok(Some(told));
     }
+    let phase = session.timeline.phase(Phase::Planning);
     let cloud = session
         .cloud(target.config.clone(), &seen.state, Region::Recorded)
         .await?;
     let place = confirmed_place(cloud.as_ref(), &seen.state).await?;
+    drop(phase);
+    let phase = session.timeline.phase(Phase::TakingLease);
     let was_doubtful = seen.needs_a_look();
     let before = seen.state.clone();
     if !was_doubtful {
@@ -147,6 +153,7 @@ async fn attempt(
             return Err(abandon(Some(held), &mut state, error.into()).await);
         }
     }
+    drop(phase);
     let tools = Tools {
         cloud,
         place,
@@ -166,7 +173,9 @@ async fn take_down(
 ) -> Result<Told, Failure> {
     let plan = diff::destruction(&state);
     let commit = state.commit();
+    let phase = session.timeline.phase(Phase::Applying);
     let applied = apply::run(&plan, tools, &mut held, &mut state, &mut |ended| tell(session, ended)).await;
+    drop(phase);
     let is_lost = matches!(applied.cut_short, Some(CutShort::Lost(_)));
     let failure = match (applied.cut_short, failure(&applied.steps, &plan.stage, "destroy")) {
         (Some(CutShort::Lost(lost)), _) => Some(lost_to_somebody(lost)),
@@ -182,6 +191,7 @@ async fn take_down(
     };
     state.last = Some(session.ended(progress, (commit, &applied.steps), failure.as_ref()));
     if !is_lost {
+        let _phase = session.timeline.phase(Phase::Recording);
         record(held, &mut state).await?;
     }
     if failure.is_none() {

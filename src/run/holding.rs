@@ -13,11 +13,12 @@ use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::report;
-use crate::resource::{Cloud, Context, Place};
+use crate::resource::{Cloud, Context, Place, Standing};
 use crate::state::lease::{self, Held, Holder, Seen, Waiting};
 use crate::state::store::Store;
 use crate::state::takeover::Life;
 use crate::state::{LATE, Lease, State, recover};
+use crate::timeline::Recording;
 
 /// Waits, visibly, until nobody else holds the stage.
 pub async fn free(session: &Session<'_>, store: &dyn Store, of: (&AppName, &StageName)) -> Result<Seen, Failure> {
@@ -35,6 +36,7 @@ pub async fn free_within(
         session,
         stage: of.1,
         told: None,
+        wait: None,
     };
     Ok(lease::free(store, of, patience, &mut waiting).await?)
 }
@@ -44,6 +46,8 @@ struct Visibly<'a> {
     session: &'a Session<'a>,
     stage: &'a StageName,
     told: Option<String>,
+    /// The wait on the timeline, which ends with us.
+    wait: Option<Recording>,
 }
 
 #[async_trait(?Send)]
@@ -60,6 +64,8 @@ impl Waiting for Visibly<'_> {
             self.stage
         );
         self.session.host.note(Ink::Careful, &line);
+        let reason = format!("held by {holder} ({purpose})");
+        self.wait = Some(self.session.timeline.wait(&reason, self.stage.as_str()));
         self.told = Some(lease.mark.clone());
     }
 
@@ -119,6 +125,7 @@ pub async fn settle(
         place,
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     tokio::select! {
         settled = recover::settle(state, held, cloud, &context) => Ok(settled?),

@@ -143,7 +143,7 @@ async fn create_bucket(found: &Found, setup: &Setup) -> Result<Made, Failure> {
     let access = Access {
         region: region.or_else(|| setup.region.clone()),
         role,
-        identity: None,
+        ..Access::default()
     };
     let (bucket, _) = setup.bucket();
     s3::create(&access, bucket).await.map_err(|fault| {

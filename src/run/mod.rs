@@ -6,13 +6,15 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use boot_time::Instant;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::new;
 use crate::app::python::{self, Uv};
 use crate::apply::Ended;
+use crate::aws::pace::Pacing;
+use crate::aws::pool::Pool;
 use crate::aws::{Access, Tell, WebIdentity};
-use crate::cli::{Options, Template};
+use crate::cli::{Options, Quotas, Template};
 use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
 use crate::config::{Config, Project, StageConfig, StateConfig, file, load};
@@ -26,6 +28,7 @@ use crate::resource::Cloud;
 use crate::state::store::Store;
 use crate::state::{self, Attempt, Progress, State, lease};
 use crate::stop::Stop;
+use crate::timeline::Timeline;
 use crate::variable::Secret;
 
 mod adopt;
@@ -44,6 +47,7 @@ pub mod invoke;
 pub mod logs;
 pub mod plan;
 pub mod policy;
+pub mod recognised;
 pub mod restore;
 mod rivals;
 mod scene;
@@ -85,6 +89,10 @@ pub struct Session<'a> {
     pub stop: Stop,
     /// What says who we are, where there are no credentials but a role to assume.
     pub identity: Option<WebIdentity>,
+    /// What all clients of AWS share.
+    pub pool: Pool,
+    /// Where the time goes.
+    pub timeline: Timeline,
     /// How a store is opened.
     pub open_store: OpenStore,
     /// How a cloud is opened.
@@ -122,7 +130,7 @@ impl Told {
 pub fn tell(session: &Session<'_>, told: Result<Told, Failure>) -> Result<(), Failure> {
     let Told { mut report, failure } = told.map_err(Failure::with_nothing_changed)?;
     report.error = failure.as_ref().map(Failure::json);
-    session.host.answer(&json!(report));
+    session.answer(json!(report));
     match failure {
         Some(failure) => Err(failure),
         None => Ok(()),
@@ -163,6 +171,7 @@ impl Session<'_> {
             repository: variable("GITHUB_REPOSITORY")?,
             token: Some(Secret::new(variable("GITHUB_TOKEN")?)),
             author: None,
+            timeline: self.timeline.clone(),
         };
         Some(Api::new(access, self.tell()))
     }
@@ -197,6 +206,8 @@ impl Session<'_> {
                 .or_else(|| self.options.region.clone()),
             role: own.or_else(|| self.options.role.clone()),
             identity: self.identity.clone(),
+            pacing: self.pacing(),
+            pool: self.pool.clone(),
         }
     }
 
@@ -227,6 +238,8 @@ impl Session<'_> {
             region,
             role: role.clone(),
             identity: self.identity.clone(),
+            pacing: self.pacing(),
+            pool: self.pool.clone(),
         };
         let region = match whose {
             Region::Asked => configured.region,
@@ -239,6 +252,20 @@ impl Session<'_> {
             (Some(here), Some(there)) if here != there => Err(holding::elsewhere(state, "Region", &there, &here)),
             (_, _) => Ok(cloud),
         }
+    }
+
+    /// Whether calls keep the quotas of AWS.
+    fn pacing(&self) -> Pacing {
+        match self.options.quotas {
+            Quotas::Aws => Pacing::Quotas,
+            Quotas::None => Pacing::Off,
+        }
+    }
+
+    /// Prints a result for programs, with where the time went, if that was asked for.
+    fn answer(&self, mut value: Value) {
+        report::timings::add(&mut value, &self.timeline);
+        self.host.answer(&value);
     }
 
     /// Long waits for AWS are told with their reason.

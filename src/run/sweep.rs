@@ -28,6 +28,7 @@ mod judge;
 mod late;
 mod orphans;
 mod removal;
+mod roles;
 mod survey;
 
 /// How much is discarded before it is looked whether somebody wishes to stop.
@@ -156,7 +157,7 @@ pub async fn command(session: &Session<'_>, wishes: Wishes) -> Result<(), Failur
     let known = known(session)?;
     let github = session.github();
     let swept = sweep(session, &known.ground()?, github.as_ref(), wishes).await?;
-    session.host.answer(&json!(swept.report));
+    session.answer(json!(swept.report));
     session.host.say(&swept.report.text());
     swept.failure.map_or(Ok(()), Err)
 }

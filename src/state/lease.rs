@@ -118,6 +118,11 @@ pub trait Waiting {
 
     /// Asks whether the holder lives.
     async fn life(&mut self, lease: &Lease) -> Life;
+
+    /// How long to wait before it is looked at again.
+    fn glance(&self) -> Duration {
+        GLANCE
+    }
 }
 
 /// Reads a stage's state, and while somebody else holds it, waits: until it is free, or until the holder
@@ -160,7 +165,7 @@ pub async fn free(
             });
         }
         waiting.told(lease);
-        pause(GLANCE).await;
+        pause(waiting.glance()).await;
     }
 }
 

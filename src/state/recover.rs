@@ -7,7 +7,7 @@ use super::lease::Held;
 use super::{Error, State};
 use crate::fault::FaultKind;
 use crate::names::{Address, Timestamp};
-use crate::resource::{Cloud, Context, Resource};
+use crate::resource::{Cloud, Context, Outputs, Resource};
 
 /// Looks for everything that is in doubt, and a second time for what a late call may have changed meanwhile. What is found is
 /// recorded as existing, its content unknown, so that the next plan sets it up anew; what is not is forgotten; what came
@@ -31,7 +31,10 @@ pub async fn settle(state: &mut State, held: &mut Held<'_>, cloud: &dyn Cloud, c
             outputs: Arc::new(state.outputs()),
             ..context.clone()
         };
+        let shared = resource.as_ref().and_then(Resource::shared_role);
         let found = match &resource {
+            // Others may have made it, and who uses it does not stand in AWS: it is there until we have let it go for sure.
+            Some(_) if shared.is_some() => shared.map(|role| Outputs::Role(role.outputs(&context.place))),
             Some(resource) => match held
                 .while_working(state, cloud.look(resource, known.as_ref(), &context))
                 .await?

@@ -16,7 +16,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::store::{Condition, Former, Leftover, Store, Stored, Version, Written};
 use crate::app::Artifact;
 use crate::aws::answered::Answered;
-use crate::aws::{self, Access, fault};
+use crate::aws::{Access, fault};
 use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName, Timestamp};
 use crate::resource::CodeLocation;
@@ -88,6 +88,31 @@ impl Bucket {
             Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Sends a zip from its file, piece by piece.
+    async fn send(&self, artifact: &Artifact, key: &str, if_none_match: Option<&str>) -> Result<(), Fault> {
+        const OPERATION: &str = "s3:PutObject";
+        let unreadable = |message: String| Fault::refused(OPERATION, self.url(key), FaultKind::Other, message);
+        let body = ByteStream::from_path(&artifact.path)
+            .await
+            .map_err(|error| unreadable(error.to_string()))?;
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .set_if_none_match(if_none_match.map(ToOwned::to_owned))
+            .checksum_sha256(in_base64(&artifact.sha256))
+            .content_type("application/zip");
+        let sent = request
+            .body(body)
+            .customize()
+            .config_override(Builder::new().timeout_config(upload()))
+            .send()
+            .await;
+        sent.map(drop)
+            .map_err(|error| fault::of(OPERATION, self.url(key), &error))
     }
 
     fn identifier(&self, leftover: &Leftover) -> Result<ObjectIdentifier, BuildError> {
@@ -271,31 +296,21 @@ impl Store for Bucket {
     }
 
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault> {
-        const OPERATION: &str = "s3:PutObject";
         if self.region.as_deref() != Some(region) {
             return Ok(None);
         }
         let key = self.artifact(&artifact.sha256);
         let digest = in_base64(&artifact.sha256);
-        if !self.has(&key, &digest).await? {
-            let unreadable = |message: String| Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message);
-            let body = ByteStream::from_path(&artifact.path)
-                .await
-                .map_err(|error| unreadable(error.to_string()))?;
-            let request = self
-                .client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(&key)
-                .checksum_sha256(digest)
-                .content_type("application/zip");
-            let sent = request
-                .body(body)
-                .customize()
-                .config_override(Builder::new().timeout_config(upload()))
-                .send()
-                .await;
-            sent.map_err(|error| fault::of(OPERATION, self.url(&key), &error))?;
+        // A small zip is sent at once: to ask whether it is there takes as long as to send it.
+        let is_there = match artifact.size_bytes <= SENT_AT_ONCE_BYTES {
+            true => match self.send(artifact, &key, Some("*")).await {
+                Err(fault) if fault.kind == FaultKind::Condition => self.has(&key, &digest).await?,
+                sent => sent.map(|()| true)?,
+            },
+            false => self.has(&key, &digest).await?,
+        };
+        if !is_there {
+            self.send(artifact, &key, None).await?;
         }
         Ok(Some(CodeLocation::Bucket {
             bucket: self.bucket.clone(),
@@ -332,6 +347,9 @@ impl Store for Bucket {
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
 const AT_ONCE: usize = 1000;
 
+/// Bytes up to which a zip is sent without asking first whether it is there.
+const SENT_AT_ONCE_BYTES: u64 = 1024 * 1024;
+
 /// A client, and whom it calls.
 struct Reached {
     client: Client,
@@ -342,10 +360,11 @@ struct Reached {
 
 /// Opens a client. No call is made.
 async fn client(access: &Access) -> Reached {
-    let shared = aws::configuration(access).await;
+    let shared = access.pool.configuration(access).await;
     // With an endpoint that is not AWS's there is no DNS name for each bucket.
     let path_style = shared.endpoint_url().is_some();
-    let configuration = Builder::from(&shared).force_path_style(path_style).build();
+    let configuration = Builder::from(&shared).force_path_style(path_style);
+    let configuration = configuration.interceptor(access.pool.calls()).build();
     Reached {
         client: Client::from_conf(configuration),
         region: shared.region().map(ToString::to_string),

@@ -40,7 +40,7 @@ impl Emulator {
         let configuration = Builder::new()
             .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
             .region(aws_sdk_s3::config::Region::new("us-east-1"))
-            .http_client(aws::http_client())
+            .http_client(crate::aws::pool::http_client())
             .credentials_provider(credentials)
             .endpoint_url(&self.endpoint)
             .force_path_style(true);

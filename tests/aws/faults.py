@@ -56,6 +56,7 @@ class Entry:
     began: float = field(default_factory=time.time)
     status: int | None = None
     took_ms: int | None = None
+    answer_bytes: int = 0
     fault: str | None = None
     is_dropped: bool = False
 
@@ -74,6 +75,7 @@ class Entry:
             "status": self.status,
             "began": self.began,
             "took_ms": self.took_ms,
+            "bytes": len(self.request.body) + self.answer_bytes,
             "fault": self.fault,
             "marks": {name.lower(): value for name in _MARKS if (value := self.request.header(name))},
         }

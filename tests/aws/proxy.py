@@ -10,7 +10,7 @@ It listens on 127.0.0.1 and takes, besides AWS's own requests:
     POST /__proxy/faults               [{"operation", "answer", "when"?, "match"?, "times"?, "skip"?, "key"?, "target"?}]
                                        answer: {"status", "code", "message"} or "close" or "hold"
     POST /__proxy/release              {"how": "forward" | "drop"}, for the held calls
-    POST /__proxy/settings             {"latency_ms"?, "role_delay_s"?, "busy_s"?, "stored_s"?, "quotas"?,
+    POST /__proxy/settings             {"latency_ms"?, "role_delay_s"?, "busy_s"?, "stored_s"?, "quotas"?, "serves"?,
                                        "lies"?: "all" | "if-match" | "race", of the bucket's conditional writes}
     DELETE /__proxy/log                forgets the calls so far
     POST /__proxy/reset                makes everything as new, the emulator too
@@ -86,6 +86,7 @@ class World:
                 self.faults.release(asked.get("how", "forward"), key)
             case "POST", "settings":
                 self.rules.settings = Settings(**asked)
+                self.apis.serves = self.rules.settings.serves
             case "POST", "reset":
                 self.reset()
                 return self.upstream.send(Request("POST", "/_ministack/reset", [("Host", self.upstream.host)], b""))
@@ -98,16 +99,21 @@ class World:
         entry = Entry(named(request), request)
         with self.lock:
             self.log.append(entry)
-        time.sleep(self.rules.settings.latency_ms / 1000)
+        # What a call does, it does half-way between its first byte and its answer.
+        latency_s = self.rules.settings.latency_ms / 1000
+        time.sleep(latency_s / 2)
         answer = self._struck(entry, "before")
         if not isinstance(answer, str):
             answer = answer or self._served(entry)
             struck = self._struck(entry, "after") if not entry.fault else None
             answer = struck or answer
+        # The emulator's own time is a part of the latency, for as long as it fits in.
+        time.sleep(max(0.0, entry.began + latency_s - time.time()))
         entry.took_ms = round((time.time() - entry.began) * 1000)
         if isinstance(answer, str):
             return None
         entry.status = answer.status
+        entry.answer_bytes = len(answer.body)
         return answer
 
     def _struck(self, entry: Entry, when: When) -> Answer | str | None:

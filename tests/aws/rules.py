@@ -2,7 +2,7 @@
 
 A tool that was only tried on a lax emulator fails at its users'. So a role must exist, and be old enough, before a
 function can have it; a function that is still being updated refuses the next update; names have their limits; an API
-may only invoke a function that permits it; and API Gateway's account-wide quotas can be switched on.
+may only invoke a function that permits it; and the account's quotas (`quotas.py`) can be switched on.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 from document import Apis
 from operations import DATA_PLANE, Call, Request
+from quotas import Budget, quotas_of
 from upstream import Answer, Upstream, as_json, error
 
 _CONFIGURATION = {
@@ -27,13 +28,6 @@ _CONFIGURATION = {
     "UpdateFunctionCode", "UpdateFunctionConfiguration",
 }  # fmt: skip
 _UPDATES = {"UpdateFunctionCode", "UpdateFunctionConfiguration"}
-
-# Seconds between two calls, in an account and Region, and the calls that share them: AWS's fixed quotas.
-_QUOTAS = {
-    "CreateRestApi": (3.0, "a new API"), "ImportRestApi": (3.0, "a new API"), "PutRestApi": (1.0, "an import"),
-    "CreateDeployment": (5.0, "a deployment"), "DeleteRestApi": (30.0, "a removal"),
-}  # fmt: skip
-_QUOTA_EDGE = 30.0
 
 _NAMES = {
     "CreateFunction": ("functionName", "FunctionName", r"[a-zA-Z0-9_-]+"),
@@ -49,13 +43,22 @@ Check = Callable[[Request, Call], Answer | None]
 
 @dataclass
 class Settings:
-    """How slow and how busy AWS is; everything is off to begin with."""
+    """How slow and how busy AWS is; everything is off to begin with.
+
+    `latency_ms`: how long a call takes from its first byte to its answer; what it does, it does half-way.
+    `role_delay_s`: how long after CreateRole no function can have a role.
+    `busy_s`: how long after its creation a function is `Pending`, and after an update `InProgress`, and refuses another.
+    `stored_s`: by how much what a bucket has looks older than it is.
+    `quotas`: whether more calls than AWS takes from an account are answered by 429.
+    `serves`: whether REST APIs answer. To write their routes into the emulator takes longer than a deployment takes AWS.
+    """
 
     latency_ms: float = 0
     role_delay_s: float = 0
     busy_s: float = 0
     stored_s: float = 0
     quotas: bool = False
+    serves: bool = True
     lies: str = ""
 
 
@@ -68,7 +71,7 @@ class Rules:
         self.lock = threading.Lock()
         self.assumable: dict[str, float] = {}
         self.busy: dict[str, tuple[float, str, str]] = {}
-        self.next_slot: dict[str, float] = {}
+        self.budget = Budget()
         self.checks: dict[str, list[Check]] = {
             "CreateFunction": [_bad_name, self._unusable_role, self._missing_code],
             "UpdateFunctionCode": [self._busy_function, self._missing_code],
@@ -77,14 +80,13 @@ class Rules:
             "PutObject": [self._lie],
             "CreateRole": [_bad_name],
             "PutRule": [_bad_name],
-            **{operation: [self._over_quota] for operation in _QUOTAS},
         }
 
     def refusal(self, request: Request, call: Call) -> Answer | None:
         """Returns the error with which AWS would answer, or nothing if it would not refuse."""
         if call.service == "execute-api":
             return self._not_permitted(request)
-        checks = self.checks.get(call.operation, [])
+        checks = [self._over_quota, *self.checks.get(call.operation, [])]
         return next((refused for check in checks if (refused := check(request, call))), None)
 
     def remember(self, request: Request, call: Call, answer: Answer) -> None:
@@ -140,17 +142,9 @@ class Rules:
         return etag.strip('"') == match.strip('"') if match else not stands.ok
 
     def _over_quota(self, request: Request, call: Call) -> Answer | None:
-        if not self.settings.quotas:
+        if not self.settings.quotas or self.budget.spend(quotas_of(request, call)):
             return None
-        gap, shared = _QUOTAS[call.operation]
-        if call.operation == "ImportRestApi" and request.query.get("endpointConfigurationTypes", "EDGE") == "EDGE":
-            gap = _QUOTA_EDGE
-        with self.lock:
-            now = time.monotonic()
-            if now < self.next_slot.get(shared, 0.0):
-                return error(call.service, 429, "TooManyRequestsException", "Too Many Requests")
-            self.next_slot[shared] = now + gap
-            return None
+        return error(call.service, 429, "TooManyRequestsException", "Too Many Requests")
 
     def _unusable_role(self, request: Request, _: Call) -> Answer | None:
         arn = _json(request).get("Role")

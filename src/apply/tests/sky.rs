@@ -179,6 +179,7 @@ impl Sky {
             Resource::Role(role) => Outputs::Role(role::Outputs {
                 arn: "arn".to_owned(),
                 name: role.name.clone(),
+                sharing: role.sharing,
             }),
             Resource::Function(function) => Outputs::Function(function::Outputs {
                 arn: format!("arn:{}", function.name),

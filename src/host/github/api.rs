@@ -12,6 +12,7 @@ use super::fault;
 use super::wire::{Answer, Method, Wire};
 use crate::aws::Tell;
 use crate::fault::{Certainty, Fault, FaultKind};
+use crate::timeline::{Recording, Timeline};
 use crate::variable::Secret;
 
 /// How often one call is made at most.
@@ -39,6 +40,8 @@ pub struct Access {
     pub token: Option<Secret>,
     /// The login that comments of ours are under, if it was given.
     pub author: Option<String>,
+    /// Where all calls are written down.
+    pub timeline: Timeline,
 }
 
 /// GitHub's API for one repository.
@@ -245,8 +248,9 @@ impl Api {
     /// calls.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, Fault> {
         let mut attempt = 1;
+        let mut recording = None;
         loop {
-            let (fault, asked) = match self.once(call).await {
+            let (fault, asked) = match self.once(call, &mut recording).await {
                 Ok(answer) => return Ok(answer),
                 Err(refused) => refused,
             };
@@ -258,14 +262,31 @@ impl Api {
                 (self.tell)(&format!("waiting {} s: {fault}", pause.as_secs()));
             }
             self.waited.set(waited + pause);
+            let wait = self.access.timeline.wait(&fault.message, &call.target);
             pause_for(pause).await;
+            drop(wait);
             attempt += 1;
         }
     }
 
-    async fn once(&self, call: &Call<'_>) -> Result<Answer, (Fault, Option<Duration>)> {
+    async fn once(
+        &self,
+        call: &Call<'_>,
+        recording: &mut Option<Recording>,
+    ) -> Result<Answer, (Fault, Option<Duration>)> {
         let wire = self.wire(call).map_err(|fault| (fault, None))?;
-        match wire.send(call.method, &call.url, call.body).await {
+        match recording {
+            Some(recording) => recording.again(),
+            None => {
+                let name = call.operation.split_once(':').unwrap_or(("github", call.operation));
+                *recording = Some(self.access.timeline.call(name, || call.target.clone()));
+            }
+        }
+        let sent = wire.send(call.method, &call.url, call.body).await;
+        if let (Some(recording), Ok(answer)) = (recording, &sent) {
+            recording.answered(answer.status);
+        }
+        match sent {
             Ok(answer) if (200..300).contains(&answer.status) => Ok(answer),
             Ok(answer) => Err((
                 fault::of_answer(call.operation, &call.target, &answer),
@@ -353,6 +374,7 @@ mod tests {
             repository: "octo/app".to_owned(),
             token: None,
             author: None,
+            timeline: Timeline::default(),
         };
         Api::new(access, std::rc::Rc::new(|_| {}))
     }

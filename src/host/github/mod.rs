@@ -19,6 +19,7 @@ use crate::stage::succession::Kinship;
 use crate::stage::{Source, Trigger};
 use crate::state::HostRun;
 use crate::state::takeover::Life;
+use crate::timeline::Timeline;
 use crate::variable::Secret;
 
 pub mod api;
@@ -83,6 +84,10 @@ pub struct Inputs {
     pub comment_author: Option<String>,
     /// `allow-older`: whether a commit is deployed that is older than what is deployed.
     pub allow_older: Option<String>,
+    /// `timings`: whether it is told where the time went.
+    pub timings: Option<String>,
+    /// `refresh`: whether everything is read and built, even if nothing that it is made from has changed.
+    pub refresh: Option<String>,
 }
 
 /// A run of GitHub Actions.
@@ -92,6 +97,7 @@ pub struct GitHub {
     inputs: Inputs,
     api: Api,
     oidc: Option<oidc::Request>,
+    timeline: Timeline,
 }
 
 /// What the variables say of the run.
@@ -151,6 +157,8 @@ impl Inputs {
             wait: input("WAIT"),
             comment_author: input("COMMENT-AUTHOR"),
             allow_older: input("ALLOW-OLDER"),
+            timings: input("TIMINGS"),
+            refresh: input("REFRESH"),
         }
     }
 }
@@ -257,12 +265,13 @@ pub fn read(variables: &BTreeMap<String, String>) -> Result<(Trigger, Inputs), E
 }
 
 impl GitHub {
-    /// The run that the variables tell of. What it prints is printed by `shell`. No call is made.
+    /// The run that the variables tell of. What it prints is printed by `shell`, and its calls are written down on the timeline.
+    /// No call is made.
     ///
     /// # Errors
     ///
     /// [`Error::Missing`] outside GitHub Actions, [`Error::Repository`].
-    pub fn new(variables: &BTreeMap<String, String>, shell: Terminal) -> Result<Self, Error> {
+    pub fn new(variables: &BTreeMap<String, String>, shell: Terminal, timeline: Timeline) -> Result<Self, Error> {
         let variables = Variables(variables);
         let run = Run::of(&variables)?;
         let inputs = Inputs::of(&variables);
@@ -273,6 +282,7 @@ impl GitHub {
             repository: run.repository.clone(),
             token: variables.token(),
             author: inputs.comment_author.clone(),
+            timeline: timeline.clone(),
         };
         let workflow = Arc::new(Mutex::new(Workflow::new(shell)));
         if let Some(token) = &access.token {
@@ -287,6 +297,7 @@ impl GitHub {
             inputs,
             api: Api::new(access, tell),
             oidc: oidc::Request::of(variables.0),
+            timeline,
         })
     }
 
@@ -335,7 +346,7 @@ impl GitHub {
     /// What gets tokens that tell AWS who the run is; `None` where the job has no `id-token: write`.
     pub fn id_token(&self) -> Option<WebIdentity> {
         let request = self.oidc.clone()?;
-        Some(request.identity(self.workflow.clone()))
+        Some(request.identity(self.workflow.clone(), self.timeline.clone()))
     }
 
     /// Begins a part of the log that is folded.

@@ -11,6 +11,7 @@ use super::locked;
 use super::wire::{Answer, Broken, Method, Wire};
 use super::workflow::Workflow;
 use crate::aws::WebIdentity;
+use crate::timeline::Timeline;
 use crate::variable::Secret;
 
 /// Whom the token is for. AWS's identity provider for GitHub expects this.
@@ -37,13 +38,13 @@ impl Request {
     }
 
     /// What asks for a new token each time: one is valid for some minutes only.
-    pub(super) fn identity(self, workflow: Arc<Mutex<Workflow>>) -> WebIdentity {
+    pub(super) fn identity(self, workflow: Arc<Mutex<Workflow>>, timeline: Timeline) -> WebIdentity {
         let hidden = workflow.clone();
         WebIdentity {
             token: Arc::new(move || {
-                let (request, workflow) = (self.clone(), workflow.clone());
+                let (request, workflow, timeline) = (self.clone(), workflow.clone(), timeline.clone());
                 Box::pin(async move {
-                    let token = request.ask().await?;
+                    let token = request.ask(&timeline).await?;
                     locked(&workflow).mask(&token);
                     Ok(token)
                 })
@@ -52,12 +53,16 @@ impl Request {
         }
     }
 
-    async fn ask(&self) -> Result<Secret, String> {
+    async fn ask(&self, timeline: &Timeline) -> Result<Secret, String> {
         let wire = Wire::new(&self.url, &self.token)?;
         let url = self.url_for(AUDIENCE);
         let mut attempt = 1;
+        let recording = timeline.call(("github", "GetIdToken"), || AUDIENCE.to_owned());
         loop {
             let answer = wire.send(Method::Get, &url, None).await;
+            if let Ok(answer) = &answer {
+                recording.answered(answer.status);
+            }
             let is_worth_another = match &answer {
                 Ok(answer) => answer.status >= 500,
                 Err(Broken::Cut(_) | Broken::Refused(_) | Broken::Timeout(_)) => true,
@@ -67,6 +72,7 @@ impl Request {
                 return token(answer);
             }
             attempt += 1;
+            recording.again();
         }
     }
 

@@ -50,6 +50,14 @@ pub enum RoleReference {
 }
 
 impl RoleReference {
+    /// Whether it means what stands at an address, by its name alone: what a role may do can stand behind that.
+    pub fn is_named_as(&self, address: &Address) -> bool {
+        match self {
+            Self::Managed(own) => own.kind() == address.kind() && own.name() == address.plain_name(),
+            Self::Given(_) => false,
+        }
+    }
+
     /// The address, if the role is the stage's own.
     pub fn address(&self) -> Option<Address> {
         match self {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::types::Tag;
 use serde_json::Value;
 
-use super::{Outputs, Role, trust_policy};
+use super::{Outputs, Role, Sharing, trust_policy};
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
@@ -24,9 +24,11 @@ pub async fn create(clients: &Clients, role: &Role, context: &Context) -> Result
     let outputs = match request.send().await {
         Ok(answer) => {
             let arn = answer.role().map(|made| made.arn().to_owned()).unwrap_or_default();
+            clients.scouts.doubt(&arn);
             Outputs {
                 arn,
                 name: role.name.clone(),
+                sharing: role.sharing,
             }
         }
         Err(error) => match fault::of(OPERATION, &role.name, &error) {
@@ -177,6 +179,7 @@ pub async fn look(clients: &Clients, role: &Role) -> Result<Option<Outputs>, Fau
         return Ok(Some(Outputs {
             arn: found.arn,
             name: role.name.clone(),
+            sharing: role.sharing,
         }));
     }
     let message = "a role of this name stands in AWS and does not bear our tags".to_owned();
@@ -193,19 +196,20 @@ pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked
     });
     let mut marked = Vec::new();
     for role in listed.await? {
-        let outputs = Outputs {
+        let mut outputs = Outputs {
             arn: role.arn,
             name: role.role_name.clone(),
+            sharing: Sharing::Own,
         };
-        let outputs = resource::Outputs::Role(outputs);
-        if !search.has(&role.role_name) || search.knows(&outputs) {
+        if !search.has(&role.role_name) || search.knows(&resource::Outputs::Role(outputs.clone())) {
             continue;
         }
-        if let Some(owner) = owner(clients, &role.role_name).await? {
+        if let Some((owner, sharing)) = owner(clients, &role.role_name).await? {
+            outputs.sharing = sharing;
             marked.push(Marked {
                 owner,
                 name: role.role_name,
-                outputs,
+                outputs: resource::Outputs::Role(outputs),
             });
         }
     }
@@ -213,14 +217,18 @@ pub async fn marked(clients: &Clients, search: &Search<'_>) -> Result<Vec<Marked
 }
 
 /// Whose a role is; `None` where it is not ours, or gone by now.
-async fn owner(clients: &Clients, name: &str) -> Result<Option<Owner>, Fault> {
+async fn owner(clients: &Clients, name: &str) -> Result<Option<(Owner, Sharing)>, Fault> {
     const OPERATION: &str = "iam:ListRoleTags";
     let found = wait::throttled(clients, (OPERATION, name), async || {
         let answer = clients.iam.list_role_tags().role_name(name).send().await;
         answer.map_err(|error| fault::of(OPERATION, name, &error))
     });
     match found.await {
-        Ok(answer) => Ok(Owner::of_tags(&read(answer.tags()))),
+        Ok(answer) => {
+            let tags = read(answer.tags());
+            let shared = Owner::of_shared_tags(&tags, name).map(|owner| (owner, Sharing::Previews));
+            Ok(shared.or_else(|| Owner::of_tags(&tags).map(|owner| (owner, Sharing::Own))))
+        }
         Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
         Err(fault) => Err(fault),
     }

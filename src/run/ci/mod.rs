@@ -97,6 +97,21 @@ pub fn with_inputs(options: &Options, inputs: &Inputs) -> Result<Options, Failur
     Ok(options)
 }
 
+/// Whether the workflow wishes to know where the time goes.
+///
+/// # Errors
+///
+/// The input says something else than yes or no.
+pub fn is_timed(inputs: &Inputs) -> Result<bool, Failure> {
+    match inputs.timings.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Failure::input(format!(
+            "the input `timings` is `{other}`, and only `true` and `false` are known"
+        ))),
+    }
+}
+
 /// What says to AWS who we are: the host's token, where the environment has no credentials of its own.
 pub fn identity(github: &GitHub, variables: &BTreeMap<String, String>) -> Option<WebIdentity> {
     match has_credentials(variables) {

@@ -72,7 +72,7 @@ impl Ci<'_> {
             }
         }
         give(self.session, self.github, (&report.markdown(), &outputs));
-        self.session.host.answer(&json!(report));
+        self.session.answer(json!(report));
         Ok(failure.map_or(Ok(()), Err))
     }
 

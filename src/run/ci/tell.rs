@@ -9,7 +9,7 @@ use crate::host::github::GitHub;
 use crate::host::{Annotation, Ink, Level};
 use crate::names::{AppName, StageName};
 use crate::report::comment::inline;
-use crate::report::{Outcome, Report, summary};
+use crate::report::{Outcome, Report, summary, timings};
 use crate::run::{Session, Told};
 use crate::state::State;
 
@@ -73,8 +73,8 @@ pub fn tell(session: &Session<'_>, github: &GitHub, ended: Vec<Ended>) -> Result
         (&parts.collect::<Vec<_>>().join("\n"), &outputs(&ended)),
     );
     match reports.as_slice() {
-        [only] => session.host.answer(only),
-        several => session.host.answer(&json!({"apps": several})),
+        [only] => session.answer(only.clone()),
+        several => session.answer(json!({"apps": several})),
     }
     let mut failures = ended.into_iter().filter_map(|ended| ended.failure);
     let first = failures.next();
@@ -96,11 +96,16 @@ pub fn skipped(session: &Session<'_>, github: &GitHub, reason: &str) {
     session.host.progress(Ink::Faint, &format!("Nothing to do: {reason}"));
     let text = format!("### Nothing was deployed\n\n{}\n", inline(reason));
     give(session, github, (&text, &nothing("skipped")));
-    session.host.answer(&json!({"outcome": "skipped", "reason": reason}));
+    session.answer(json!({"outcome": "skipped", "reason": reason}));
 }
 
 /// Gives summary and outputs to the runner, which can do without.
 pub fn give(session: &Session<'_>, github: &GitHub, (text, outputs): (&str, &[(&'static str, String)])) {
+    let timings = timings::markdown(&session.timeline);
+    let text = match &timings {
+        Some(timings) => &format!("{text}\n{timings}"),
+        None => text,
+    };
     for told in [github.summary(text), github.outputs(outputs)] {
         if let Err(error) = told {
             session.host.annotate(&Annotation {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Ground;
 use super::removal::Became;
+use super::roles;
 use super::survey::Estate;
 use crate::aws::Access;
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::fault::Fault;
 use crate::names::{AppName, StageName};
 use crate::report::sweep::RowOutcome;
 use crate::resource::marked::{self, Marked, Search};
-use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource};
+use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource, Standing};
 use crate::run::Session;
 use crate::run::holding::{free_within, holder, lost_to_somebody, record};
 use crate::state::store::Store;
@@ -93,6 +94,9 @@ fn is_of(owner: &Owner, estate: &Estate<'_>) -> bool {
 
 /// Reads the state of the stage that the mark names: what is being deployed was not there before, and is listed by none.
 async fn is_left_over(estate: &Estate<'_>, marked: &Marked) -> bool {
+    if let Some(role) = marked.outputs.shared_role() {
+        return roles::is_unused(estate, role).await;
+    }
     match lease::read(estate.store.as_ref(), Some(&estate.app), &marked.owner.stage).await {
         Ok(Some(seen)) => seen.state.lease.is_none() && !has(&seen.state, marked),
         Ok(None) => true,
@@ -174,6 +178,8 @@ async fn places(session: &Session<'_>, spots: BTreeSet<Spot>, notes: &mut Vec<St
             region,
             role,
             identity: session.identity.clone(),
+            pacing: session.pacing(),
+            pool: session.pool.clone(),
         };
         let cloud = (session.open_cloud)(access, session.tell()).await;
         // Without a Region there is no place, and a stage that stands somewhere says where.
@@ -208,6 +214,9 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
         place,
     } = orphan;
     let Owner { app, stage, .. } = &marked.owner;
+    if let Some(role) = marked.outputs.shared_role() {
+        return roles::collect(session, (cloud.as_ref(), place), (*store, app), role).await;
+    }
     let mut seen = free_within(session, *store, (app, stage), Duration::ZERO).await?;
     if seen.version.is_none() && fixed.contains(stage) {
         return Ok(Became::left("the state of this stage is missing: put it back first"));
@@ -228,6 +237,7 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
         place: place.clone(),
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     let deleting = cloud.delete(None, &marked.outputs, &context);
     let deleted = held
@@ -254,6 +264,7 @@ mod tests {
         let outputs = role::Outputs {
             arn: format!("arn:aws:iam::1:role/{name}"),
             name: name.to_owned(),
+            sharing: role::Sharing::Own,
         };
         Marked {
             owner: Owner {
@@ -277,6 +288,7 @@ mod tests {
             name: "shop-pr-7".to_owned(),
             policy: json!({}),
             tags: BTreeMap::new(),
+            sharing: role::Sharing::Own,
         };
         let doubt = Doubt {
             intent: Intent::Create,

@@ -87,6 +87,8 @@ pub fn in_a_hurry<'a>(session: &Session<'_>, options: &'a Options) -> Session<'a
         began: session.began,
         stop: session.stop.clone(),
         identity: session.identity.clone(),
+        pool: session.pool.clone(),
+        timeline: session.timeline.clone(),
         open_store: session.open_store,
         open_cloud: session.open_cloud,
     }

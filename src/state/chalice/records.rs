@@ -146,6 +146,8 @@ fn rank(kind: &Kind) -> u8 {
 
 fn kind(state: &State, address: &Address, deployed: &Deployed) -> Option<Kind> {
     Some(match &deployed.outputs {
+        // Chalice's `delete` would take it from the other previews.
+        Outputs::Role(role) if !role.sharing.is_own() => return None,
         Outputs::Role(role) => Kind::IamRole {
             role_arn: role.arn.clone(),
             role_name: role.name.clone(),
@@ -315,7 +317,11 @@ fn outputs(kind: Kind) -> Outputs {
         Kind::IamRole {
             role_arn: arn,
             role_name: name,
-        } => Outputs::Role(role::Outputs { arn, name }),
+        } => Outputs::Role(role::Outputs {
+            arn,
+            name,
+            sharing: role::Sharing::Own,
+        }),
         Kind::LambdaFunction { lambda_arn: arn } => Outputs::Function(function::Outputs { arn }),
         Kind::CloudwatchEvent { rule_name: name } => Outputs::Rule(rule::Outputs { name }),
         Kind::S3Event {

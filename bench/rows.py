@@ -1,0 +1,200 @@
+"""The rows of the table that wait for AWS: each a story that a tool is led through, with a floor and a promise for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apps
+import graphs
+from cloud import DEPLOYS, MODEL, Call, Cloud, Counts
+from floor import Floor, floor
+from tools import CHALICE, BenchError, Ended, environment, run
+
+PREVIEWS = 20
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What was promised of a step: a share above its floor or a time, and how many calls it may make."""
+
+    above: float = 0.0
+    within_s: float | None = None
+    most: dict[str, int] = field(default_factory=dict)
+
+    def limit_s(self, least: Floor) -> float:
+        """Returns the longest time that keeps the promise."""
+        return least.seconds * (1 + self.above) if self.within_s is None else self.within_s
+
+    def broken(self, least: Floor, measured: Measured) -> list[str]:
+        """Returns what is not as promised; nothing where all is."""
+        told = []
+        if measured.took_s > self.limit_s(least):
+            told.append(f"{measured.took_s - self.limit_s(least):.2f} s too long")
+        counts = vars(measured.counts)
+        told += [f"{counts[name]} {name.replace('_', ' ')}, not {most}" for name, most in self.most.items() if counts[name] > most]
+        return told
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a tool took for a step."""
+
+    took_s: float
+    peak_mib: float
+    calls: list[Call]
+
+    @property
+    def counts(self) -> Counts:
+        """How many calls it made."""
+        return Counts.of(self.calls)
+
+
+@dataclass
+class Row:
+    """A row of the table: what is done, the floor, the promise, and what each tool took, by its name."""
+
+    name: str
+    title: str
+    floor: Floor
+    promise: Promise
+    command: str
+    measured: dict[str, Measured] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every row needs: the cloud, our program, a folder for what it writes, and the tools that are asked."""
+
+    cloud: Cloud
+    program: Path
+    folder: Path
+    tools: tuple[str, ...]
+
+    def deploy(self, tool: str, project: Path, stage: str = "dev") -> Ended:
+        """Deploys a project with a tool."""
+        return self._run(tool, ["deploy", "--stage", stage], project)
+
+    def destroy(self, tool: str, project: Path) -> Ended:
+        """Removes what a tool deployed."""
+        ours = ["destroy", "--stage", "dev", "--yes"]
+        return self._run(tool, ours if tool == "stagewright" else ["delete", "--stage", "dev"], project)
+
+    def _run(self, tool: str, arguments: list[str], project: Path) -> Ended:
+        variables = environment(self.cloud, self.folder / "cache")
+        if tool == "chalice":
+            return run([CHALICE, *arguments], project, variables)
+        return run([self.program, *arguments, "--state", f"s3://{DEPLOYS}/stagewright"], project, variables)
+
+
+def hello(bench: Bench) -> Iterator[Row]:
+    """A first deploy of one function behind a REST API."""
+    rows = [_row("hello", "hello, first deploy", graphs.first_deploy(apps.HELLO, MODEL), Promise(above=0.10))]
+    yield from _story(bench, rows, apps.HELLO, [_deploy])
+
+
+def ten(bench: Bench) -> Iterator[Row]:
+    """Ten functions: their first deploy, three more, and their end."""
+    nothing = Promise(within_s=0.3, most={"s3_requests": 1, "calls": 0, "mutating": 0, "polls": 0})
+    title = "10 functions, 2 schedules, queue, bucket"
+    rows = [
+        _row("ten-first", f"{title}: first deploy", graphs.first_deploy(apps.TEN, MODEL), Promise(above=0.10)),
+        _row("ten-code", "the same, code changed", graphs.code_changed(apps.TEN, MODEL), Promise(above=0.15)),
+        _row("ten-nothing", "the same, nothing changed", graphs.nothing_changed(), nothing),
+        _row(
+            "ten-memory", "the same, one function's memory changed", graphs.memory_changed(MODEL),
+            Promise(above=0.15, most={"mutating": 1}),
+        ),
+        _row("ten-destroy", "the same, destroy", graphs.destroy(apps.TEN), Promise(above=0.15)),
+    ]  # fmt: skip
+    steps: list[_Step] = [_deploy, _after(apps.change_code), _deploy, _after(apps.change_memory), _destroy]
+    yield from _story(bench, rows, apps.TEN, steps)
+
+
+def hundred(bench: Bench) -> Iterator[Row]:
+    """A hundred functions at once, by Lambda's quota. Ours alone: Chalice takes them one after another, for ten minutes."""
+    graph = graphs.first_deploy(apps.HUNDRED, MODEL)
+    rows = [_row("hundred", "100 functions, first deploy", graph, Promise(above=0.15, most={"throttled": 0}))]
+    yield from _story(_alone(bench), rows, apps.HUNDRED, [_deploy], {"quotas": True})
+
+
+def previews(bench: Bench) -> Iterator[Row]:
+    """Twenty stages of one app at once, each by a process of its own, by API Gateway's quotas."""
+    graph = graphs.previews(PREVIEWS, apps.HELLO, MODEL)
+    row = _row("previews", f"{PREVIEWS} previews at once", graph, Promise(above=0.10))
+    row.command = f"`stagewright deploy --stage pr-N`, {PREVIEWS} processes"
+    project = apps.chalice_app(bench.folder / row.name, "previews", apps.HELLO)
+    bench.cloud.reset(MODEL, {"quotas": True})
+    with ThreadPoolExecutor(PREVIEWS) as pool:
+        deploys = [pool.submit(bench.deploy, "stagewright", project, f"pr-{one + 1}") for one in range(PREVIEWS)]
+    try:
+        ended = [deploy.result() for deploy in deploys]
+        began = min(one.began for one in ended)
+        took_s = max(one.began + one.took_s for one in ended) - began
+        peak_mib = max(one.peak_mib for one in ended)
+        row.measured["stagewright"] = Measured(took_s, peak_mib, bench.cloud.log(began))
+    except BenchError as error:
+        row.failed["stagewright"] = str(error)
+    yield row
+
+
+_Step = Callable[[Bench, str, Path], Ended]
+STORIES: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "hello": hello, "ten": ten, "hundred": hundred, "previews": previews,
+}  # fmt: skip
+
+
+def warm_up(bench: Bench) -> None:
+    """Deploys and removes an app with each tool, untimed: what only a first run downloads and compiles is there then."""
+    for tool in bench.tools:
+        bench.cloud.reset(None)
+        project = apps.chalice_app(bench.folder / f"warm-{tool}", "warm", apps.HELLO)
+        bench.deploy(tool, project)
+        bench.destroy(tool, project)
+
+
+def _row(name: str, title: str, graph: graphs.Graph, promise: Promise) -> Row:
+    story = name.partition("-")[0]
+    return Row(name, title, floor(graph, MODEL.latency_s), promise, f"`bench/run.py --only {story}`")
+
+
+def _alone(bench: Bench) -> Bench:
+    return Bench(bench.cloud, bench.program, bench.folder, ("stagewright",))
+
+
+def _story(
+    bench: Bench, rows: list[Row], shape: graphs.Shape, steps: list[_Step], settings: dict[str, object] | None = None
+) -> Iterator[Row]:
+    """Leads each tool through the steps, in a world of its own that begins empty; a step that fails ends its story."""
+    name = rows[0].name.partition("-")[0]
+    for tool in bench.tools:
+        bench.cloud.reset(MODEL, settings)
+        project = apps.chalice_app(bench.folder / f"{name}-{tool}", name, shape)
+        for row, step in zip(rows, steps, strict=True):
+            bench.cloud.forget()
+            try:
+                ended = step(bench, tool, project)
+            except BenchError as error:
+                row.failed[tool] = str(error)
+                break
+            row.measured[tool] = Measured(ended.took_s, ended.peak_mib, bench.cloud.log(ended.began))
+    yield from rows
+
+
+def _deploy(bench: Bench, tool: str, project: Path) -> Ended:
+    return bench.deploy(tool, project)
+
+
+def _destroy(bench: Bench, tool: str, project: Path) -> Ended:
+    return bench.destroy(tool, project)
+
+
+def _after(change: Callable[[Path], None]) -> _Step:
+    def step(bench: Bench, tool: str, project: Path) -> Ended:
+        change(project)
+        return bench.deploy(tool, project)
+
+    return step
