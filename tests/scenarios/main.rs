@@ -50,6 +50,7 @@ mod plan;
 mod policy;
 mod prism;
 mod repository;
+mod request_counts;
 mod restore;
 mod rivals;
 mod stand_in;
