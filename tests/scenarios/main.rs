@@ -53,6 +53,7 @@ mod preview_role;
 mod prism;
 mod recognised;
 mod repository;
+mod request_counts;
 mod restore;
 mod rivals;
 mod stand_in;
