@@ -147,6 +147,10 @@ async fn make_all(
                     return applied;
                 };
                 let end = record(plan, finished, (start, held.now()), state);
+                // A step that was stopped may end before we have heard of the wish ourselves.
+                if tools.stop.is_requested() {
+                    applied.cut_short.get_or_insert(CutShort::Stopped);
+                }
                 match end.outcome {
                     Outcome::Done => done.insert(end.address.clone()),
                     Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Stopped => not_done.insert(end.address.clone()),
