@@ -159,6 +159,10 @@ async fn make_all(
                 };
                 let end = record(plan, finished, (start, held.now()), state);
                 reached.under_way.remove(&end.address);
+                // A step that was stopped may end before we have heard of the wish ourselves.
+                if tools.stop.is_requested() {
+                    applied.cut_short.get_or_insert(CutShort::Stopped);
+                }
                 match end.outcome {
                     Outcome::Done => reached.done.insert(end.address.clone()),
                     Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Stopped => not_done.insert(end.address.clone()),
