@@ -9,7 +9,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +97,10 @@ class Cloud:
 
     def slow(self, model: Model | None, settings: dict[str, Any] | None = None) -> None:
         """Makes it as slow as a model from now on; with none, ready at once."""
-        at_once = {"busy_s": 1e-9}
-        as_modelled = {"latency_ms": model.latency_s * 1000, **asdict(model)} if model else at_once
-        as_modelled.pop("latency_s", None)
-        self._control("settings", "POST", as_modelled | (settings or {}))
+        slowness: dict[str, Any] = {"busy_s": 1e-9}
+        if model:
+            slowness = {"latency_ms": model.latency_s * 1000, "busy_s": model.busy_s, "role_delay_s": model.role_delay_s}
+        self._control("settings", "POST", {"serves": False} | slowness | (settings or {}))
 
     def forget(self) -> None:
         """Empties the log."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from floor import Graph, Model, Rate
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "aws"))
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "aws"))
 
 import quotas  # noqa: E402
 

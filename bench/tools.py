@@ -19,7 +19,7 @@ _SCRUBBED = (
     "AWS_", "GIT_", "GITHUB_", "ACTIONS_", "INPUT_", "RUNNER_", "STAGEWRIGHT_", "CHALICE_", "CLICOLOR", "VIRTUAL_ENV",
     "PYTHON",
 )  # fmt: skip
-_WITHIN_S = 600
+_WITHIN_S = 300
 _SHOWN_LINES = 12
 
 

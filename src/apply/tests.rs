@@ -109,6 +109,7 @@ async fn deploy_until(store: &dyn Store, sky: &Rc<Sky>, desired: &Desired, stop:
         place: place(),
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     recover::settle(&mut state, &mut held, sky.as_ref(), &context)
         .await

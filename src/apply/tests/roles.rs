@@ -45,6 +45,7 @@ impl World {
             place: place(),
             outputs: Arc::default(),
             code: Arc::default(),
+            standing: Standing::default(),
         };
         let (Act::Use(number) | Act::Leave(number)) = act;
         let user = User {

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::names::{AppName, StageName};
 use crate::report::sweep::RowOutcome;
 use crate::resource::marked::{self, Marked, Search};
-use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource};
+use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource, Standing};
 use crate::run::Session;
 use crate::run::holding::{free_within, holder, lost_to_somebody, record};
 use crate::state::store::Store;
@@ -178,6 +178,7 @@ async fn places(session: &Session<'_>, spots: BTreeSet<Spot>, notes: &mut Vec<St
             region,
             role,
             identity: session.identity.clone(),
+            pacing: session.pacing(),
             pool: session.pool.clone(),
         };
         let cloud = (session.open_cloud)(access, session.tell()).await;
@@ -236,6 +237,7 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
         place: place.clone(),
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     let deleting = cloud.delete(None, &marked.outputs, &context);
     let deleted = held
