@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boot_time::Instant;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::names::{Address, Timestamp};
 use crate::plan::{Action, Cause, Plan, Step};
-use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place};
+use crate::resource::{Change, Cloud, CodeLocation, Context, Outputs, Place, Standing};
 use crate::state::lease::Held;
 use crate::state::{Deployed, State};
 use crate::stop::Stop;
@@ -23,8 +24,12 @@ pub mod shared;
 use shared::Shared;
 use shared::role::User;
 
-/// At most so many steps at once: Lambda's control plane takes 15 calls a second from an account.
+/// At most so many steps at once that are not about functions: most services take 5 to 20 calls a second from an account.
 const AT_ONCE: usize = 12;
+
+/// At most so many functions at once. Lambda takes 15 calls a second, and each function is then waited for: fewer would leave
+/// calls unused where it takes five seconds until one is active.
+const FUNCTIONS_AT_ONCE: usize = 100;
 
 /// How long running calls may go on when somebody wishes to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -121,8 +126,9 @@ async fn make_all(
     let start = Instant::now();
     let mut waiting: Vec<&Step> = plan.steps.iter().collect();
     let mut not_done: BTreeSet<Address> = BTreeSet::new();
-    let mut done: BTreeSet<Address> = BTreeSet::new();
+    let mut reached = Reached::default();
     let mut running: JoinSet<Finished> = JoinSet::new();
+    let (stands, mut standing) = mpsc::unbounded_channel();
     let mut applied = Applied {
         steps: Vec::new(),
         cut_short: tools.stop.is_requested().then_some(CutShort::Stopped),
@@ -133,7 +139,12 @@ async fn make_all(
             ended(&end);
             applied.steps.push(end);
         }
-        begin(&mut waiting, &done, &mut running, (tools, held, state));
+        begin(
+            &mut waiting,
+            (&mut reached, &stands),
+            &mut running,
+            (tools, held, state),
+        );
         if running.is_empty() {
             return complete(plan, applied);
         }
@@ -151,13 +162,15 @@ async fn make_all(
                 if tools.stop.is_requested() {
                     applied.cut_short.get_or_insert(CutShort::Stopped);
                 }
+                reached.under_way.remove(&end.address);
                 match end.outcome {
-                    Outcome::Done => done.insert(end.address.clone()),
+                    Outcome::Done => reached.done.insert(end.address.clone()),
                     Outcome::Failed(_) | Outcome::Skipped(_) | Outcome::Stopped => not_done.insert(end.address.clone()),
                 };
                 ended(&end);
                 applied.steps.push(end);
             }
+            Some(address) = standing.recv() => drop(reached.standing.insert(address)),
             () = held.renewal_due() => match held.renew(state).await {
                 Ok(()) => {}
                 Err(lost @ crate::state::Error::Deposed { .. }) => applied.cut_short = Some(CutShort::Lost(lost)),
@@ -205,7 +218,8 @@ fn pass_over(
     let mut passed = Vec::new();
     // In the order of the plan a step comes behind all that it waits for, so that one pass finds all.
     waiting.retain(|step| {
-        let blocker = step.after.iter().find(|address| not_done.contains(*address));
+        let mut before = step.after.iter().chain(&step.beside);
+        let blocker = before.find(|address| not_done.contains(*address));
         let outcome = match blocker {
             _ if is_cut_short => Outcome::Stopped,
             Some(address) => Outcome::Skipped(address.clone()),
@@ -229,9 +243,32 @@ struct Finished {
     has_called: bool,
 }
 
+/// How far the steps have come.
+#[derive(Default)]
+struct Reached {
+    under_way: BTreeSet<Address>,
+    /// Their resources are there, and the steps may still be going on.
+    standing: BTreeSet<Address>,
+    done: BTreeSet<Address>,
+}
+
+impl Reached {
+    /// Whether a step may begin: all that it waits for has come, and there are not too many already.
+    fn lets_begin(&self, step: &Step) -> bool {
+        let is_function = |address: &&Address| address.kind() == "function";
+        let functions = self.under_way.iter().filter(is_function).count();
+        let has_room = match is_function(&&step.address) {
+            true => functions < FUNCTIONS_AT_ONCE,
+            false => self.under_way.len() - functions < AT_ONCE,
+        };
+        let stands = |address: &Address| self.done.contains(address) || self.standing.contains(address);
+        has_room && step.after.iter().all(|address| self.done.contains(address)) && step.beside.iter().all(stands)
+    }
+}
+
 fn begin(
     waiting: &mut Vec<&Step>,
-    done: &BTreeSet<Address>,
+    (reached, stands): (&mut Reached, &UnboundedSender<Address>),
     running: &mut JoinSet<Finished>,
     (tools, held, state): (&Tools, &Held<'_>, &State),
 ) {
@@ -240,15 +277,17 @@ fn begin(
         place: tools.place.clone(),
         outputs: Arc::new(state.outputs()),
         code: Arc::new(tools.code.clone()),
+        standing: Standing::default(),
     };
     waiting.retain(|step| {
-        let is_ready = step.after.iter().all(|address| done.contains(address));
-        if !is_ready || running.len() >= AT_ONCE {
+        if !reached.lets_begin(step) {
             return true;
         }
+        reached.under_way.insert(step.address.clone());
         let (cloud, shared) = (tools.cloud.clone(), tools.shared.clone());
         let context = Context {
             hold: context.hold.of_a_step(),
+            standing: Standing::of(step.address.clone(), stands.clone()),
             ..context.clone()
         };
         let (address, action) = (step.address.clone(), step.action.clone());

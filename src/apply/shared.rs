@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::hold::Hold;
     use crate::names::Timestamp;
-    use crate::resource::Place;
+    use crate::resource::{Place, Standing};
     use crate::state::directory::Directory;
 
     fn shared(folder: &std::path::Path, who: &str) -> Shared {
@@ -157,6 +157,7 @@ mod tests {
             },
             outputs: Arc::default(),
             code: Arc::default(),
+            standing: Standing::default(),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::state::recover;
 use crate::state::store::Store;
 
 mod killed;
+mod roles;
 mod sky;
 
 const STRIKES: [Strike; 3] = [Strike::Refused, Strike::LostRequest, Strike::LostAnswer];
@@ -108,6 +109,7 @@ async fn deploy_until(store: &dyn Store, sky: &Rc<Sky>, desired: &Desired, stop:
         place: place(),
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     recover::settle(&mut state, &mut held, sky.as_ref(), &context)
         .await

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use self::once::NotTooMany;
 use self::pace::{Pacer, Pacing};
 use self::pool::Pool;
+use self::scout::Scouts;
 use self::turns::Turns;
 use crate::timeline::Timeline;
 use crate::variable::Secret;
@@ -18,6 +19,7 @@ mod identity;
 mod once;
 pub mod pace;
 pub mod pool;
+pub mod scout;
 mod timings;
 pub mod turns;
 pub mod wait;
@@ -84,6 +86,8 @@ pub struct Clients {
     pub turns: Turns,
     /// Turns in making calls that AWS counts.
     pub pacer: Pacer,
+    /// Which roles are tried by one call at a time.
+    pub scouts: Scouts,
 }
 
 impl Clients {
@@ -119,6 +123,7 @@ impl Clients {
             tell,
             timeline: access.pool.timeline().clone(),
             turns: Turns::default(),
+            scouts: Scouts::default(),
         }
     }
 }

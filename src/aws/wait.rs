@@ -20,31 +20,37 @@ pub enum Look<T> {
 /// How often to look, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Pause after the first look; each later one is half as long again.
+    /// Pause after the first look.
     pub first: Duration,
+    /// For how long the pause stays so, since that is how long it usually takes; each later one is half as long again.
+    pub usual: Duration,
     /// The longest pause.
     pub longest: Duration,
     /// When to give up.
     pub patience: Duration,
 }
 
-/// For a function that becomes active or takes an update: usually one or two seconds.
+/// For a function that becomes active or takes an update: usually one or two seconds. Lambda answers 100 looks a second, and
+/// lets 15 updates begin.
 pub const FUNCTION: Pace = Pace {
     first: Duration::from_millis(250),
-    longest: Duration::from_secs(2),
+    usual: Duration::from_secs(3),
+    longest: Duration::from_millis(700),
     patience: Duration::from_secs(300),
 };
 
-/// For a new role that Lambda cannot assume yet: usually 5 to 15 seconds, sometimes over a minute.
+/// For a new role that Lambda cannot assume yet: usually 5 to 15 seconds, sometimes over a minute. One call tries it at a time.
 pub const ROLE: Pace = Pace {
-    first: Duration::from_millis(500),
-    longest: Duration::from_secs(2),
+    first: Duration::from_millis(300),
+    usual: Duration::from_secs(20),
+    longest: Duration::from_secs(1),
     patience: Duration::from_secs(150),
 };
 
 /// For an account-wide quota of API Gateway: up to one call in 30 seconds.
 pub const QUOTA: Pace = Pace {
     first: Duration::from_secs(1),
+    usual: Duration::ZERO,
     longest: Duration::from_secs(8),
     patience: Duration::from_secs(600),
 };
@@ -96,7 +102,9 @@ where
         let wait = clients.timeline.wait(&seen, target);
         pause_for(pause).await;
         drop(wait);
-        pause = (pause * 3 / 2).min(pace.longest);
+        if began.elapsed() > pace.usual {
+            pause = (pause * 3 / 2).min(pace.longest);
+        }
     }
 }
 

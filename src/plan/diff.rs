@@ -106,11 +106,13 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
         .into_iter()
         .partition(|(_, action, _)| matches!(action, Action::Delete(_)));
     let kept_addresses: Vec<Address> = kept.iter().map(|(address, _, _)| address.clone()).collect();
+    let new_functions: BTreeSet<Address> = kept.iter().filter_map(new_function).collect();
     let step = |(address, action, causes): (Address, Action, Vec<Cause>), after| Step {
         address,
         action,
         causes,
         after,
+        beside: Vec::new(),
     };
     let filled: BTreeSet<String> = kept.iter().filter_map(|(_, action, _)| action.shared()).collect();
     let (room, mut deleted): (Vec<_>, Vec<_>) = deleted
@@ -124,20 +126,27 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
     steps.extend(kept.into_iter().map(|change| {
         let own = change.1.shared();
         let made_room = rooms.iter().filter(|(_, of)| own.is_some() && *of == own);
-        let mut after = before(&change.1, &kept_addresses, &change.0);
+        let before = before(&change.1, &kept_addresses, &change.0);
+        let (beside, mut after): (Vec<_>, Vec<_>) = before
+            .into_iter()
+            .partition(|address| matches!(change.1, Action::Create(_)) && new_functions.contains(address));
         after.extend(made_room.map(|(address, _)| address.clone()));
-        step(change, after)
+        Step {
+            beside,
+            ..step(change, after)
+        }
     }));
     deleted.sort_by_key(|(_, action, _)| std::cmp::Reverse(rank(action)));
-    let ranks: Vec<(Address, u8)> = deleted
+    let others: Vec<(Address, Option<Outputs>)> = deleted
         .iter()
-        .map(|(address, action, _)| (address.clone(), rank(action)))
+        .map(|(address, action, _)| (address.clone(), removed(action).cloned()))
         .collect();
     for change in deleted {
-        let own = rank(&change.1);
-        let dependents = ranks
+        let own = removed(&change.1);
+        let needed = |other: &Outputs| own.is_some_and(|own| needs(other, own));
+        let dependents = others
             .iter()
-            .filter(|(_, rank)| *rank > own)
+            .filter(|(_, other)| other.as_ref().is_some_and(needed))
             .map(|(address, _)| address.clone());
         let made_room = rooms.iter().map(|(address, _)| address.clone());
         let after = kept_addresses.iter().cloned().chain(made_room).chain(dependents);
@@ -145,6 +154,12 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
         steps.push(step(change, after));
     }
     steps
+}
+
+/// A function that is made. What is new, too, and calls it, may be made as soon as it stands: Lambda makes what calls it wait
+/// until it is active. What stood before calls it only when it is ready.
+fn new_function((address, action, _): &(Address, Action, Vec<Cause>)) -> Option<Address> {
+    matches!(action, Action::Create(Resource::Function(_))).then(|| address.clone())
 }
 
 /// What is made or changed comes after what it refers to; what is served comes last of all, so that no caller meets a
@@ -186,7 +201,32 @@ fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
     }
 }
 
-/// What is removed goes before what it needs: first what is served, then functions, then roles.
+/// What a step removes.
+fn removed(action: &Action) -> Option<&Outputs> {
+    match action {
+        Action::Delete(deployed) => Some(&deployed.outputs),
+        Action::Create(_) | Action::Update { .. } => None,
+    }
+}
+
+/// Whether AWS lets go of the one only after the other, or would make it anew: an API to which a domain leads, a function's role
+/// with which it still runs, the log that it still writes. All else may go at once.
+fn needs(other: &Outputs, own: &Outputs) -> bool {
+    match own {
+        Outputs::RestApi(_) | Outputs::V2Api(_) | Outputs::Deployment(_) => matches!(other, Outputs::DomainName(_)),
+        Outputs::Role(_) | Outputs::Layer(_) | Outputs::LogGroup(_) => matches!(other, Outputs::Function(_)),
+        Outputs::Function(_)
+        | Outputs::Permission(_)
+        | Outputs::FunctionUrl(_)
+        | Outputs::Rule(_)
+        | Outputs::Notification(_)
+        | Outputs::Subscription(_)
+        | Outputs::EventSourceMapping(_)
+        | Outputs::DomainName(_) => false,
+    }
+}
+
+/// Where a removal stands in the plan: what calls goes first, then what is called, and what these need last.
 fn rank(action: &Action) -> u8 {
     let outputs = match action {
         Action::Create(_) => return 0,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::aws::pace::Pacer;
 use crate::fault::Fault;
@@ -481,6 +482,28 @@ pub struct Context {
     pub outputs: Arc<BTreeMap<Address, Outputs>>,
     /// Where the code lies, by its SHA-256.
     pub code: Arc<BTreeMap<String, CodeLocation>>,
+    /// Who is told that the resource stands, before all is done.
+    pub standing: Standing,
+}
+
+/// Tells, once at most, that a resource stands: what only needs that it is there may begin, while the rest is still being done.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Option<(Address, UnboundedSender<Address>)>);
+
+impl Standing {
+    /// Tells it of the resource at an address.
+    pub fn of(address: Address, to: UnboundedSender<Address>) -> Self {
+        Self(Some((address, to)))
+    }
+
+    /// The resource stands.
+    pub fn tell(&self) {
+        if let Some((address, to)) = &self.0 {
+            // Nobody listens any more where the run is being cut short.
+            let told = to.send(address.clone());
+            tracing::debug!(%address, is_heard = told.is_ok(), "stands");
+        }
+    }
 }
 
 /// A resource that exists, and what shall become of it.

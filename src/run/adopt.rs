@@ -17,7 +17,7 @@ use crate::hold::Hold;
 use crate::host::Ink;
 use crate::names::{Address, AppName};
 use crate::plan::Desired;
-use crate::resource::{Cloud, CodeLocation, Context, Outputs, Place, Resource, role};
+use crate::resource::{Cloud, CodeLocation, Context, Outputs, Place, Resource, Standing, role};
 use crate::stage::branches::is_reserved;
 use crate::state::chalice::{self, Expected};
 use crate::state::lease::{self, Seen};
@@ -141,6 +141,7 @@ pub async fn compare(scene: &Scene<'_>, ready: &Ready, state: &mut State) -> Res
         place: place.clone(),
         outputs: Arc::new(state.outputs()),
         code: Arc::new(code.collect()),
+        standing: Standing::default(),
     };
     rename_layers(scene.cloud.as_ref(), &desired, state, &context).await?;
     // What others refer to first: a function is compared with the role and the layer that it shall have.

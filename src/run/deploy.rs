@@ -152,9 +152,7 @@ struct Prepared {
 /// Plans and applies once. `None` where somebody else changed the stage's state meanwhile.
 async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Result<Option<Told>, Failure> {
     let (ready, behalf) = given;
-    if seen.version.is_none() {
-        probe::ensure(scene.store).await?;
-    }
+    let is_new = seen.version.is_none();
     let mut held = None;
     let mut holding = None;
     if seen.needs_a_look() {
@@ -165,7 +163,16 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         }
     }
     let phase = scene.session.timeline.phase(Phase::Planning);
-    let Prepared { plan, place, code } = match prepare(scene, ready, held.as_mut(), &mut seen.state).await {
+    // Nothing that this prepares is relied on before the store is known to be reliable.
+    let probing = async {
+        match is_new {
+            true => probe::ensure(scene.store).await,
+            false => Ok(()),
+        }
+    };
+    let (probed, prepared) = tokio::join!(probing, prepare(scene, ready, held.as_mut(), &mut seen.state));
+    probed?;
+    let Prepared { plan, place, code } = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Err(abandon(held, &mut seen.state, failure).await),
     };
@@ -173,7 +180,6 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         drop(phase);
         return unchanged(scene, (&ready.contents, behalf), seen).await;
     }
-    let warnings = rivals::warn(scene.session, scene.store, &seen.state, &plan).await;
     drop(phase);
     let phase = scene.session.timeline.phase(Phase::TakingLease);
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
@@ -190,18 +196,25 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
             .session
             .attempt(Progress::Deploying, ready.contents.commit.clone())
     });
-    let held = match held {
-        Some(mut held) => match held.renew(&mut seen.state).await {
-            Ok(()) => held,
-            Err(error) => {
+    // Whose events the stage takes is told, and keeps it from nothing.
+    let warning = rivals::warn(scene.session, scene.store, &before, &plan);
+    let (warnings, held) = match held {
+        Some(mut held) => match tokio::join!(warning, held.renew(&mut seen.state)) {
+            (warnings, Ok(())) => (warnings, held),
+            (_, Err(error)) => {
                 untouched(&mut seen.state, before);
                 return Err(abandon(Some(held), &mut seen.state, error.into()).await);
             }
         },
-        None => match lease::take(scene.store, &mut seen, &holder(scene.session, "deploy")).await? {
-            Some(held) => held,
-            None => return Ok(None),
-        },
+        None => {
+            let holder = holder(scene.session, "deploy");
+            match tokio::join!(warning, lease::take(scene.store, &mut seen, &holder)) {
+                (warnings, held) => match held? {
+                    Some(held) => (warnings, held),
+                    None => return Ok(None),
+                },
+            }
+        }
     };
     drop(phase);
     let tools = Tools {
@@ -266,16 +279,15 @@ async fn prepare(
         return Err(Failure::input("it is not known where the stage shall stand"));
     };
     let plan = scene.plan(ready, state, &place);
-    if !plan.is_empty() && confirmed.is_none() {
-        confirmed_place(cloud, state).await?;
-    }
     let located = code(scene, ready, &plan, &place);
     let code = match held {
         Some(held) => tokio::select! {
             located = held.while_working(state, located) => located??,
             () = scene.session.stop.requested() => return Err(Failure::stopped().now("nothing new was begun")),
         },
-        None => located.await?,
+        None if plan.is_empty() || confirmed.is_some() => located.await?,
+        // What is sent to the store goes by its content: where we are in the wrong account, it does no harm.
+        None => tokio::try_join!(async { Ok(confirmed_place(cloud, state).await?) }, located)?.1,
     };
     Ok(Prepared { plan, place, code })
 }

@@ -113,7 +113,6 @@ async fn attempt(
     let cloud = session
         .cloud(target.config.clone(), &seen.state, Region::Recorded)
         .await?;
-    let place = confirmed_place(cloud.as_ref(), &seen.state).await?;
     drop(phase);
     let phase = session.timeline.phase(Phase::TakingLease);
     let was_doubtful = seen.needs_a_look();
@@ -124,10 +123,18 @@ async fn attempt(
     }
     let _holding = session.stop.holding();
     let holder = holder(session, "destroy");
-    let Some(mut held) = lease::take(target.store, &mut seen, &holder).await? else {
-        return Ok(None);
-    };
+    // Nothing in AWS is touched before it is known where we are.
+    let placing = confirmed_place(cloud.as_ref(), &before);
+    let (place, taken) = tokio::join!(placing, lease::take(target.store, &mut seen, &holder));
     let mut state = seen.state;
+    let (place, mut held) = match (place, taken?) {
+        (Ok(place), Some(held)) => (place, held),
+        (Ok(_), None) => return Ok(None),
+        (Err(failure), held) => {
+            untouched(&mut state, before);
+            return Err(abandon(held, &mut state, failure).await);
+        }
+    };
     if let Some(behalf) = behalf {
         match held.while_working(&mut state, behalf::ask(session, behalf)).await {
             Ok(Ok(Wanted::Yes)) => {}

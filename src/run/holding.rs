@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::report;
-use crate::resource::{Cloud, Context, Place};
+use crate::resource::{Cloud, Context, Place, Standing};
 use crate::state::lease::{self, Held, Holder, Seen, Waiting};
 use crate::state::store::Store;
 use crate::state::takeover::Life;
@@ -125,6 +125,7 @@ pub async fn settle(
         place,
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     tokio::select! {
         settled = recover::settle(state, held, cloud, &context) => Ok(settled?),

@@ -198,7 +198,6 @@ fn functions(land: &Land<'_>) -> Vec<Value> {
         // Without a record of what a function was, everything is set that could be.
         "lambda:DeleteFunctionConcurrency",
         "lambda:GetFunction",
-        "lambda:GetFunctionConfiguration",
         "lambda:ListTags",
         "lambda:TagResource",
         "lambda:UntagResource",

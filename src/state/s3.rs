@@ -90,6 +90,31 @@ impl Bucket {
         }
     }
 
+    /// Sends a zip from its file, piece by piece.
+    async fn send(&self, artifact: &Artifact, key: &str, if_none_match: Option<&str>) -> Result<(), Fault> {
+        const OPERATION: &str = "s3:PutObject";
+        let unreadable = |message: String| Fault::refused(OPERATION, self.url(key), FaultKind::Other, message);
+        let body = ByteStream::from_path(&artifact.path)
+            .await
+            .map_err(|error| unreadable(error.to_string()))?;
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .set_if_none_match(if_none_match.map(ToOwned::to_owned))
+            .checksum_sha256(in_base64(&artifact.sha256))
+            .content_type("application/zip");
+        let sent = request
+            .body(body)
+            .customize()
+            .config_override(Builder::new().timeout_config(upload()))
+            .send()
+            .await;
+        sent.map(drop)
+            .map_err(|error| fault::of(OPERATION, self.url(key), &error))
+    }
+
     fn identifier(&self, leftover: &Leftover) -> Result<ObjectIdentifier, BuildError> {
         let object = ObjectIdentifier::builder();
         match leftover {
@@ -271,31 +296,21 @@ impl Store for Bucket {
     }
 
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault> {
-        const OPERATION: &str = "s3:PutObject";
         if self.region.as_deref() != Some(region) {
             return Ok(None);
         }
         let key = self.artifact(&artifact.sha256);
         let digest = in_base64(&artifact.sha256);
-        if !self.has(&key, &digest).await? {
-            let unreadable = |message: String| Fault::refused(OPERATION, self.url(&key), FaultKind::Other, message);
-            let body = ByteStream::from_path(&artifact.path)
-                .await
-                .map_err(|error| unreadable(error.to_string()))?;
-            let request = self
-                .client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(&key)
-                .checksum_sha256(digest)
-                .content_type("application/zip");
-            let sent = request
-                .body(body)
-                .customize()
-                .config_override(Builder::new().timeout_config(upload()))
-                .send()
-                .await;
-            sent.map_err(|error| fault::of(OPERATION, self.url(&key), &error))?;
+        // A small zip is sent at once: to ask whether it is there takes as long as to send it.
+        let is_there = match artifact.size_bytes <= SENT_AT_ONCE_BYTES {
+            true => match self.send(artifact, &key, Some("*")).await {
+                Err(fault) if fault.kind == FaultKind::Condition => self.has(&key, &digest).await?,
+                sent => sent.map(|()| true)?,
+            },
+            false => self.has(&key, &digest).await?,
+        };
+        if !is_there {
+            self.send(artifact, &key, None).await?;
         }
         Ok(Some(CodeLocation::Bucket {
             bucket: self.bucket.clone(),
@@ -331,6 +346,9 @@ impl Store for Bucket {
 /// The most objects that S3 removes with one call.
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
 const AT_ONCE: usize = 1000;
+
+/// Bytes up to which a zip is sent without asking first whether it is there.
+const SENT_AT_ONCE_BYTES: u64 = 1024 * 1024;
 
 /// A client, and whom it calls.
 struct Reached {

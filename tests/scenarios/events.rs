@@ -11,7 +11,7 @@ const CONFIG: &str = ".chalice/config.json";
 
 impl World {
     /// Makes the project an app with a function for each kind of event, and what they come from.
-    fn chalice_events(&self) {
+    pub fn chalice_events(&self) {
         self.copy("tests/fixtures/events");
         let stream = self.outside(&["make"])["stream"].clone();
         let config = json!({

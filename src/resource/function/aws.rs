@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{
 };
 use aws_smithy_types::retry::RetryConfig;
 
-use self::ready::{LastSeen, ready_function, ready_revision, ready_role, settled};
+use self::ready::{LastSeen, Seen, ready_function, ready_revision, ready_role, settled};
 use self::sent::{Zip, zip};
 use super::{Function, Outputs, RoleReference};
 use crate::app::{Architecture, Settings, Tracing};
@@ -28,8 +28,8 @@ pub mod stands;
 
 /// Makes a function, or takes over and updates the one of this name that bears our tags.
 pub async fn create(clients: &Clients, function: &Function, context: &Context) -> Result<Outputs, Fault> {
-    match create_new(clients, function, context).await {
-        Ok(()) => {}
+    let made = match create_new(clients, function, context).await {
+        Ok(made) => made,
         Err(fault) if fault.kind == FaultKind::Conflict => {
             return match look(clients, function).await.map_err(Fault::of_a_begun_step)? {
                 Some(_) => update(clients, (None, function), context)
@@ -39,8 +39,10 @@ pub async fn create(clients: &Clients, function: &Function, context: &Context) -
             };
         }
         Err(fault) => return Err(fault),
-    }
-    settled(clients, &function.name).await.map_err(Fault::of_a_begun_step)?;
+    };
+    context.standing.tell();
+    let settled = settled(clients, &function.name, Some(made)).await;
+    settled.map_err(Fault::of_a_begun_step)?;
     if let Some(reserved) = function.reserved_concurrency {
         reserve(clients, &function.name, Some(reserved), context)
             .await
@@ -49,7 +51,7 @@ pub async fn create(clients: &Clients, function: &Function, context: &Context) -
     Ok(outputs(function, context))
 }
 
-async fn create_new(clients: &Clients, function: &Function, context: &Context) -> Result<(), Fault> {
+async fn create_new(clients: &Clients, function: &Function, context: &Context) -> Result<Seen, Fault> {
     const OPERATION: &str = "lambda:CreateFunction";
     let settings = &function.settings;
     let role = role_arn(&function.role, context)?;
@@ -68,7 +70,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
         .function_name(&function.name)
         .set_package_type(form.package_type)
         .set_runtime(form.runtime)
-        .role(role)
+        .role(&role)
         .set_handler(form.handler)
         .code(code)
         .timeout(signed(settings.timeout_s))
@@ -79,7 +81,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
         .set_vpc_config(settings.vpc.is_some().then(|| vpc(settings)))
         .architectures(architecture(settings.architecture))
         .set_tags(Some(function.tags.clone().into_iter().collect()));
-    ready_role(clients, OPERATION, &function.name, async || {
+    ready_role(clients, (OPERATION, &function.name), &role, async || {
         clients.pacer.turn(None, (OPERATION, &function.name)).await?;
         context.hold.cover(OPERATION, &function.name)?;
         let sent = request
@@ -88,7 +90,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
             .config_override(patience.clone())
             .send()
             .await;
-        sent.map(drop)
+        sent.map(Seen::from)
             .map_err(|error| fault::of(OPERATION, &function.name, &error))
     })
     .await
@@ -109,12 +111,12 @@ pub async fn update(
     if has_other_code || has_other_settings {
         let revision = LastSeen::of(clients, &to.name).await?;
         if has_other_code {
-            update_code(clients, to, &revision, context).await?;
-            revision.follow(clients, &to.name).await?;
+            let updated = update_code(clients, to, &revision, context).await?;
+            revision.follow(clients, &to.name, Some(updated)).await?;
         }
         if has_other_settings {
-            update_configuration(clients, (from, to), &revision, context).await?;
-            settled(clients, &to.name).await?;
+            let updated = update_configuration(clients, (from, to), &revision, context).await?;
+            settled(clients, &to.name, Some(updated)).await?;
         }
     }
     if differs(|from, to| from.reserved_concurrency != to.reserved_concurrency) {
@@ -131,7 +133,7 @@ async fn update_code(
     function: &Function,
     revision: &LastSeen,
     context: &Context,
-) -> Result<(), Fault> {
+) -> Result<Seen, Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionCode";
     let zip = zip_of(OPERATION, function, context).await?;
     let once = zip.patience().retry_config(RetryConfig::disabled());
@@ -153,7 +155,7 @@ async fn update_code(
             .config_override(once.clone())
             .send()
             .await;
-        sent.map(drop)
+        sent.map(Seen::from)
             .map_err(|error| fault::of(OPERATION, &function.name, &error))
     })
     .await
@@ -164,18 +166,19 @@ async fn update_configuration(
     (from, function): (Option<&Function>, &Function),
     revision: &LastSeen,
     context: &Context,
-) -> Result<(), Fault> {
+) -> Result<Seen, Fault> {
     const OPERATION: &str = "lambda:UpdateFunctionConfiguration";
     let settings = &function.settings;
     // A function that never was in a network is not asked to leave one.
     let has_network = settings.vpc.is_some() || from.is_none_or(|from| from.settings.vpc.is_some());
     let form = form(function);
+    let role = role_arn(&function.role, context)?;
     let request = clients
         .lambda
         .update_function_configuration()
         .function_name(&function.name)
         .set_runtime(form.runtime)
-        .role(role_arn(&function.role, context)?)
+        .role(&role)
         .set_handler(form.handler)
         .timeout(signed(settings.timeout_s))
         .memory_size(signed(settings.memory_mib))
@@ -183,13 +186,13 @@ async fn update_configuration(
         .tracing_config(tracing_config(settings))
         .set_layers(Some(layers(function, context)?).filter(|_| function.image.is_none()))
         .set_vpc_config(has_network.then(|| vpc(settings)));
-    ready_role(clients, OPERATION, &function.name, async || {
+    ready_role(clients, (OPERATION, &function.name), &role, async || {
         ready_revision(clients, (OPERATION, &function.name), revision, async |revision| {
             context.hold.cover(OPERATION, &function.name)?;
             let request = request.clone().set_revision_id(revision).customize();
             let once = Builder::new().retry_config(RetryConfig::disabled());
             let sent = request.config_override(once).send().await;
-            sent.map(drop)
+            sent.map(Seen::from)
                 .map_err(|error| fault::of(OPERATION, &function.name, &error))
         })
         .await

@@ -26,6 +26,7 @@ const WRITE: &str = "s3:PutBucketNotificationConfiguration";
 /// For a permission that S3 does not see yet: usually a few seconds.
 const PERMISSION: Pace = Pace {
     first: Duration::from_millis(500),
+    usual: Duration::from_secs(5),
     longest: Duration::from_secs(4),
     patience: Duration::from_secs(60),
 };

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use crate::hold::Hold;
     use crate::names::Address;
-    use crate::resource::Place;
+    use crate::resource::{Place, Standing};
 
     fn context() -> Context {
         let address = Address::new("v2_api", "websocket_api");
@@ -275,6 +275,7 @@ mod tests {
             },
             outputs: Arc::new(BTreeMap::from([(address, resource::Outputs::V2Api(api))])),
             code: Arc::default(),
+            standing: Standing::default(),
         }
     }
 

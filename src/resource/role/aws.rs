@@ -24,6 +24,7 @@ pub async fn create(clients: &Clients, role: &Role, context: &Context) -> Result
     let outputs = match request.send().await {
         Ok(answer) => {
             let arn = answer.role().map(|made| made.arn().to_owned()).unwrap_or_default();
+            clients.scouts.doubt(&arn);
             Outputs {
                 arn,
                 name: role.name.clone(),

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::names::{AppName, StageName};
 use crate::report::sweep::RowOutcome;
 use crate::resource::marked::{self, Marked, Search};
-use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource};
+use crate::resource::{Cloud, Context, Outputs, Owner, Place, Resource, Standing};
 use crate::run::Session;
 use crate::run::holding::{free_within, holder, lost_to_somebody, record};
 use crate::state::store::Store;
@@ -237,6 +237,7 @@ async fn attempt(session: &Session<'_>, orphan: &Orphan<'_>, fixed: &BTreeSet<St
         place: place.clone(),
         outputs: Arc::default(),
         code: Arc::default(),
+        standing: Standing::default(),
     };
     let deleting = cloud.delete(None, &marked.outputs, &context);
     let deleted = held

@@ -2,12 +2,72 @@
 
 use std::cell::RefCell;
 
-use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::types::{LastUpdateStatus, State};
+use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
+use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
+use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConfigurationOutput;
+use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 
 use crate::aws::wait::{self, Look};
 use crate::aws::{Clients, fault};
 use crate::fault::{Certainty, Fault, FaultKind};
+
+/// What AWS says of a function, in the answer to a change or to a look.
+#[derive(Debug, Default)]
+pub struct Seen {
+    state: Option<State>,
+    state_reason: Option<String>,
+    update: Option<LastUpdateStatus>,
+    update_reason: Option<String>,
+    revision: Option<String>,
+}
+
+impl From<CreateFunctionOutput> for Seen {
+    fn from(answer: CreateFunctionOutput) -> Self {
+        Self {
+            state: answer.state,
+            state_reason: answer.state_reason,
+            update: answer.last_update_status,
+            update_reason: answer.last_update_status_reason,
+            revision: answer.revision_id,
+        }
+    }
+}
+
+impl From<UpdateFunctionCodeOutput> for Seen {
+    fn from(answer: UpdateFunctionCodeOutput) -> Self {
+        Self {
+            state: answer.state,
+            state_reason: answer.state_reason,
+            update: answer.last_update_status,
+            update_reason: answer.last_update_status_reason,
+            revision: answer.revision_id,
+        }
+    }
+}
+
+impl From<UpdateFunctionConfigurationOutput> for Seen {
+    fn from(answer: UpdateFunctionConfigurationOutput) -> Self {
+        Self {
+            state: answer.state,
+            state_reason: answer.state_reason,
+            update: answer.last_update_status,
+            update_reason: answer.last_update_status_reason,
+            revision: answer.revision_id,
+        }
+    }
+}
+
+impl From<FunctionConfiguration> for Seen {
+    fn from(found: FunctionConfiguration) -> Self {
+        Self {
+            state: found.state,
+            state_reason: found.state_reason,
+            update: found.last_update_status,
+            update_reason: found.last_update_status_reason,
+            revision: found.revision_id,
+        }
+    }
+}
 
 /// The revision of a function that was last seen. An update that names it is refused by AWS where the function has changed
 /// meanwhile: so a call of a holder who was replaced, and that lands late, changes nothing of its successor's.
@@ -19,7 +79,7 @@ impl LastSeen {
     /// The revision that stands when nothing is under way any more, whether or not the last update went well: the next one may
     /// put it right.
     pub async fn of(clients: &Clients, name: &str) -> Result<Self, Fault> {
-        Ok(Self(RefCell::new(looked(clients, name, idle).await?)))
+        Ok(Self(RefCell::new(looked(clients, name, (None, idle)).await?)))
     }
 
     /// Its id; `None` where AWS has not told it.
@@ -28,33 +88,39 @@ impl LastSeen {
     }
 
     /// Waits until the function has settled, and takes the revision that then stands.
-    pub async fn follow(&self, clients: &Clients, name: &str) -> Result<(), Fault> {
-        let seen = settled(clients, name).await?;
-        self.0.replace(seen);
+    pub async fn follow(&self, clients: &Clients, name: &str, seen: Option<Seen>) -> Result<(), Fault> {
+        let revision = settled(clients, name, seen).await?;
+        self.0.replace(revision);
         Ok(())
     }
 }
 
-/// Waits until a function is active and its last update has ended, and returns its revision.
-pub async fn settled(clients: &Clients, name: &str) -> Result<Option<String>, Fault> {
-    looked(clients, name, judge).await
+/// Waits until a function is active and its last update has ended, and returns its revision. What AWS answered to the change
+/// is the first look.
+pub async fn settled(clients: &Clients, name: &str, seen: Option<Seen>) -> Result<Option<String>, Fault> {
+    looked(clients, name, (seen, judge)).await
 }
 
 /// What is made of an answer.
-type Judge = fn(&str, &GetFunctionConfigurationOutput) -> Result<Look<Option<String>>, Fault>;
+type Judge = fn(&str, &Seen) -> Result<Look<Option<String>>, Fault>;
 
-async fn looked(clients: &Clients, name: &str, judge: Judge) -> Result<Option<String>, Fault> {
-    const OPERATION: &str = "lambda:GetFunctionConfiguration";
-    wait::until(clients, (OPERATION, name), wait::FUNCTION, async || {
-        clients.pacer.turn(None, (OPERATION, name)).await?;
-        let sent = clients
-            .lambda
-            .get_function_configuration()
-            .function_name(name)
-            .send()
-            .await;
-        match sent.map_err(|error| fault::of(OPERATION, name, &error)) {
-            Ok(configuration) => Ok(judge(name, &configuration)?),
+/// Lambda takes a hundred of these calls a second, where it takes 15 of all others together.
+/// See <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const LOOK: &str = "lambda:GetFunction";
+
+async fn looked(
+    clients: &Clients,
+    name: &str,
+    (mut seen, judge): (Option<Seen>, Judge),
+) -> Result<Option<String>, Fault> {
+    wait::until(clients, (LOOK, name), wait::FUNCTION, async || {
+        if let Some(seen) = seen.take() {
+            return judge(name, &seen);
+        }
+        clients.pacer.turn(None, (LOOK, name)).await?;
+        let sent = clients.lambda.get_function().function_name(name).send().await;
+        match sent.map_err(|error| fault::of(LOOK, name, &error)) {
+            Ok(found) => judge(name, &found.configuration.map(Seen::from).unwrap_or_default()),
             Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
             Err(fault) => Err(fault),
         }
@@ -62,41 +128,55 @@ async fn looked(clients: &Clients, name: &str, judge: Judge) -> Result<Option<St
     .await
 }
 
-fn judge(name: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<Option<String>>, Fault> {
+fn judge(name: &str, seen: &Seen) -> Result<Look<Option<String>>, Fault> {
     let failed = |reason: Option<&str>| {
         let message = format!("AWS could not set it up: {}", reason.unwrap_or("it does not say why"));
         Fault {
             certainty: Certainty::MayHaveHappened,
-            ..Fault::refused("lambda:GetFunctionConfiguration", name, FaultKind::Other, message)
+            ..Fault::refused(LOOK, name, FaultKind::Other, message)
         }
     };
-    match (seen.state(), seen.last_update_status()) {
-        (Some(State::Failed), _) => Err(failed(seen.state_reason())),
-        (_, Some(LastUpdateStatus::Failed)) => Err(failed(seen.last_update_status_reason())),
+    match (&seen.state, &seen.update) {
+        (Some(State::Failed), _) => Err(failed(seen.state_reason.as_deref())),
+        (_, Some(LastUpdateStatus::Failed)) => Err(failed(seen.update_reason.as_deref())),
         (_, _) => idle(name, seen),
     }
 }
 
-fn idle(_: &str, seen: &GetFunctionConfigurationOutput) -> Result<Look<Option<String>>, Fault> {
-    match (seen.state(), seen.last_update_status()) {
+fn idle(_: &str, seen: &Seen) -> Result<Look<Option<String>>, Fault> {
+    match (&seen.state, &seen.update) {
         (Some(State::Pending), _) => Ok(Look::NotYet("pending".to_owned())),
         (_, Some(LastUpdateStatus::InProgress)) => Ok(Look::NotYet("being updated".to_owned())),
-        (_, _) => Ok(Look::Ready(seen.revision_id().map(ToOwned::to_owned))),
+        (_, _) => Ok(Look::Ready(seen.revision.clone())),
     }
 }
 
-/// Makes a call again while Lambda cannot assume a role that is new, or says that there were too many calls.
+/// Makes a call again while Lambda cannot assume a role that is new, or says that there were too many calls. A role that is in
+/// doubt is tried by one call at a time.
 ///
 /// Messages by <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html> and experience.
-pub async fn ready_role<C>(clients: &Clients, operation: &'static str, name: &str, mut call: C) -> Result<(), Fault>
+pub async fn ready_role<T, C>(clients: &Clients, of: (&'static str, &str), role: &str, mut call: C) -> Result<T, Fault>
 where
-    C: AsyncFnMut() -> Result<(), Fault>,
+    C: AsyncFnMut() -> Result<T, Fault>,
 {
-    wait::until(clients, (operation, name), wait::ROLE, async || match call().await {
-        Ok(()) => Ok(Look::Ready(())),
-        Err(fault) if is_about_a_new_role(&fault) => Ok(Look::NotYet("unable to assume its new role".to_owned())),
-        Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
-        Err(fault) => Err(fault),
+    // Kept between two tries, and given on with the end of this one.
+    let mut turn = None;
+    wait::until(clients, of, wait::ROLE, async || {
+        if turn.is_none() {
+            turn = clients.scouts.turn(role).await;
+        }
+        match call().await {
+            Ok(answer) => {
+                clients.scouts.trust(role);
+                Ok(Look::Ready(answer))
+            }
+            Err(fault) if is_about_a_new_role(&fault) => {
+                clients.scouts.doubt(role);
+                Ok(Look::NotYet("unable to assume its new role".to_owned()))
+            }
+            Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
+            Err(fault) => Err(fault),
+        }
     })
     .await
 }
@@ -115,17 +195,22 @@ fn is_about_a_new_role(fault: &Fault) -> bool {
 }
 
 /// Makes a call again while another update of the function is under way.
-pub async fn ready_function<C>(clients: &Clients, operation: &'static str, name: &str, mut call: C) -> Result<(), Fault>
+pub async fn ready_function<T, C>(
+    clients: &Clients,
+    operation: &'static str,
+    name: &str,
+    mut call: C,
+) -> Result<T, Fault>
 where
-    C: AsyncFnMut() -> Result<(), Fault>,
+    C: AsyncFnMut() -> Result<T, Fault>,
 {
     wait::until(clients, (operation, name), wait::FUNCTION, async || {
         clients.pacer.turn(None, (operation, name)).await?;
         match call().await {
-            Ok(()) => Ok(Look::Ready(())),
+            Ok(answer) => Ok(Look::Ready(answer)),
             Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
             Err(fault) if fault.code == "ResourceConflictException" => {
-                settled(clients, name).await?;
+                settled(clients, name, None).await?;
                 Ok(Look::NotYet("being updated by somebody else".to_owned()))
             }
             Err(fault) => Err(fault),
@@ -140,14 +225,14 @@ const ATTEMPTS: u32 = 3;
 /// As [`ready_function`], of an update that names the revision of the function. Whoever updates it meanwhile is waited for,
 /// and not overwritten. The SDK's own retries have to be off: after a lost answer they would be refused for what they
 /// themselves had changed, while here the function is looked at first.
-pub async fn ready_revision<C>(
+pub async fn ready_revision<T, C>(
     clients: &Clients,
     (operation, name): (&'static str, &str),
     revision: &LastSeen,
     mut call: C,
-) -> Result<(), Fault>
+) -> Result<T, Fault>
 where
-    C: AsyncFnMut(Option<String>) -> Result<(), Fault>,
+    C: AsyncFnMut(Option<String>) -> Result<T, Fault>,
 {
     let mut left = ATTEMPTS;
     ready_function(clients, operation, name, async || {
@@ -160,7 +245,7 @@ where
             if left == 0 {
                 return Err(fault);
             }
-            revision.follow(clients, name).await?;
+            revision.follow(clients, name, None).await?;
         }
     })
     .await
@@ -201,11 +286,12 @@ mod tests {
 
     #[test]
     fn a_function_is_ready_when_it_is_active_and_nothing_is_in_progress() {
-        let seen = |state: Option<State>, update: Option<LastUpdateStatus>| {
-            let seen = GetFunctionConfigurationOutput::builder()
-                .set_state(state)
-                .set_last_update_status(update)
-                .build();
+        let seen = |state, update| {
+            let seen = Seen {
+                state,
+                update,
+                ..Seen::default()
+            };
             judge("x", &seen)
         };
         assert!(matches!(seen(Some(State::Pending), None), Ok(Look::NotYet(_))));
@@ -223,11 +309,12 @@ mod tests {
 
     #[test]
     fn a_function_whose_last_update_failed_can_be_updated_again() {
-        let failed = GetFunctionConfigurationOutput::builder()
-            .state(State::Active)
-            .last_update_status(LastUpdateStatus::Failed)
-            .revision_id("r1")
-            .build();
+        let failed = Seen {
+            state: Some(State::Active),
+            update: Some(LastUpdateStatus::Failed),
+            revision: Some("r1".to_owned()),
+            ..Seen::default()
+        };
         assert!(matches!(idle("x", &failed), Ok(Look::Ready(Some(_)))));
     }
 }

@@ -1,0 +1,165 @@
+//! How many requests it takes: each of them is a wait, and money, and part of a quota that all runners of an account share.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::world::{Call, World};
+
+/// Seconds after which a lease is renewed.
+const RENEWAL_S: f64 = 6.0;
+
+impl World {
+    /// How often each operation was called, but for the trial of the store, which comes once in the life of an app. On a busy
+    /// machine a run can last so long that it renews its lease: such a write of the state does not count.
+    fn counted(&self) -> BTreeMap<String, usize> {
+        let calls: Vec<Call> = self.calls();
+        let moments = || calls.iter().map(|call| call.began);
+        let lasted = moments().fold(0.0, f64::max) - moments().fold(f64::MAX, f64::min);
+        let mut renewals = std::iter::successors(Some(lasted), |left| Some(left - RENEWAL_S))
+            .take_while(|left| *left >= RENEWAL_S)
+            .count();
+        let mut counts = BTreeMap::new();
+        for call in calls {
+            if call.target.ends_with("stagewright-probe.json") {
+                continue;
+            }
+            if renewals > 0 && call.operation == "PutObject" && call.target.ends_with("/dev.json") {
+                renewals -= 1;
+                continue;
+            }
+            *counts.entry(call.operation).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Runs the program, and tells how often it called what.
+    fn counted_of(&self, arguments: &[&str]) -> BTreeMap<String, usize> {
+        self.forget_calls();
+        self.run(arguments).succeeded();
+        self.counted()
+    }
+}
+
+/// Operations and how often they are called.
+fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    of.iter()
+        .map(|(operation, count)| ((*operation).to_owned(), *count))
+        .collect()
+}
+
+#[test]
+fn a_first_deploy_makes_each_thing_with_one_call_and_three_writes_to_the_bucket() {
+    let world = World::new();
+    world.manifest_hello();
+    let first = [
+        ("AddPermission", 1),
+        ("CreateDeployment", 1),
+        ("CreateFunction", 1),
+        ("CreateRole", 1),
+        ("GetCallerIdentity", 1),
+        ("GetObject", 1),
+        ("GetRestApis", 1),
+        ("ImportRestApi", 1),
+        // The zip, the lease, and what was done.
+        ("PutObject", 3),
+        ("PutRolePolicy", 1),
+    ];
+    assert_eq!(world.counted_of(&["deploy"]), counts(&first));
+    assert_eq!(world.counted_of(&["deploy"]), counts(&[("GetObject", 1)]));
+}
+
+#[test]
+fn other_code_is_sent_once_and_nothing_else_is_looked_at() {
+    let world = World::new();
+    world.manifest_hello();
+    world.deploy("dev");
+    world.replace("src/handler.py", "hello", "again");
+    let changed = [
+        ("GetCallerIdentity", 1),
+        // Its revision.
+        ("GetFunction", 1),
+        ("GetObject", 1),
+        ("PutObject", 3),
+        ("UpdateFunctionCode", 1),
+    ];
+    assert_eq!(world.counted_of(&["deploy"]), counts(&changed));
+}
+
+#[test]
+fn other_memory_takes_one_call_that_changes_something() {
+    let world = World::new();
+    world.manifest_hello();
+    world.deploy("dev");
+    world.replace(
+        "stagewright.yaml",
+        "    code: src\n",
+        "    code: src\n    memory_mib: 512\n",
+    );
+    let changed = world.counted_of(&["deploy"]);
+    assert_eq!(changed.get("UpdateFunctionConfiguration"), Some(&1), "{changed:?}");
+    assert_eq!(world.mutations(), ["UpdateFunctionConfiguration greeter-dev-api"]);
+}
+
+#[test]
+fn a_stage_goes_with_one_call_for_each_thing() {
+    let world = World::new();
+    world.manifest_hello();
+    world.deploy("dev");
+    let gone = [
+        ("DeleteFunction", 1),
+        ("DeleteRestApi", 1),
+        ("DeleteRole", 1),
+        ("DeleteRolePolicy", 1),
+        ("GetCallerIdentity", 1),
+        ("GetObject", 1),
+        ("PutObject", 2),
+    ];
+    assert_eq!(world.counted_of(&["destroy", "--stage", "dev", "--yes"]), counts(&gone));
+}
+
+#[test]
+fn while_a_role_is_too_new_one_function_tries_it_and_the_others_wait() {
+    let world = World::new();
+    world.chalice_guestbook();
+    world.set_aws(&json!({"role_delay_s": 1.5}));
+    world.run(&["deploy"]).succeeded();
+    let tried = world
+        .calls()
+        .into_iter()
+        .filter(|call| call.operation == "CreateFunction");
+    let (refused, made): (Vec<Call>, Vec<Call>) = tried.partition(|call| call.status != Some(201));
+    assert!(made.len() > 1, "an app of one function shows nothing");
+    let mut names: Vec<&str> = refused.iter().map(|call| call.target.as_str()).collect();
+    names.dedup();
+    assert_eq!(names.len(), 1, "{refused:#?}");
+}
+
+#[test]
+fn what_calls_a_new_function_does_not_wait_until_it_is_active() {
+    let world = World::new();
+    world.manifest_hello();
+    world.set_aws(&json!({"busy_s": 2.0}));
+    world.run(&["deploy"]).succeeded();
+    let operations: Vec<String> = world.calls().into_iter().map(|call| call.operation).collect();
+    let last = |operation: &str| operations.iter().rposition(|found| found == operation);
+    assert!(last("AddPermission") < last("GetFunction"), "{operations:?}");
+    assert!(last("CreateDeployment") < last("GetFunction"), "{operations:?}");
+}
+
+#[test]
+fn every_event_of_an_app_takes_the_calls_that_it_needs() {
+    let world = World::new();
+    world.chalice_events();
+    let first = world.counted_of(&["deploy"]);
+    let of = |operation: &str| first.get(operation).copied().unwrap_or_default();
+    assert_eq!(of("PutRule"), of("PutTargets"), "{first:?}");
+    assert_eq!(of("GetBucketNotificationConfiguration"), 1, "{first:?}");
+    assert_eq!(of("PutBucketNotificationConfiguration"), 1, "{first:?}");
+    assert_eq!(
+        of("ListEventSourceMappings"),
+        of("CreateEventSourceMapping"),
+        "{first:?}"
+    );
+    assert_eq!(world.counted_of(&["deploy"]), counts(&[("GetObject", 1)]));
+}
