@@ -135,6 +135,16 @@ fn an_api_brings_the_record_of_when_it_may_be_called() {
 }
 
 #[test]
+fn a_role_brings_the_record_of_who_uses_that_of_previews_and_no_other_apps() {
+    let policy = policy(&needs(&[Part::Role]));
+    let state = statement(&policy, "State").unwrap()["Resource"].clone();
+    assert_eq!(
+        state[1],
+        json!("arn:aws:s3:::acme-deploys/stages/stagewright-shared/role-shop-*")
+    );
+}
+
+#[test]
 fn rights_end_at_the_names_of_the_app() {
     let policy = policy(&needs(&[Part::Role, Part::Api]));
     let resources = |name: &str| statement(&policy, name).unwrap()["Resource"].clone();
@@ -147,7 +157,7 @@ fn rights_end_at_the_names_of_the_app() {
         resources("RestApis"),
         json!(["arn:aws:apigateway:eu-west-1::/restapis/*"])
     );
-    assert_eq!(resources("State"), json!(["arn:aws:s3:::acme-deploys/stages/shop/*"]));
+    assert_eq!(resources("State")[0], json!("arn:aws:s3:::acme-deploys/stages/shop/*"));
     let pass = statement(&policy, "RolesOfFunctions").unwrap();
     assert_eq!(
         pass["Condition"],
