@@ -18,6 +18,7 @@ use crate::state::{Deployed, State};
 use crate::stop::Stop;
 use crate::timeline;
 
+mod pacing;
 pub mod shared;
 
 use shared::Shared;
@@ -98,6 +99,24 @@ pub enum Outcome {
 /// Makes all steps of a plan whose lease is held and whose intents are recorded. A step that fails keeps those that wait for
 /// it from beginning; the others go on. The state is kept true with every step that ends, and written with every renewal.
 pub async fn run(
+    plan: &Plan,
+    tools: &Tools,
+    held: &mut Held<'_>,
+    state: &mut State,
+    ended: &mut dyn FnMut(&Ended),
+) -> Applied {
+    let reserving = pacing::ahead(plan, tools, held.now());
+    let mut work = std::pin::pin!(make_all(plan, tools, held, state, ended));
+    // In this order: who asks for a turn waits until the reserving has begun.
+    tokio::select! {
+        biased;
+        () = reserving => {}
+        applied = &mut work => return applied,
+    }
+    work.await
+}
+
+async fn make_all(
     plan: &Plan,
     tools: &Tools,
     held: &mut Held<'_>,
@@ -216,6 +235,8 @@ struct Finished {
     began: Instant,
     took: Duration,
     made: Result<Option<Outputs>, Fault>,
+    /// Whether a call was made that may have changed anything.
+    has_called: bool,
 }
 
 /// How far the steps have come.
@@ -262,6 +283,7 @@ fn begin(
         let (cloud, shared) = (tools.cloud.clone(), tools.shared.clone());
         let context = Context {
             standing: Standing::of(step.address.clone(), stands.clone()),
+            hold: context.hold.of_a_step(),
             ..context.clone()
         };
         let (address, action) = (step.address.clone(), step.action.clone());
@@ -279,6 +301,7 @@ fn begin(
                 began,
                 took: began.elapsed(),
                 made,
+                has_called: context.hold.has_covered(),
             }
         });
         false
@@ -335,6 +358,7 @@ fn record(plan: &Plan, finished: Finished, (start, now): (Instant, Timestamp), s
         began,
         took,
         made,
+        has_called,
     } = finished;
     let began = began.saturating_duration_since(start);
     let step = plan.steps.iter().find(|step| step.address == address);
@@ -350,6 +374,10 @@ fn record(plan: &Plan, finished: Finished, (start, now): (Instant, Timestamp), s
         Ok(None) => {
             state.forget(&address);
             Outcome::Done
+        }
+        Err(fault) if fault.kind == FaultKind::Stopped && !has_called => {
+            state.in_doubt.remove(&address);
+            Outcome::Stopped
         }
         Err(fault) => {
             // What was to be made and was refused is not there. Anything else is looked for by the next run.

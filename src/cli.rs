@@ -169,9 +169,9 @@ pub enum Command {
         /// The stage; one that does not exist is made
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
         /// Deploy even a commit that is older than what is deployed
         #[arg(long)]
         allow_older: bool,
@@ -184,9 +184,9 @@ pub enum Command {
         /// The stage
         #[command(flatten)]
         stage: Stage,
-        /// Resolve the versions of dependencies anew, instead of those of the last release
-        #[arg(long)]
-        upgrade: bool,
+        /// What is done anew
+        #[command(flatten)]
+        anew: Anew,
         /// Whether it is told where the time went
         #[command(flatten)]
         timings: Timings,
@@ -313,6 +313,17 @@ pub struct Timings {
     /// Tell where the time went, call by call
     #[arg(long = "timings")]
     pub asked: bool,
+}
+
+/// What is done anew, though a release has it.
+#[derive(Debug, Args)]
+pub struct Anew {
+    /// Resolve the versions of dependencies anew, instead of those of the last release
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Read and build the app even if nothing that it is made from has changed: for one that reads the world at import
+    #[arg(long)]
+    pub refresh: bool,
 }
 
 /// What people do with a stage beside changing it.

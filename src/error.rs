@@ -170,6 +170,7 @@ impl From<Fault> for Failure {
             | FaultKind::Unreachable
             | FaultKind::Invalid
             | FaultKind::LeaseLost
+            | FaultKind::Stopped
             | FaultKind::Other => Exit::Outside,
         };
         let hints = hint(&fault).into_iter().collect();
@@ -229,6 +230,7 @@ fn hint_of_github(fault: &Fault) -> Option<String> {
         | FaultKind::Region
         | FaultKind::Invalid
         | FaultKind::LeaseLost
+        | FaultKind::Stopped
         | FaultKind::Other => return None,
     })
 }
@@ -263,7 +265,7 @@ fn hint(fault: &Fault) -> Option<String> {
         FaultKind::Timeout | FaultKind::Unreachable => {
             "check the network, the Region and `AWS_ENDPOINT_URL`, then run it again: it goes on where it stopped".to_owned()
         }
-        FaultKind::LeaseLost => "run it again: it looks at what is there first".to_owned(),
+        FaultKind::LeaseLost | FaultKind::Stopped => "run it again: it looks at what is there first".to_owned(),
         FaultKind::Condition if fault.operation.starts_with("lambda:") => {
             "somebody else changed the function after this run had looked at it: another tool, the console, or a run that was \
              replaced. See that nobody does, then run it again: it makes the function what the app says"

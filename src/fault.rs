@@ -48,6 +48,8 @@ pub enum FaultKind {
     Invalid,
     /// Our lease would not outlive this call, so that it was not made.
     LeaseLost,
+    /// Somebody wished to stop before this call's turn came, so that it was not made.
+    Stopped,
     /// Anything else.
     Other,
 }

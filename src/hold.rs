@@ -1,5 +1,6 @@
 //! Our hold on a stage: until when we may begin a call that changes it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 pub struct Hold {
     end: Arc<Mutex<Option<Instant>>>,
     beside: Vec<Arc<Mutex<Option<Instant>>>>,
+    has_covered: Arc<AtomicBool>,
 }
 
 impl Hold {
@@ -25,7 +27,22 @@ impl Hold {
         Self {
             end: Arc::new(Mutex::new(Some(end))),
             beside: Vec::new(),
+            has_covered: Arc::default(),
         }
+    }
+
+    /// The same hold for one step, which has covered nothing yet.
+    #[must_use]
+    pub fn of_a_step(&self) -> Self {
+        Self {
+            has_covered: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a mutating call was covered: if none was, nothing was begun.
+    pub fn has_covered(&self) -> bool {
+        self.has_covered.load(Ordering::Relaxed)
     }
 
     /// A hold that covers a call only while both do.
@@ -60,7 +77,10 @@ impl Hold {
             end.is_some_and(|end| done < end)
         };
         match outlives(&self.end) && self.beside.iter().all(|end| outlives(end)) {
-            true => Ok(()),
+            true => {
+                self.has_covered.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             false => Err(Fault::refused(
                 operation,
                 target,

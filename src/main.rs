@@ -35,7 +35,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::app::python::Resolution;
 use crate::aws::pool::Pool;
 use crate::aws::{Access, Clients, Tell};
-use crate::cli::{Cli, Command, Record, Use};
+use crate::cli::{Anew, Cli, Command, Record, Use};
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
 use crate::host::github::GitHub;
@@ -47,6 +47,7 @@ use crate::resource::{Cloud, aws::Aws};
 use crate::run::Session;
 use crate::run::asking::Consent;
 use crate::run::deploy::Order;
+use crate::run::recognised::{Reading, Recognition};
 use crate::run::restore::Wanted;
 use crate::run::succession::Older;
 use crate::run::sweep::{Extent, Orphans, Wishes};
@@ -221,13 +222,13 @@ async fn command(cli: &Cli, host: &Place, (given, stop): (Given, Stop)) -> Resul
     match &cli.command {
         Command::Deploy {
             stage,
-            upgrade,
+            anew,
             allow_older,
             timings: _,
         } => {
             let order = Order {
                 stage: &stage.name,
-                resolution: resolution(*upgrade),
+                reading: reading(anew),
                 older: if *allow_older {
                     Older::Allowed
                 } else {
@@ -241,7 +242,7 @@ async fn command(cli: &Cli, host: &Place, (given, stop): (Given, Stop)) -> Resul
             };
             run::tell(&session, told)
         }
-        Command::Plan { stage, upgrade, .. } => run::plan::plan(&session, &stage.name, resolution(*upgrade)).await,
+        Command::Plan { stage, anew, .. } => run::plan::plan(&session, &stage.name, reading(anew)).await,
         Command::Destroy { stage, yes, .. } => {
             run::tell(&session, run::destroy::destroy(&session, stage, consent(*yes)).await)
         }
@@ -308,11 +309,18 @@ fn consent(yes: bool) -> Consent {
     if yes { Consent::Given } else { Consent::ToBeAsked }
 }
 
-fn resolution(upgrade: bool) -> Resolution {
-    if upgrade {
-        Resolution::Upgrade
-    } else {
-        Resolution::Recorded
+fn reading(anew: &Anew) -> Reading {
+    Reading {
+        resolution: if anew.upgrade {
+            Resolution::Upgrade
+        } else {
+            Resolution::Recorded
+        },
+        recognition: if anew.refresh {
+            Recognition::Refused
+        } else {
+            Recognition::Trusted
+        },
     }
 }
 

@@ -247,6 +247,11 @@ impl Timestamp {
         Self(jiff::Timestamp::from_second(moment.as_second()).unwrap_or(moment))
     }
 
+    /// Milliseconds since 1970.
+    pub fn unix_ms(self) -> i64 {
+        self.0.as_millisecond()
+    }
+
     /// How long before this moment another one was; no time where it was not before it. For ages of hours and days, since
     /// the two may be of two machines' clocks.
     pub fn since(self, earlier: Self) -> Duration {

@@ -18,6 +18,7 @@ mod error;
 pub mod event_policy;
 pub mod events;
 pub mod flaws;
+pub mod inputs;
 pub mod limits;
 pub mod manifest;
 pub mod new;
@@ -373,7 +374,7 @@ pub struct Artifact {
 }
 
 /// A flaw in what the user wrote, found without touching AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -388,7 +389,8 @@ pub struct Finding {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// A deploy would be refused.
     Error,

@@ -27,6 +27,7 @@ use super::apart::{self, GROUP, User};
 use super::{Artifact, Build, Code, Error, Finding, Severity, Source};
 
 pub mod contents;
+pub mod inputs;
 mod tree;
 
 /// Bytes that a function's code and layers may have unzipped.

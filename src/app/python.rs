@@ -31,6 +31,7 @@ use requirements::{Requirements, hex};
 use resolve::{Job, installed};
 use target::Target;
 use uv::{command_line, without_user};
+use version::Settled;
 
 /// Changes when folders of the cache are made differently.
 const FORMAT: &str = "stagewright-python-2";
@@ -153,6 +154,24 @@ impl Uv {
         })
     }
 
+    /// What was recorded, where [`Self::pins`] would take it again: nothing is run to find out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::pins`], without those of `uv`.
+    pub fn again<'a>(&self, project: &Path, wish: &Wish<'a>) -> Result<Option<&'a Pins>, Error> {
+        let Some(recorded) = wish.recorded.filter(|_| wish.resolution == Resolution::Recorded) else {
+            return Ok(None);
+        };
+        let Settled::Version(python) = version::settled(project, wish.python, Some(&recorded.python))? else {
+            return Ok(None);
+        };
+        let required = sources::read(project)?;
+        let wanted = chalice::wanted(project, &required)?;
+        let inputs = inputs(&required, wanted.as_deref(), &python, wish.architecture);
+        Ok(Some(recorded).filter(|pins| pins.inputs == inputs))
+    }
+
     /// The newest version of Chalice that agrees with a project, of the indexes that the project has.
     async fn newest_chalice(
         &self,
@@ -190,12 +209,7 @@ impl Uv {
         };
         let required = sources::read(project)?;
         let platform = target.platform();
-        let key = digest(&[
-            &["lambda", &platform, &pins.python][..],
-            &texts(&pins.requirements),
-            &texts(&required.context),
-            &texts(&self.settings()),
-        ]);
+        let key = self.key_of_packages((pins, &required), target);
         let place = self.place(&key)?;
         if place.is_dir() {
             return Ok(place);
@@ -232,16 +246,8 @@ impl Uv {
     /// As [`Self::install`].
     pub async fn host(&self, project: &Path, pins: &Pins) -> Result<Host, Error> {
         let required = sources::read(project)?;
-        let mut packages = pins.requirements.clone();
-        if pins::version_of(&packages, "chalice").is_none() {
-            packages.extend(pins.chalice.as_ref().map(|version| format!("chalice=={version}")));
-        }
-        let key = digest(&[
-            &["host", &pins.python][..],
-            &texts(&packages),
-            &texts(&required.context),
-            &texts(&self.settings()),
-        ]);
+        let mut packages = packages_here(pins);
+        let key = self.key_of_host(pins, &required);
         let place = self.place(&key)?;
         let host = Host {
             python: place.join("bin/python"),
@@ -283,11 +289,54 @@ impl Uv {
         Ok(host)
     }
 
+    /// The names of the folders of the cache that pinned packages are in: for Lambda, and for this machine. They say what is in
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// `Error::File` and `Error::Findings` where the requirements cannot be read.
+    pub fn keys(&self, project: &Path, pins: &Pins, architecture: Architecture) -> Result<[String; 2], Error> {
+        let required = sources::read(project)?;
+        let target = Target {
+            python: &pins.python,
+            architecture,
+        };
+        let of_packages = self.key_of_packages((pins, &required), target);
+        Ok([of_packages, self.key_of_host(pins, &required)])
+    }
+
+    fn key_of_packages(&self, (pins, required): (&Pins, &Requirements), target: Target<'_>) -> String {
+        digest(&[
+            &["lambda", &target.platform(), &pins.python][..],
+            &texts(&pins.requirements),
+            &texts(&required.context),
+            &texts(&self.settings()),
+        ])
+    }
+
+    fn key_of_host(&self, pins: &Pins, required: &Requirements) -> String {
+        digest(&[
+            &["host", &pins.python][..],
+            &texts(&packages_here(pins)),
+            &texts(&required.context),
+            &texts(&self.settings()),
+        ])
+    }
+
     /// Where a folder of the cache is, wherever a process runs.
     fn place(&self, key: &str) -> Result<PathBuf, Error> {
         let place = self.cache.join("python").join(key);
         std::path::absolute(&place).map_err(|source| Error::File { path: place, source })
     }
+}
+
+/// What is installed on this machine: Chalice as well, which Lambda gets file by file.
+fn packages_here(pins: &Pins) -> Vec<String> {
+    let mut packages = pins.requirements.clone();
+    if pins::version_of(&packages, "chalice").is_none() {
+        packages.extend(pins.chalice.as_ref().map(|version| format!("chalice=={version}")));
+    }
+    packages
 }
 
 /// Where a virtualenv has its packages.

@@ -62,6 +62,11 @@ impl Shared {
         }
     }
 
+    /// Where shared things are recorded.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
     /// Does some work on a shared thing while nobody else does, under a hold that covers the thing as well as the stage.
     ///
     /// # Errors

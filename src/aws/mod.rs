@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::once::NotTooMany;
+use self::pace::Pacer;
 use self::pool::Pool;
 use self::scout::Scouts;
 use self::turns::Turns;
@@ -14,6 +16,8 @@ pub mod answered;
 pub mod download;
 pub mod fault;
 mod identity;
+mod once;
+pub mod pace;
 pub mod pool;
 pub mod scout;
 mod timings;
@@ -78,6 +82,8 @@ pub struct Clients {
     pub timeline: Timeline,
     /// Turns in changing who may call a function, by its name: parallel changes of one policy lose statements.
     pub turns: Turns,
+    /// Turns in making calls that AWS counts.
+    pub pacer: Pacer,
     /// Which roles are tried by one call at a time.
     pub scouts: Scouts,
 }
@@ -90,7 +96,9 @@ impl Clients {
         let lambda = aws_sdk_lambda::config::Builder::from(&shared).interceptor(calls());
         let iam = aws_sdk_iam::config::Builder::from(&shared).interceptor(calls());
         let api_gateway = aws_sdk_apigateway::config::Builder::from(&shared).interceptor(calls());
+        let api_gateway = api_gateway.retry_classifier(NotTooMany);
         let gateway_v2 = aws_sdk_apigatewayv2::config::Builder::from(&shared).interceptor(calls());
+        let gateway_v2 = gateway_v2.retry_classifier(NotTooMany);
         let events = aws_sdk_eventbridge::config::Builder::from(&shared).interceptor(calls());
         let sns = aws_sdk_sns::config::Builder::from(&shared).interceptor(calls());
         // With an endpoint that is not AWS's there is no DNS name for each bucket.
@@ -109,6 +117,7 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
             region: shared.region().map(ToString::to_string),
+            pacer: Pacer::new(tell.clone()),
             tell,
             timeline: access.pool.timeline().clone(),
             turns: Turns::default(),

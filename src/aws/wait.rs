@@ -6,6 +6,7 @@ use std::time::Duration;
 use boot_time::Instant;
 
 use super::Clients;
+use super::pace::quota::Quota;
 use crate::fault::{Certainty, Fault, FaultKind};
 
 /// What one look found.
@@ -107,29 +108,72 @@ where
     }
 }
 
-/// Makes a call again for as long as AWS only says that there were too many of them.
+/// Makes a call when its turn comes, and again for as long as AWS only says that there were too many of them.
 ///
 /// # Errors
 ///
-/// The call's own fault, throttling included when it lasts longer than [`QUOTA`] allows.
-pub async fn throttled<T, C>(clients: &Clients, of: (&'static str, &str), mut call: C) -> Result<T, Fault>
+/// The call's own fault, throttling included when it lasts longer than [`QUOTA`] allows; [`FaultKind::Stopped`].
+pub async fn throttled<T, C>(clients: &Clients, of: (&'static str, &str), call: C) -> Result<T, Fault>
 where
     C: AsyncFnMut() -> Result<T, Fault>,
 {
-    let mut last = None;
-    let ended = until(clients, of, QUOTA, async || match call().await {
-        Ok(answer) => Ok(Look::Ready(answer)),
-        Err(fault) if fault.kind == FaultKind::Throttled => {
-            last = Some(fault);
-            Ok(Look::NotYet("throttled by AWS".to_owned()))
+    paced(clients, Quota::slow(of.0), of, too_many, call).await
+}
+
+/// As [`throttled`], of a call that takes more or less of a quota than its operation says.
+///
+/// # Errors
+///
+/// As [`throttled`].
+pub async fn throttled_by<T, C>(clients: &Clients, quota: Quota, of: (&'static str, &str), call: C) -> Result<T, Fault>
+where
+    C: AsyncFnMut() -> Result<T, Fault>,
+{
+    paced(clients, Some(quota), of, too_many, call).await
+}
+
+fn too_many(fault: &Fault) -> Option<&'static str> {
+    (fault.kind == FaultKind::Throttled).then_some("throttled by AWS")
+}
+
+/// Makes a call when its turn comes, and again while its fault is one that passes: `passing` says in a word what is then seen.
+/// The wait for the first turn counts for no patience.
+///
+/// # Errors
+///
+/// The call's own fault, the last one when it lasts longer than [`QUOTA`] allows; [`FaultKind::Stopped`].
+pub async fn paced<T, C>(
+    clients: &Clients,
+    slow: Option<Quota>,
+    of: (&'static str, &str),
+    passing: fn(&Fault) -> Option<&'static str>,
+    mut call: C,
+) -> Result<T, Fault>
+where
+    C: AsyncFnMut() -> Result<T, Fault>,
+{
+    clients.pacer.turn(slow, of).await?;
+    let mut last: Option<Fault> = None;
+    let ended = until(clients, of, QUOTA, async || {
+        if last.take().is_some() {
+            clients.pacer.turn(slow, of).await?;
         }
-        Err(fault) => Err(fault),
+        let fault = match call().await {
+            Ok(answer) => return Ok(Look::Ready(answer)),
+            Err(fault) => fault,
+        };
+        let Some(seen) = passing(&fault) else {
+            return Err(fault);
+        };
+        if fault.kind == FaultKind::Throttled {
+            clients.pacer.refused(slow);
+        }
+        last = Some(fault);
+        Ok(Look::NotYet(seen.to_owned()))
     })
     .await;
-    match (ended, last) {
-        (Err(fault), Some(throttled)) if fault.kind == FaultKind::Timeout => Err(throttled),
-        (ended, _) => ended,
-    }
+    // It is forgotten when the next call begins: whose own fault is another one is told that one.
+    ended.map_err(|fault| last.unwrap_or(fault))
 }
 
 /// Looks again and again, with a pause before each look, until a look breaks it off: for what a person watches, who ends it.
@@ -149,6 +193,6 @@ where
     clippy::disallowed_methods,
     reason = "this is the loop with a deadline that everybody else waits through"
 )]
-async fn pause_for(pause: Duration) {
+pub(super) async fn pause_for(pause: Duration) {
     tokio::time::sleep(pause).await;
 }

@@ -1,10 +1,12 @@
 //! The app of a project on a stage, whoever reads it.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::state_url::StateUrl;
 use super::{FILE, FrontEnd, Project};
+use crate::app::inputs::Files;
 use crate::app::manifest::{self, variables::Lookup};
 use crate::app::python::{Pins, Resolution, Uv};
 use crate::app::withheld::{Withheld, withheld};
@@ -69,24 +71,8 @@ impl Project {
                 })
             }
             FrontEnd::Chalice { folder } => {
-                let Request {
-                    stage,
-                    region,
-                    recorded,
-                    resolution,
-                    uv,
-                } = request;
-                let region = region.unwrap_or(REGION);
-                let python = self.config.stage(stage).python;
-                let request = chalice::Request {
-                    python: python.as_deref(),
-                    project: folder,
-                    stage,
-                    region,
-                    recorded,
-                    resolution,
-                    uv,
-                };
+                let python = self.config.stage(request.stage).python;
+                let request = of_chalice(folder, python.as_deref(), request);
                 let reading = chalice::read(&request).await.map_err(|error| self.named(error))?;
                 let chalice::Reading { app, pins, warnings } = reading;
                 let named = |finding: Finding| Finding {
@@ -99,6 +85,49 @@ impl Project {
                     warnings: warnings.into_iter().map(named).collect(),
                     withheld: Vec::new(),
                 })
+            }
+        }
+    }
+
+    /// Looks at every file that the app is read from, where that takes more than to read `stagewright.yaml`.
+    ///
+    /// # Errors
+    ///
+    /// Something cannot be told for sure.
+    pub fn files(&self, ours: &[PathBuf]) -> io::Result<Option<Files>> {
+        match &self.front_end {
+            FrontEnd::Manifest(_) => Ok(None),
+            FrontEnd::Chalice { folder } => chalice::inputs::files(folder, ours).map(Some),
+        }
+    }
+
+    /// The versions that were recorded, where the app would be read with them again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn recorded_pins(&self, request: Request<'_>) -> Result<Option<Pins>, Error> {
+        match &self.front_end {
+            FrontEnd::Manifest(_) => Ok(None),
+            FrontEnd::Chalice { folder } => {
+                let python = self.config.stage(request.stage).python;
+                Ok(chalice::inputs::pins(&of_chalice(folder, python.as_deref(), request))?.cloned())
+            }
+        }
+    }
+
+    /// The digest of all that the app is read from, but for what `stagewright.yaml` says; `None` where that says everything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn digest(&self, request: Request<'_>, (files, pins): (&Files, &Pins)) -> Result<Option<String>, Error> {
+        match &self.front_end {
+            FrontEnd::Manifest(_) => Ok(None),
+            FrontEnd::Chalice { folder } => {
+                let python = self.config.stage(request.stage).python;
+                let request = of_chalice(folder, python.as_deref(), request);
+                chalice::inputs::digest(&request, (files, pins)).map(Some)
             }
         }
     }
@@ -200,6 +229,26 @@ impl Project {
             FrontEnd::Chalice { .. } => self.file_name(Path::new(".chalice/config.json")),
             FrontEnd::Manifest(_) => PathBuf::from(FILE),
         }
+    }
+}
+
+/// What Chalice's front-end is asked for.
+fn of_chalice<'a>(folder: &'a Path, python: Option<&'a str>, request: Request<'a>) -> chalice::Request<'a> {
+    let Request {
+        stage,
+        region,
+        recorded,
+        resolution,
+        uv,
+    } = request;
+    chalice::Request {
+        project: folder,
+        stage,
+        region: region.unwrap_or(REGION),
+        python,
+        recorded,
+        resolution,
+        uv,
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Desired;
 use crate::app::events::EventSource;
-use crate::app::{Api, App, Artifact, AuthorizerKind, Endpoint, Function, FunctionRole, Package};
+use crate::app::{Api, App, AuthorizerKind, Endpoint, Function, FunctionRole, Package};
 use crate::names::{Address, AppName, StageName};
 use crate::resource::deployment::Deployment;
 use crate::resource::function::{self, RoleReference};
@@ -66,17 +66,17 @@ impl Names<'_> {
 /// The longest name of a role, a function or a rule: IAM's, Lambda's and EventBridge's quotas agree.
 pub const NAME_LIMIT: usize = 64;
 
-/// The resources that an app shall have on a stage.
-pub fn desired(app: &App, artifacts: &BTreeMap<String, Artifact>, ground: Ground<'_>) -> Desired {
+/// The resources that an app shall have on a stage; its zips are known by their SHA-256, by the name of the source.
+pub fn desired(app: &App, zips: &BTreeMap<String, String>, ground: Ground<'_>) -> Desired {
     let names = Names {
         app,
         stage: &ground.owner.stage,
     };
-    let layer = app.layer.as_ref().map(|layer| managed_layer(layer, artifacts, names));
+    let layer = app.layer.as_ref().map(|layer| managed_layer(layer, zips, names));
     let roles = app.roles.iter().map(|role| made_role(role, names, ground));
     let roles: Vec<(Address, Role)> = roles.collect();
     let functions = app.functions.iter().map(|function| {
-        let mut made = lambda(function, artifacts, names, ground);
+        let mut made = lambda(function, zips, names, ground);
         if let Some((address, _)) = roles.iter().find(|(address, _)| made.role.is_named_as(address)) {
             made.role = RoleReference::Managed(address.clone());
         }
@@ -194,11 +194,10 @@ fn tags(own: &BTreeMap<String, String>, ground: Ground<'_>) -> BTreeMap<String, 
 /// Another content is another version of the layer, and another resource.
 fn managed_layer(
     layer: &crate::app::events::Layer,
-    artifacts: &BTreeMap<String, Artifact>,
+    zips: &BTreeMap<String, String>,
     names: Names<'_>,
 ) -> (Address, Resource) {
-    let artifact = artifacts.get(&layer.source);
-    let code = artifact.map(|artifact| artifact.sha256.clone()).unwrap_or_default();
+    let code = zips.get(&layer.source).cloned().unwrap_or_default();
     let version: String = code.chars().take(12).collect();
     let address = Address::at("layer", &layer.name, &version);
     let made = Layer {
@@ -212,7 +211,7 @@ fn managed_layer(
 
 fn lambda(
     function: &Function,
-    artifacts: &BTreeMap<String, Artifact>,
+    zips: &BTreeMap<String, String>,
     names: Names<'_>,
     ground: Ground<'_>,
 ) -> function::Function {
@@ -221,12 +220,12 @@ fn lambda(
         *variable = variable.salted(ground.salt);
     }
     let (source, image) = match &function.package {
-        Package::Zip(source) => (artifacts.get(source), None),
+        Package::Zip(source) => (zips.get(source), None),
         Package::Image(uri) => (None, Some(uri.clone())),
     };
     function::Function {
         name: names.physical(&function.suffix),
-        code: source.map(|artifact| artifact.sha256.clone()).unwrap_or_default(),
+        code: source.cloned().unwrap_or_default(),
         image,
         role: match &function.role {
             FunctionRole::Managed(role) => RoleReference::Managed(Address::new("role", role)),

@@ -8,6 +8,7 @@ use super::marked::{Marked, Search};
 use super::{Change, Cloud, Context, Outputs, Place, Resource};
 use super::{deployment, domain_name, event_source_mapping, function, function_url, layer, log_group, notification};
 use super::{permission, rest_api, role, rule, subscription, v2_api};
+use crate::aws::pace::Pacer;
 use crate::aws::{Clients, fault};
 use crate::fault::{Fault, FaultKind};
 
@@ -38,6 +39,10 @@ impl Aws {
 impl Cloud for Aws {
     fn region(&self) -> Option<String> {
         self.clients.region.clone()
+    }
+
+    fn pacer(&self) -> Option<Pacer> {
+        Some(self.clients.pacer.clone())
     }
 
     async fn place(&self) -> Result<Place, Fault> {

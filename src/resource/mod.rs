@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::aws::pace::Pacer;
 use crate::fault::Fault;
 use crate::hold::Hold;
 use crate::names::{Address, AppName, StageName};
@@ -179,6 +180,18 @@ impl Resource {
             | Self::FunctionUrl(_) => return None,
         };
         Some(code).filter(|code| !code.is_empty()).map(String::as_str)
+    }
+
+    /// SHA-256 of the zip that is sent when it is made of what stood before, if any is: a function whose code stays as it was
+    /// gets none.
+    pub fn code_sent(&self, from: Option<&Self>) -> Option<&str> {
+        let is_kept = match (self, from) {
+            (Self::Function(to), Some(Self::Function(from))) => {
+                to.code == from.code && to.settings.architecture == from.settings.architecture
+            }
+            (_, _) => false,
+        };
+        self.code().filter(|_| !is_kept)
     }
 
     /// The resources that this one names: where one of them is made anew, this one is applied again.
@@ -509,6 +522,11 @@ pub struct Change<'a> {
 pub trait Cloud {
     /// The Region that is configured, if any is. No call.
     fn region(&self) -> Option<String>;
+
+    /// What lets calls through in turn, where the world counts them.
+    fn pacer(&self) -> Option<Pacer> {
+        None
+    }
 
     /// Where we are: asks AWS which account the credentials belong to.
     async fn place(&self) -> Result<Place, Fault>;

@@ -6,16 +6,17 @@ use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, shared, stopped, tell, untouched,
 };
-use super::scene::{Ready, Scene, Secrets, refuse, stages};
+use super::recognised::{Look, Reading};
+use super::scene::{Contents, Ready, Scene, Secrets, refuse, stages, zips_sent};
 use super::succession::{self, Candidate, Older, superseded};
 use super::{Session, Told, adopt, check, rivals};
-use crate::app::python::Resolution;
-use crate::app::{Artifact, package};
+use crate::app::inputs::Files;
+use crate::app::package;
 use crate::apply::{self, Applied, CutShort, Tools};
 use crate::config::Project;
 use crate::error::Failure;
 use crate::names::StageName;
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 use crate::report::{self, Outcome, Report};
 use crate::resource::{CodeLocation, Place};
 use crate::state::lease::{self, Held, Seen};
@@ -28,8 +29,8 @@ use crate::timeline::Phase;
 pub struct Order<'a, 'b> {
     /// The stage.
     pub stage: &'a StageName,
-    /// Which versions of dependencies are taken.
-    pub resolution: Resolution,
+    /// How the app is read.
+    pub reading: Reading,
     /// What becomes of a commit that is older than what is deployed.
     pub older: Older,
     /// For whom, where it is not a person who asks.
@@ -48,6 +49,7 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
     let store = session.store_of(project, &app).await?;
     // Before any code of the project has run, which could change what git answers.
     let commit = session.host.commit(&project.folder);
+    let look = Look::begin(session, project)?;
     let turn = async || turn(session, project, (store.as_ref(), commit.clone()), order).await;
     let phase = session.timeline.phase(Phase::ReadingState);
     let mut seen = match turn().await? {
@@ -57,10 +59,11 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
     drop(phase);
     let first = seen.state.clone();
     let scene = Scene::open(session, project, store.as_ref(), &first).await?;
-    let ready = scene.ready(&first, order.resolution, Secrets::Needed).await?;
-    let ready = (&ready, order.behalf);
+    let files = look.ended().await;
+    let mut ready = None;
     loop {
-        if let Some(told) = Box::pin(attempt(&scene, ready, *seen)).await? {
+        let given = (order, files.as_ref());
+        if let Some(told) = Box::pin(once(&scene, (&mut ready, given), *seen)).await? {
             return Ok(told);
         }
         if session.stop.is_requested() {
@@ -72,6 +75,28 @@ pub async fn deploy(session: &Session<'_>, project: &Project, order: Order<'_, '
             Turn::Over(told) => return Ok(*told),
         };
     }
+}
+
+/// Recognises the app, or reads it, if nobody has before, and deploys it. `None` where somebody else changed the stage's
+/// state meanwhile.
+async fn once(
+    scene: &Scene<'_>,
+    (known, (order, files)): (&mut Option<Ready>, (Order<'_, '_>, Option<&Files>)),
+    seen: Seen,
+) -> Result<Option<Told>, Failure> {
+    let mut ready = match known.take() {
+        Some(ready) => ready,
+        None => {
+            if let Some(contents) = scene.recognised(&seen, order.reading, files) {
+                scene.retell(&contents);
+                return unchanged(scene, (&contents, order.behalf), seen).await;
+            }
+            let wish = (order.reading, Secrets::Needed);
+            Box::pin(scene.ready(&seen.state, wish, files)).await?
+        }
+    };
+    scene.complete(&mut ready, &seen).await?;
+    Box::pin(attempt(scene, (known.insert(ready), order.behalf), seen)).await
 }
 
 /// What became of the wait for a stage.
@@ -153,22 +178,13 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     };
     if plan.is_empty() && held.is_none() {
         drop(phase);
-        return unchanged(scene, given, seen).await;
+        return unchanged(scene, (&ready.contents, behalf), seen).await;
     }
     drop(phase);
     let phase = scene.session.timeline.phase(Phase::TakingLease);
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
-    seen.state.in_doubt = plan.doubts();
-    seen.state.attempted = Some(revision(scene, ready));
-    seen.state.place = Some(place.clone());
-    seen.state.role = scene.role();
-    seen.state.claim = behalf::claim(behalf).or(seen.state.claim);
-    let deployment = seen.state.last.as_ref().and_then(|last| last.deployment);
-    seen.state.begin(Attempt {
-        deployment,
-        ..scene.session.attempt(Progress::Deploying, ready.commit.clone())
-    });
+    intend(scene, given, (&plan, &place), &mut seen.state);
     // Whose events the stage takes is told, and keeps it from nothing.
     let warning = rivals::warn(scene.session, scene.store, &before, &plan);
     let (warnings, held) = match held {
@@ -181,11 +197,10 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         },
         None => {
             let holder = holder(scene.session, "deploy");
-            match tokio::join!(warning, lease::take(scene.store, &mut seen, &holder)) {
-                (warnings, held) => match held? {
-                    Some(held) => (warnings, held),
-                    None => return Ok(None),
-                },
+            let (warnings, held) = tokio::join!(warning, lease::take(scene.store, &mut seen, &holder));
+            match held? {
+                Some(held) => (warnings, held),
+                None => return Ok(None),
             }
         }
     };
@@ -200,6 +215,22 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     let mut told = wanted(scene, given, &plan, (tools, held, seen.state, before)).await?;
     told.report.warnings = warnings;
     Ok(Some(told))
+}
+
+/// Writes down what is about to be done.
+fn intend(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, (plan, place): (&Plan, &Place), state: &mut State) {
+    state.in_doubt = plan.doubts();
+    state.attempted = Some(revision(scene, &ready.contents));
+    state.place = Some(place.clone());
+    state.role = scene.role();
+    state.claim = behalf::claim(behalf).or(state.claim.take());
+    let deployment = state.last.as_ref().and_then(|last| last.deployment);
+    state.begin(Attempt {
+        deployment,
+        ..scene
+            .session
+            .attempt(Progress::Deploying, ready.contents.commit.clone())
+    });
 }
 
 /// Applies the plan if the stage is still wanted; gives it back untouched if it is not.
@@ -260,7 +291,7 @@ async fn prepare(
         },
         None if plan.is_empty() || confirmed.is_some() => located.await?,
         // What is sent to the store goes by its content: where we are in the wrong account, it does no harm.
-        None => tokio::try_join!(async { Ok(confirmed_place(cloud, state).await?) }, located)?.1,
+        None => tokio::try_join!(confirmed_place(cloud, state), located)?.1,
     };
     Ok(Prepared { plan, place, code })
 }
@@ -272,14 +303,7 @@ async fn code(
     plan: &Plan,
     place: &Place,
 ) -> Result<BTreeMap<String, CodeLocation>, Failure> {
-    let mut needed = BTreeMap::new();
-    for step in &plan.steps {
-        let to = match &step.action {
-            Action::Create(to) | Action::Update { to, .. } => to,
-            Action::Delete(_) => continue,
-        };
-        needed.extend(to.code().map(|code| (code.to_owned(), step.address.name().to_owned())));
-    }
+    let needed = zips_sent(plan);
     let _phase = scene.session.timeline.phase(Phase::Uploading);
     let mut located = BTreeMap::new();
     for artifact in ready.artifacts.values() {
@@ -298,28 +322,33 @@ async fn code(
     Ok(located)
 }
 
-/// Nothing to change. Only a new commit or new versions are written down, or an older commit could land later.
-async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: Seen) -> Result<Option<Told>, Failure> {
+/// Nothing to change. Only a new commit, new versions or other inputs are written down, or an older commit could land later.
+async fn unchanged(
+    scene: &Scene<'_>,
+    (contents, behalf): (&Contents, Option<&Behalf<'_>>),
+    mut seen: Seen,
+) -> Result<Option<Told>, Failure> {
     let session = scene.session;
     let claim = behalf::claim(behalf).or_else(|| seen.state.claim.clone());
-    if !is_recorded(&seen.state, ready) || claim != seen.state.claim {
+    if !is_recorded(scene, contents, &seen.state) || claim != seen.state.claim {
         seen.state.claim = claim;
-        seen.state.attempted = Some(revision(scene, ready));
+        seen.state.attempted = Some(revision(scene, contents));
+        let made = release(scene, contents, &seen.state);
         seen.state.release = Some(match seen.state.release.take() {
             Some(known) => Release {
-                revision: revision(scene, ready),
-                pins: ready.pins.clone(),
-                withheld: ready.withheld.clone(),
-                ..known
+                number: known.number,
+                at: known.at,
+                by: known.by,
+                ..made
             },
-            None => release(scene, ready, &seen.state),
+            None => made,
         });
         let deployment = seen.state.last.as_ref().and_then(|last| last.deployment);
         let release = seen.state.release.as_ref().map(|release| release.number);
         seen.state.begin(Attempt {
             deployment,
             release,
-            ..session.attempt(Progress::Ready, ready.commit.clone())
+            ..session.attempt(Progress::Ready, contents.commit.clone())
         });
         let _phase = session.timeline.phase(Phase::Recording);
         if !lease::note(scene.store, &seen).await? {
@@ -333,16 +362,18 @@ async fn unchanged(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, mut seen: 
 }
 
 /// Whether the state says all that is known now. It may say nothing: a run can be cut off behind its last step.
-fn is_recorded(state: &State, ready: &Ready) -> bool {
+fn is_recorded(scene: &Scene<'_>, contents: &Contents, state: &State) -> bool {
     let release = state.release.as_ref();
     let is_released = release.is_some_and(|release| {
         let Release {
             revision,
             pins,
             withheld,
+            inputs,
             ..
         } = release;
-        revision.commit == ready.commit && *pins == ready.pins && *withheld == ready.withheld
+        let is_known = inputs.as_ref() == Some(&scene.recorded(contents, state));
+        revision.commit == contents.commit && *pins == contents.pins && *withheld == contents.withheld && is_known
     });
     // A former version recorded no attempts.
     let is_ready = state.last.as_ref().is_none_or(|last| last.outcome == Progress::Ready);
@@ -373,13 +404,13 @@ async fn change(
         Progress::Ready
     };
     if failure.is_none() {
-        state.release = Some(release(scene, ready, &state));
+        state.release = Some(release(scene, &ready.contents, &state));
     }
     let number = state.release.as_ref().map(|release| release.number);
     state.last = Some(Attempt {
         deployment: behalf::deployment(behalf),
         release: number.filter(|_| failure.is_none()),
-        ..session.ended(progress, (ready.commit.clone(), &steps), failure.as_ref())
+        ..session.ended(progress, (ready.contents.commit.clone(), &steps), failure.as_ref())
     });
     if !is_lost {
         let _phase = session.timeline.phase(Phase::Recording);
@@ -397,22 +428,22 @@ async fn change(
 }
 
 /// What is deployed: the commit, and by which run.
-fn revision(scene: &Scene<'_>, ready: &Ready) -> Revision {
+fn revision(scene: &Scene<'_>, contents: &Contents) -> Revision {
     Revision {
-        commit: ready.commit.clone(),
+        commit: contents.commit.clone(),
         run: scene.session.host.run(),
     }
 }
 
-fn release(scene: &Scene<'_>, ready: &Ready, state: &State) -> Release {
-    let digest = |(name, artifact): (&String, &Artifact)| (name.clone(), artifact.sha256.clone());
+fn release(scene: &Scene<'_>, contents: &Contents, state: &State) -> Release {
     Release {
         number: state.next_release(),
-        revision: revision(scene, ready),
+        revision: revision(scene, contents),
         at: scene.session.now,
         by: scene.session.host.who(),
-        artifacts: ready.artifacts.iter().map(digest).collect(),
-        pins: ready.pins.clone(),
-        withheld: ready.withheld.clone(),
+        artifacts: contents.artifacts.clone(),
+        pins: contents.pins.clone(),
+        withheld: contents.withheld.clone(),
+        inputs: Some(scene.recorded(contents, state)),
     }
 }

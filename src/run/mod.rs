@@ -46,6 +46,7 @@ pub mod invoke;
 pub mod logs;
 pub mod plan;
 pub mod policy;
+pub mod recognised;
 pub mod restore;
 mod rivals;
 mod scene;

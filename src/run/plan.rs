@@ -1,13 +1,15 @@
 //! `plan`: what `deploy` would change, and why.
 
+use super::recognised::{Look, Reading};
 use super::scene::{Scene, Secrets, refuse, stages};
 use super::{Session, adopt, check, rivals};
-use crate::app::python::Resolution;
+use crate::app::inputs::Files;
 use crate::error::Failure;
 use crate::host::Ink;
 use crate::names::StageName;
-use crate::plan::render;
+use crate::plan::{Plan, render};
 use crate::report::{Outcome, Report};
+use crate::state::State;
 use crate::state::lease::{self, Seen};
 use crate::timeline::Phase;
 
@@ -16,16 +18,18 @@ use crate::timeline::Phase;
 /// # Errors
 ///
 /// The app cannot be read or packaged, or its state cannot be read.
-pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resolution) -> Result<(), Failure> {
+pub async fn plan(session: &Session<'_>, stage: &StageName, reading: Reading) -> Result<(), Failure> {
     let project = session.project()?;
     let app = project.app_name()?;
     refuse(check::base_names(&project, &app, &stages(&project, stage)))?;
     let store = session.store_of(&project, &app).await?;
+    let look = Look::begin(session, &project)?;
     let phase = session.timeline.phase(Phase::ReadingState);
     let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
     drop(phase);
     let seen = seen.unwrap_or_else(|| Seen::new(app.clone(), stage.clone()));
-    let state = adopt::begun_by_chalice(session, (&project, &app), (store.as_ref(), seen))?.state;
+    let seen = adopt::begun_by_chalice(session, (&project, &app), (store.as_ref(), seen))?;
+    let state = seen.state.clone();
     if let Some(lease) = &state.lease {
         session.host.note(
             Ink::Careful,
@@ -40,18 +44,37 @@ pub async fn plan(session: &Session<'_>, stage: &StageName, resolution: Resoluti
         session.host.note(Ink::Careful, note);
     }
     let scene = Scene::open(session, &project, store.as_ref(), &state).await?;
-    let ready = scene.ready(&state, resolution, Secrets::Needed).await?;
-    let _phase = session.timeline.phase(Phase::Planning);
-    let mut state = state.clone();
-    let place = match &state.place {
-        _ if adopt::is_due(&state) => adopt::compare(&scene, &ready, &mut state).await?,
-        Some(place) => place.clone(),
-        None => scene.cloud.place().await?,
+    let files = look.ended().await;
+    let (state, plan) = match scene.recognised(&seen, reading, files.as_ref()) {
+        Some(contents) => {
+            scene.retell(&contents);
+            let steps = Vec::new();
+            let (app, stage) = (app.clone(), stage.clone());
+            (state.clone(), Plan { app, stage, steps })
+        }
+        None => Box::pin(planned(&scene, &state, (reading, files.as_ref()))).await?,
     };
-    let plan = scene.plan(&ready, &state, &place);
     let mut report = Report::new(&state, Outcome::Planned, session.url(&state)).with_planned(&plan);
     report.warnings = rivals::warn(session, store.as_ref(), &state, &plan).await;
     session.host.say(&render::render(&plan));
     session.answer(serde_json::json!(report));
     Ok(())
+}
+
+/// What there is to do for the app as it is read and packaged now, and the state as a deploy would take it.
+async fn planned(
+    scene: &Scene<'_>,
+    state: &State,
+    (reading, files): (Reading, Option<&Files>),
+) -> Result<(State, Plan), Failure> {
+    let ready = scene.ready(state, (reading, Secrets::Needed), files).await?;
+    let _phase = scene.session.timeline.phase(Phase::Planning);
+    let mut state = state.clone();
+    let place = match &state.place {
+        _ if adopt::is_due(&state) => adopt::compare(scene, &ready, &mut state).await?,
+        Some(place) => place.clone(),
+        None => scene.cloud.place().await?,
+    };
+    let plan = scene.plan(&ready, &state, &place);
+    Ok((state, plan))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::app::Finding;
 use crate::app::python::Pins;
 use crate::fault::Fault;
 use crate::names::{Address, AppName, StageName, Timestamp};
@@ -16,6 +17,7 @@ pub mod chalice;
 pub mod directory;
 mod front;
 pub mod lease;
+pub mod pacing;
 pub mod probe;
 pub mod recover;
 pub mod restored;
@@ -350,6 +352,23 @@ pub struct Release {
     /// What a preview was left without, for people: "`worker` from queue `jobs`".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<String>,
+    /// By what it is recognised when it would be deployed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Inputs>,
+}
+
+/// What a release was made from, as digests: where they are the same, it is not made again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// Of all that the app was read from, together with what is deployed; `None` where the app is read each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// Of what each package was made from, by the name of the source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub packages: BTreeMap<String, String>,
+    /// What was told as probably not meant when the app was read, to be told again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Finding>,
 }
 
 /// What is wrong with a state, or happened to it.

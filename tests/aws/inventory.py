@@ -1,153 +1,142 @@
-"""Prints everything that stands in the (emulated) AWS as one JSON object, in an order that does not change.
+"""Everything that stands in an account of the emulated AWS, as one JSON value in an order that does not change.
 
-    python tests/aws/inventory.py [KEY...]
-
-With access keys, each of an account of its own, it prints what stands in each of these accounts, by key.
+The emulator is asked past the proxy, in the words of AWS's wire: what is looked at is neither recorded nor slowed nor
+failed, and no client has to be loaded for it, which takes longer than all of these calls.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
+from urllib.parse import quote, unquote, urlencode
+from xml.etree import ElementTree
 
-import boto3
-import botocore.session
-from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
-from botocore.exceptions import ClientError
+from operations import Request
+from upstream import Answer, Upstream, UpstreamError
 
-# The access key of the account that a thread asks; without one, it is that of the environment.
-_ASKED = threading.local()
-_MAKING = threading.Lock()
+_KEPT = ("Runtime", "Role", "Handler", "Timeout", "MemorySize", "CodeSha256", "Architectures", "TracingConfig")
 
 
-def main() -> None:
-    """Asks each service at once, or each account, and prints what they say."""
-    parts = {"roles": _roles, "functions": _functions, "apis": _apis, "objects": _objects}
-    keys = sys.argv[1:]
-    with ThreadPoolExecutor(8) as pool:
-        if keys:
-            whole: dict[str, Any] = dict(zip(keys, pool.map(lambda key: _account(key, parts), keys), strict=True))
-        else:
-            asked = {name: pool.submit(part) for name, part in parts.items()}
-            whole = {name: part.result() for name, part in asked.items()}
-        print(json.dumps(whole, default=str, sort_keys=True))
+class Inventory:
+    """The account of one access key."""
 
+    def __init__(self, upstream: Upstream, key: str) -> None:
+        credential = f"{key or 'test'}/20260101/us-east-1/none/aws4_request"
+        self.like = Request("GET", "/", [("Authorization", f"AWS4-HMAC-SHA256 Credential={credential}, ")], b"")
+        self.upstream = upstream
 
-def _account(key: str, parts: dict[str, Callable[[], Any]]) -> dict[str, Any]:
-    _ASKED.key = key
-    return {name: part() for name, part in parts.items()}
+    def taken(self) -> dict[str, Any]:
+        """Returns what stands there."""
+        return {"roles": self._roles(), "functions": self._functions(), "apis": self._apis(), "objects": self._objects()}
 
+    def _roles(self) -> list[dict[str, Any]]:
+        roles = []
+        for role in self._iam("ListRoles", "Roles"):
+            of = {"RoleName": _text(role, "RoleName")}
+            names = [name.text or "" for name in self._iam("ListRolePolicies", "PolicyNames", of)]
+            policies = {name: self._iam("GetRolePolicy", "PolicyDocument", {**of, "PolicyName": name}) for name in names}
+            roles.append({
+                "name": of["RoleName"],
+                "trust": _document(_text(role, "AssumeRolePolicyDocument")),
+                "policies": {name: _document(policy.text or "") for name, policy in policies.items()},
+                "tags": {_text(tag, "Key"): _text(tag, "Value") for tag in self._iam("ListRoleTags", "Tags", of)},
+            })  # fmt: skip
+        return sorted(roles, key=lambda role: role["name"])
 
-def _roles() -> list[dict[str, Any]]:
-    iam = _client("iam")
-    roles = []
-    for role in _all(iam, "list_roles", "Roles"):
-        name = role["RoleName"]
-        policies = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        documents = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"] for p in sorted(policies)}
-        tags = iam.list_role_tags(RoleName=name)["Tags"]
-        roles.append({
-            "name": name,
-            "trust": role["AssumeRolePolicyDocument"],
-            "policies": documents,
-            "tags": {tag["Key"]: tag["Value"] for tag in tags},
-        })  # fmt: skip
-    return sorted(roles, key=lambda role: role["name"])
+    def _functions(self) -> list[dict[str, Any]]:
+        functions = []
+        for function in self._pages("lambda", "/2015-03-31/functions/", "Functions", "NextMarker", "Marker"):
+            name = function["FunctionName"]
+            whole = self._json("lambda", f"/2015-03-31/functions/{quote(name)}")
+            shown = whole["Configuration"]
+            functions.append({
+                "name": name,
+                **{key: shown.get(key) for key in _KEPT},
+                "environment": shown.get("Environment", {}).get("Variables", {}),
+                "concurrency": whole.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+                "tags": whole.get("Tags", {}),
+                "permissions": self._permissions(name),
+            })  # fmt: skip
+        return sorted(functions, key=lambda function: function["name"])
 
-
-def _functions() -> list[dict[str, Any]]:
-    aws = _client("lambda")
-    functions = []
-    for function in _all(aws, "list_functions", "Functions"):
-        name = function["FunctionName"]
-        whole = aws.get_function(FunctionName=name)
-        kept = ("Runtime", "Role", "Handler", "Timeout", "MemorySize", "CodeSha256", "Architectures", "TracingConfig")
-        functions.append({
-            "name": name,
-            **{key: whole["Configuration"].get(key) for key in kept},
-            "environment": whole["Configuration"].get("Environment", {}).get("Variables", {}),
-            "concurrency": whole.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
-            "tags": whole.get("Tags", {}),
-            "permissions": _permissions(aws, name),
-        })  # fmt: skip
-    return sorted(functions, key=lambda function: function["name"])
-
-
-def _permissions(aws: Any, name: str) -> list[dict[str, Any]]:
-    try:
-        policy: dict[str, list[dict[str, Any]]] = json.loads(aws.get_policy(FunctionName=name)["Policy"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+    def _permissions(self, name: str) -> list[dict[str, Any]]:
+        answer = self.upstream.ask(self.like, "lambda", "GET", f"/2015-03-31/functions/{quote(name)}/policy")
+        if answer.status == 404:
             return []
-        raise
-    return policy["Statement"]
+        statements: list[dict[str, Any]] = json.loads(_good(answer).json()["Policy"])["Statement"]
+        return statements
+
+    def _apis(self) -> list[dict[str, Any]]:
+        apis = []
+        for api in self._pages("apigateway", "/restapis", "item", "position", "position"):
+            at = f"/restapis/{api['id']}"
+            resources = self._json("apigateway", f"{at}/resources?limit=500")["item"]
+            apis.append({
+                "id": api["id"],
+                "name": api["name"],
+                "description": api.get("description", ""),
+                "types": api["endpointConfiguration"]["types"],
+                "binary": sorted(api.get("binaryMediaTypes") or []),
+                "compression": api.get("minimumCompressionSize"),
+                "routes": sorted(f"{m} {r['path']}" for r in resources for m in r.get("resourceMethods", {})),
+                "authorizers": sorted(item["name"] for item in self._json("apigateway", f"{at}/authorizers")["item"]),
+                "stages": sorted(stage["stageName"] for stage in self._json("apigateway", f"{at}/stages")["item"]),
+                "deployments": len(self._json("apigateway", f"{at}/deployments")["item"]),
+            })  # fmt: skip
+        return sorted(apis, key=lambda api: (api["name"], api["description"]))
+
+    def _objects(self) -> list[str]:
+        buckets = [_text(bucket, "Name") for bucket in _named(self._xml("s3", "/"), "Bucket")]
+        keys = []
+        for bucket in buckets:
+            query = {"list-type": "2"}
+            while query:
+                page = self._xml("s3", f"/{bucket}?{urlencode(query)}")
+                keys += [f"{bucket}/{_text(item, 'Key')}" for item in _named(page, "Contents")]
+                following = _text(page, "NextContinuationToken")
+                query = {"list-type": "2", "continuation-token": following} if following else {}
+        return sorted(keys)
+
+    def _json(self, service: str, path: str) -> dict[str, Any]:
+        return self.upstream.demand(self.like, service, "GET", path)
+
+    def _pages(self, service: str, path: str, key: str, said: str, asked: str) -> list[dict[str, Any]]:
+        page = self._json(service, path)
+        items: list[dict[str, Any]] = page[key]
+        while following := page.get(said):
+            page = self._json(service, f"{path}?{urlencode({asked: following})}")
+            items += page[key]
+        return items
+
+    def _iam(self, action: str, key: str, fields: dict[str, str] | None = None) -> ElementTree.Element:
+        """Returns one element of an answer. The emulator has all of a list on one page."""
+        form = urlencode({"Action": action, "Version": "2010-05-08", **(fields or {})})
+        (found,) = _named(_parsed(self.upstream.ask(self.like, "iam", "POST", "/", form)), key)
+        return found
+
+    def _xml(self, service: str, path: str) -> ElementTree.Element:
+        return _parsed(self.upstream.ask(self.like, service, "GET", path))
 
 
-def _apis() -> list[dict[str, Any]]:
-    aws = _client("apigateway")
-    apis = []
-    for api in _all(aws, "get_rest_apis", "items"):
-        of = {"restApiId": api["id"]}
-        resources = aws.get_resources(**of, limit=500)["items"]
-        routes = [f"{m} {r['path']}" for r in resources for m in r.get("resourceMethods", {})]
-        apis.append({
-            "id": api["id"],
-            "name": api["name"],
-            "description": api.get("description", ""),
-            "types": api["endpointConfiguration"]["types"],
-            "binary": sorted(api.get("binaryMediaTypes", [])),
-            "compression": api.get("minimumCompressionSize"),
-            "routes": sorted(routes),
-            "authorizers": sorted(item["name"] for item in aws.get_authorizers(**of)["items"]),
-            "stages": sorted(stage["stageName"] for stage in aws.get_stages(**of)["item"]),
-            "deployments": len(aws.get_deployments(**of)["items"]),
-        })  # fmt: skip
-    return sorted(apis, key=lambda api: (api["name"], api["description"]))
+def _good(answer: Answer) -> Answer:
+    if not answer.ok:
+        raise UpstreamError(f"{answer.status} {answer.body[:300].decode('utf-8', 'replace')}")
+    return answer
 
 
-def _objects() -> list[str]:
-    s3 = _client("s3")
-    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-    pages = ((name, page) for name in buckets for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name))
-    return sorted(f"{name}/{item['Key']}" for name, page in pages for item in page.get("Contents", []))
+def _parsed(answer: Answer) -> ElementTree.Element:
+    return ElementTree.fromstring(_good(answer).body)
 
 
-def _all(client: Any, operation: str, key: str) -> list[dict[str, Any]]:
-    return [item for page in client.get_paginator(operation).paginate() for item in page[key]]
+def _named(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    """Every element of a name below another, whatever namespace they have."""
+    return element.findall(".//{*}" + name)
 
 
-@cache
-def _made(service: str) -> Any:
-    session = botocore.session.get_session()
-    session.get_component("credential_provider").insert_before("env", _OfThread())
-    return boto3.session.Session(botocore_session=session).client(service)
+def _text(element: ElementTree.Element, name: str) -> str:
+    found = element.find(".//{*}" + name)
+    return "" if found is None else found.text or ""
 
 
-def _client(service: str) -> Any:
-    # To make a client takes longer than most of its calls, and they are made for several threads; making them is not.
-    with _MAKING:
-        return _made(service)
-
-
-class _OfThread(CredentialProvider):
-    """Gives the credentials of the account that the calling thread asks."""
-
-    METHOD = "of-thread"
-
-    def load(self) -> Credentials | None:
-        """Returns nothing where only the account of the environment is asked."""
-        return _Switching("", "test") if hasattr(_ASKED, "key") else None
-
-
-class _Switching(Credentials):
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        return ReadOnlyCredentials(_ASKED.key, "test", None)
-
-
-if __name__ == "__main__":
-    main()
+def _document(text: str) -> Any:
+    return json.loads(unquote(text))

@@ -3,6 +3,7 @@
 It listens on 127.0.0.1 and takes, besides AWS's own requests:
 
     GET  /__proxy/log                  every call so far, as a JSON list
+    GET  /__proxy/inventory            everything that stands in the account, as one JSON object
     GET  /__proxy/held?timeout_s=30    waits for a held call, and lists those that are held
     GET  /__proxy/apis                 the document that each REST API was last deployed with, by its id
     GET  /__proxy/websockets           the routes that each deployment of a websocket API serves, by its id
@@ -28,6 +29,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import domains
 from document import Apis
 from faults import Entry, Faults, When
+from inventory import Inventory
 from operations import Request, named
 from rules import Rules, Settings
 from sources import Sources
@@ -72,6 +74,8 @@ class World:
             case "GET", "held":
                 held = self.faults.await_held(float(request.query.get("timeout_s", "30")), key)
                 return as_json(200, [entry.as_dict(number) for number, entry in enumerate(held)])
+            case "GET", "inventory":
+                return as_json(200, Inventory(self.upstream, key).taken())
             case "GET", "apis":
                 return as_json(200, {identifier: api.deployed for identifier, api in self.apis.known.items()})
             case "GET", "websockets":

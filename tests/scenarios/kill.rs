@@ -12,8 +12,6 @@ mod scene;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use serde_json::Value;
-
 use self::end::End;
 use self::gate::at_once;
 use self::mishap::{Answer, Case, Mishap, Side, Struck};
@@ -84,11 +82,9 @@ impl Sweep {
             accounts.insert(wish, account);
             calls.extend(its);
         }
-        let keys: Vec<String> = accounts.values().map(|account| account.key.clone()).collect();
-        let aws = world.aws_of(&keys);
         let ends = accounts
             .iter()
-            .map(|(wish, account)| (*wish, End::of(account, &aws)))
+            .map(|(wish, account)| (*wish, End::of(account)))
             .collect();
         Self { ends, calls, world }
     }
@@ -115,10 +111,8 @@ impl Sweep {
         let ended = at_once(both().zip(happened).collect(), |((case, account), next)| {
             case.go_on(account, next?)
         });
-        let keys: Vec<String> = accounts.iter().map(|account| account.key.clone()).collect();
-        let aws = self.world.aws_of(&keys);
         let judged = at_once(both().zip(ended).collect(), |((case, account), ended)| {
-            ended.and_then(|()| self.judge(case, account, &aws))
+            ended.and_then(|()| self.judge(case, account))
         });
         let failed = cases.iter().zip(judged).filter_map(|(case, judged)| {
             let wrong = judged.err()?;
@@ -134,8 +128,8 @@ impl Sweep {
         );
     }
 
-    fn judge(&self, case: &Case, account: &Account<'_>, aws: &Value) -> Result<(), String> {
-        let (mut found, mut wanted) = (End::of(account, aws), self.ends[&case.then].clone());
+    fn judge(&self, case: &Case, account: &Account<'_>) -> Result<(), String> {
+        let (mut found, mut wanted) = (End::of(account), self.ends[&case.then].clone());
         if case.then != case.struck.scene.wish() {
             (found, wanted) = (found.without_objects(), wanted.without_objects());
         }

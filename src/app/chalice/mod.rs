@@ -19,6 +19,7 @@ mod config;
 mod discover;
 mod events;
 mod functions;
+pub mod inputs;
 mod isolated;
 mod json;
 mod policy;

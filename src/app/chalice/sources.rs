@@ -13,6 +13,9 @@ pub const APP: &str = "app";
 /// Name of the layer that is made of the dependencies, and of its source.
 pub const LAYER: &str = "managed-layer";
 
+/// Folders of a project that go into the functions' zip or a layer.
+pub const PACKAGED: [&str; 2] = ["chalicelib", "vendor"];
+
 /// Where an app's code lies.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {

@@ -29,17 +29,9 @@ impl Uv {
     /// `Error::Findings` where two of these exclude each other, `Error::Program` without `uv`, `Error::Command` where there
     /// is no Python that suits.
     pub async fn version(&self, project: &Path, asked: Option<&str>, recorded: Option<&str>) -> Result<String, Error> {
-        let said = said(project);
-        let asked = asked.map(|version| ("stagewright.yaml", version));
-        let pinned = said.one.as_deref().map(|version| (".python-version", version));
-        if let Some((file, version)) = asked.or(pinned) {
-            return agreed(file, version, said.range.as_deref());
-        }
-        let range = match (said.range, recorded) {
-            (Some(range), Some(recorded)) if admits(&range, recorded) => return Ok(recorded.to_owned()),
-            (None, Some(recorded)) => return Ok(recorded.to_owned()),
-            (Some(range), _) => range,
-            (None, None) => LAMBDAS.to_owned(),
+        let range = match settled(project, asked, recorded)? {
+            Settled::Version(version) => return Ok(version),
+            Settled::Range(range) => range,
         };
         // A virtualenv that happens to lie in a folder above, or on the path, must not decide.
         let arguments = ["python", "find", "--no-project", "--system", "--show-version", &range];
@@ -57,6 +49,35 @@ impl Uv {
         let found = self.run(project, &arguments, "").await;
         found.map_or_else(|_| version.to_owned(), |path| path.trim().to_owned())
     }
+}
+
+/// What is known of a version before any interpreter is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// This one it is.
+    Version(String),
+    /// One of these, in uv's words.
+    Range(String),
+}
+
+/// The version that config, repository and release agree on, or what they leave open.
+///
+/// # Errors
+///
+/// `Error::Findings` where two of these exclude each other.
+pub fn settled(project: &Path, asked: Option<&str>, recorded: Option<&str>) -> Result<Settled, Error> {
+    let said = said(project);
+    let asked = asked.map(|version| ("stagewright.yaml", version));
+    let pinned = said.one.as_deref().map(|version| (".python-version", version));
+    if let Some((file, version)) = asked.or(pinned) {
+        return agreed(file, version, said.range.as_deref()).map(Settled::Version);
+    }
+    Ok(match (said.range, recorded) {
+        (Some(range), Some(recorded)) if admits(&range, recorded) => Settled::Version(recorded.to_owned()),
+        (None, Some(recorded)) => Settled::Version(recorded.to_owned()),
+        (Some(range), _) => Settled::Range(range),
+        (None, None) => Settled::Range(LAMBDAS.to_owned()),
+    })
 }
 
 /// A version that a file chooses, if the range of `pyproject.toml` has it.

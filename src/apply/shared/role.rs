@@ -11,7 +11,7 @@ use super::{OPERATION, Shared, not_ours};
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::names::{Address, StageName};
 use crate::resource::role::{self, Role};
-use crate::resource::{Cloud, Context, Outputs, Place, Resource};
+use crate::resource::{Cloud, Context, Outputs, Place, Resource, Standing};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::{Doubt, Error, Intent, State};
 
@@ -193,6 +193,7 @@ impl Shared {
             place: place.clone(),
             outputs: Arc::default(),
             code: Arc::default(),
+            standing: Standing::default(),
         };
         let state = &mut seen.state;
         let asked = held.while_working(state, users()).await;

@@ -86,6 +86,8 @@ pub struct Inputs {
     pub allow_older: Option<String>,
     /// `timings`: whether it is told where the time went.
     pub timings: Option<String>,
+    /// `refresh`: whether everything is read and built, even if nothing that it is made from has changed.
+    pub refresh: Option<String>,
 }
 
 /// A run of GitHub Actions.
@@ -156,6 +158,7 @@ impl Inputs {
             comment_author: input("COMMENT-AUTHOR"),
             allow_older: input("ALLOW-OLDER"),
             timings: input("TIMINGS"),
+            refresh: input("REFRESH"),
         }
     }
 }

@@ -119,8 +119,11 @@ pub async fn twins(
 
 async fn stands(clients: &Clients, (id, stage_name): (&str, &str)) -> Result<bool, Fault> {
     const OPERATION: &str = "apigateway:GetStage";
-    let request = clients.api_gateway.get_stage().rest_api_id(id).stage_name(stage_name);
-    match request.send().await.map_err(|error| fault::of(OPERATION, id, &error)) {
+    let found = wait::throttled(clients, (OPERATION, id), async || {
+        let request = clients.api_gateway.get_stage().rest_api_id(id).stage_name(stage_name);
+        request.send().await.map_err(|error| fault::of(OPERATION, id, &error))
+    });
+    match found.await {
         Ok(_) => Ok(true),
         Err(fault) if fault.kind == FaultKind::Absent => Ok(false),
         Err(fault) => Err(fault),

@@ -283,13 +283,16 @@ where
     C: AsyncFnMut() -> Result<Look<T>, Fault>,
 {
     let mut last = None;
-    let ended = wait::until(clients, of, pace, async || match call().await {
-        Err(fault) => {
-            let seen = not_yet(&fault).ok_or_else(|| fault.clone())?;
-            last = Some(fault);
-            Ok(Look::NotYet(seen.to_owned()))
+    let ended = wait::until(clients, of, pace, async || {
+        clients.pacer.turn(None, of).await?;
+        match call().await {
+            Err(fault) => {
+                let seen = not_yet(&fault).ok_or_else(|| fault.clone())?;
+                last = Some(fault);
+                Ok(Look::NotYet(seen.to_owned()))
+            }
+            looked => looked,
         }
-        looked => looked,
     })
     .await;
     match (ended, last) {

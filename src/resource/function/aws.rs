@@ -82,6 +82,7 @@ async fn create_new(clients: &Clients, function: &Function, context: &Context) -
         .architectures(architecture(settings.architecture))
         .set_tags(Some(function.tags.clone().into_iter().collect()));
     ready_role(clients, (OPERATION, &function.name), &role, async || {
+        clients.pacer.turn(None, (OPERATION, &function.name)).await?;
         context.hold.cover(OPERATION, &function.name)?;
         let sent = request
             .clone()
@@ -242,6 +243,7 @@ async fn retag(
         .collect();
     if !dropped.is_empty() {
         const OPERATION: &str = "lambda:UntagResource";
+        clients.pacer.turn(None, (OPERATION, &arn)).await?;
         context.hold.cover(OPERATION, &arn)?;
         let sent = clients
             .lambda
@@ -253,6 +255,7 @@ async fn retag(
         sent.map_err(|error| fault::of(OPERATION, &arn, &error))?;
     }
     const OPERATION: &str = "lambda:TagResource";
+    clients.pacer.turn(None, (OPERATION, &arn)).await?;
     context.hold.cover(OPERATION, &arn)?;
     let tags = to.tags.clone().into_iter().collect();
     let sent = clients
@@ -268,19 +271,16 @@ async fn retag(
 /// Removes a function.
 pub async fn delete(clients: &Clients, function: &Outputs, context: &Context) -> Result<(), Fault> {
     const OPERATION: &str = "lambda:DeleteFunction";
-    let deleted = wait::throttled(clients, (OPERATION, &function.arn), async || {
-        ready_function(clients, OPERATION, &function.arn, async || {
-            context.hold.cover(OPERATION, &function.arn)?;
-            let sent = clients
-                .lambda
-                .delete_function()
-                .function_name(&function.arn)
-                .send()
-                .await;
-            sent.map(drop)
-                .map_err(|error| fault::of(OPERATION, &function.arn, &error))
-        })
-        .await
+    let deleted = ready_function(clients, OPERATION, &function.arn, async || {
+        context.hold.cover(OPERATION, &function.arn)?;
+        let sent = clients
+            .lambda
+            .delete_function()
+            .function_name(&function.arn)
+            .send()
+            .await;
+        sent.map(drop)
+            .map_err(|error| fault::of(OPERATION, &function.arn, &error))
     });
     match deleted.await {
         Err(fault) if fault.kind == FaultKind::Absent => Ok(()),

@@ -1,11 +1,13 @@
 //! The calls for REST APIs.
 
 use aws_sdk_apigateway::config::Builder;
+use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
 use aws_sdk_apigateway::types::{self, Op, PatchOperation, PutMode};
 use aws_smithy_types::Blob;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::{Outputs, RestApi};
+use crate::aws::pace::quota::Quota;
 use crate::aws::{Clients, fault, wait};
 use crate::fault::{Fault, FaultKind};
 use crate::resource::marked::{Marked, Search};
@@ -27,7 +29,8 @@ pub async fn create(clients: &Clients, api: &RestApi, context: &Context) -> Resu
     }
     const OPERATION: &str = "apigateway:ImportRestApi";
     let name = name(api);
-    let imported = wait::throttled(clients, (OPERATION, name), async || {
+    let quota = Quota::of_new_rest_api(&api.endpoint_type);
+    let imported = wait::throttled_by(clients, quota, (OPERATION, name), async || {
         context.hold.cover(OPERATION, name)?;
         let request = clients
             .api_gateway
@@ -137,9 +140,7 @@ fn compression(size: Option<u32>) -> PatchOperation {
 }
 
 async fn endpoint_type(clients: &Clients, outputs: &Outputs) -> Result<String, Fault> {
-    const OPERATION: &str = "apigateway:GetRestApi";
-    let found = clients.api_gateway.get_rest_api().rest_api_id(&outputs.id).send().await;
-    let found = found.map_err(|error| fault::of(OPERATION, &outputs.id, &error))?;
+    let found = get(clients, &outputs.id).await?;
     let types = found
         .endpoint_configuration
         .and_then(|configuration| configuration.types)
@@ -169,13 +170,20 @@ pub async fn delete(clients: &Clients, outputs: &Outputs, context: &Context) -> 
 
 /// Looks for a REST API whose id is known.
 pub async fn find(clients: &Clients, known: &Outputs) -> Result<Option<Outputs>, Fault> {
-    const OPERATION: &str = "apigateway:GetRestApi";
-    let found = clients.api_gateway.get_rest_api().rest_api_id(&known.id).send().await;
-    match found.map_err(|error| fault::of(OPERATION, &known.id, &error)) {
+    match get(clients, &known.id).await {
         Ok(_) => Ok(Some(known.clone())),
         Err(fault) if fault.kind == FaultKind::Absent => Ok(None),
         Err(fault) => Err(fault),
     }
+}
+
+async fn get(clients: &Clients, id: &str) -> Result<GetRestApiOutput, Fault> {
+    const OPERATION: &str = "apigateway:GetRestApi";
+    wait::throttled(clients, (OPERATION, id), async || {
+        let found = clients.api_gateway.get_rest_api().rest_api_id(id).send().await;
+        found.map_err(|error| fault::of(OPERATION, id, &error))
+    })
+    .await
 }
 
 /// Looks for the REST API that bears our mark, on all pages. One that was taken over bears none yet.

@@ -19,6 +19,7 @@ use crate::report::Outcome;
 use crate::run::Told;
 use crate::run::behalf::{Behalf, Wanted};
 use crate::run::deploy::{Order, deploy};
+use crate::run::recognised::{Reading, Recognition};
 use crate::run::succession::{Candidate, Older, superseded};
 use crate::stage::claim::claims;
 use crate::stage::succession::Kinship;
@@ -143,7 +144,10 @@ impl Ci<'_> {
         };
         let order = Order {
             stage,
-            resolution: Resolution::Recorded,
+            reading: Reading {
+                resolution: Resolution::Recorded,
+                recognition: self.recognition()?,
+            },
             older: self.older()?,
             behalf: Some(&behalf),
         };
@@ -157,6 +161,17 @@ impl Ci<'_> {
             Some("true") => Ok(Older::Allowed),
             Some(other) => Err(Failure::input(format!(
                 "the input `allow-older` is `{other}`, and only `true` and `false` are known"
+            ))),
+        }
+    }
+
+    /// Whether the workflow wants everything to be read and built.
+    pub fn recognition(&self) -> Result<Recognition, Failure> {
+        match self.github.inputs().refresh.as_deref() {
+            None | Some("false") => Ok(Recognition::Trusted),
+            Some("true") => Ok(Recognition::Refused),
+            Some(other) => Err(Failure::input(format!(
+                "the input `refresh` is `{other}`, and only `true` and `false` are known"
             ))),
         }
     }
@@ -444,6 +459,7 @@ mod tests {
             artifacts: std::collections::BTreeMap::new(),
             pins: None,
             withheld: Vec::new(),
+            inputs: None,
         });
         assert_eq!(compared_with(Some(&state)), Some(Some("c1".to_owned())));
         state.lease = Some(crate::state::Lease {

@@ -9,6 +9,7 @@ use crate::error::Failure;
 use crate::names::StageName;
 use crate::plan::render;
 use crate::resource::Place;
+use crate::run::recognised::Reading;
 use crate::run::scene::{Scene, Secrets};
 use crate::state::store::Store;
 use crate::state::{Merge, State, lease};
@@ -45,7 +46,11 @@ impl Ci<'_> {
         let seen = lease::read(store.as_ref(), Some(&app), stage).await?;
         let state = seen.map_or_else(new, |seen| seen.state);
         let scene = Scene::open(self.session, project, store.as_ref(), &state).await?;
-        let ready = scene.ready(&state, Resolution::Recorded, Secrets::Unknown).await?;
+        let reading = Reading {
+            resolution: Resolution::Recorded,
+            recognition: self.recognition()?,
+        };
+        let ready = scene.ready(&state, (reading, Secrets::Unknown), None).await?;
         let place = match state.place.clone().or(near) {
             Some(place) => place,
             None => scene.cloud.place().await?,

@@ -123,6 +123,7 @@ mod tests {
             artifacts: [("app".to_owned(), "used".to_owned())].into(),
             pins: None,
             withheld: Vec::new(),
+            inputs: None,
         });
         assert_eq!(referred(&[state]), BTreeSet::from(["used".to_owned()]));
     }

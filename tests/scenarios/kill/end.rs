@@ -16,8 +16,8 @@ pub(super) struct End {
 }
 
 impl End {
-    pub(super) fn of(account: &Account<'_>, aws: &Value) -> Self {
-        let mut aws = aws[&account.key].clone();
+    pub(super) fn of(account: &Account<'_>) -> Self {
+        let mut aws = account.aws();
         let api = aws["apis"][0]["id"].as_str().unwrap_or("none").to_owned();
         let plain = |value: &Value| -> Value {
             let text = value.to_string().replace(&account.key, "KEY").replace(&api, "API");

@@ -55,6 +55,11 @@ impl Account<'_> {
         Request::new("DELETE", &log).send();
     }
 
+    /// Everything that stands in it.
+    pub fn aws(&self) -> Value {
+        self.world.aws_of(&self.key)
+    }
+
     /// The state object of a stage; nothing where there is none.
     pub fn state(&self, app: &str, stage: &str) -> Value {
         let object = format!("/{BUCKET}-{}/stages/{app}/{stage}.json", self.key);

@@ -117,6 +117,7 @@ async fn looked(
         if let Some(seen) = seen.take() {
             return judge(name, &seen);
         }
+        clients.pacer.turn(None, (LOOK, name)).await?;
         let sent = clients.lambda.get_function().function_name(name).send().await;
         match sent.map_err(|error| fault::of(LOOK, name, &error)) {
             Ok(found) => judge(name, &found.configuration.map(Seen::from).unwrap_or_default()),
@@ -204,6 +205,7 @@ where
     C: AsyncFnMut() -> Result<T, Fault>,
 {
     wait::until(clients, (operation, name), wait::FUNCTION, async || {
+        clients.pacer.turn(None, (operation, name)).await?;
         match call().await {
             Ok(answer) => Ok(Look::Ready(answer)),
             Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),

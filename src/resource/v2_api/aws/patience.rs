@@ -1,35 +1,21 @@
 //! What API Gateway makes a caller wait for: quotas of the account, and another change of the same thing.
 
 use crate::aws::Clients;
-use crate::aws::wait::{self, Look};
+use crate::aws::pace::quota::Quota;
+use crate::aws::wait;
 use crate::fault::{Fault, FaultKind};
 
-/// Makes a call again for as long as AWS only says that there were too many of them, or that something is being changed by
+/// Makes a call when its turn comes, and again for as long as AWS only says that there were too many of them, or that something is being changed by
 /// another one.
 ///
 /// # Errors
 ///
 /// The call's own fault, the last one when it lasts longer than [`wait::QUOTA`] allows.
-pub async fn patiently<T, C>(clients: &Clients, of: (&'static str, &str), mut call: C) -> Result<T, Fault>
+pub async fn patiently<T, C>(clients: &Clients, of: (&'static str, &str), call: C) -> Result<T, Fault>
 where
     C: AsyncFnMut() -> Result<T, Fault>,
 {
-    let mut last = None;
-    let ended = wait::until(clients, of, wait::QUOTA, async || match call().await {
-        Ok(answer) => Ok(Look::Ready(answer)),
-        Err(fault) => match passing(&fault) {
-            Some(seen) => {
-                last = Some(fault);
-                Ok(Look::NotYet(seen.to_owned()))
-            }
-            None => Err(fault),
-        },
-    })
-    .await;
-    match (ended, last) {
-        (Err(fault), Some(last)) if fault.kind == FaultKind::Timeout && fault.code.is_empty() => Err(last),
-        (ended, _) => ended,
-    }
+    wait::paced(clients, Quota::slow(of.0), of, passing, call).await
 }
 
 /// What passes by itself, if the fault is that. A conflict can also be one that stays: a name that is taken.
@@ -51,6 +37,7 @@ fn passing(fault: &Fault) -> Option<&'static str> {
         | FaultKind::Region
         | FaultKind::Invalid
         | FaultKind::LeaseLost
+        | FaultKind::Stopped
         | FaultKind::Other => None,
     }
 }
