@@ -3,7 +3,7 @@
 export RUST_TEST_THREADS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-all mutations container lint lint-actions env clean
+.PHONY: help build bench demo test test-all mutations container lint lint-actions env clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -13,6 +13,10 @@ build: ## the program, for use here
 
 demo: env build ## a pull request's story, with an emulated AWS and a fake GitHub
 	.env/bin/python demo/story.py
+
+bench: env ## how fast it is beside the real Chalice, into docs/performance.md: a quarter of an hour, on a quiet machine
+	cargo build --locked --release
+	.env/bin/python bench/run.py
 
 test: env ## every test: units, layers, and scenarios against an emulated AWS
 	cargo test --locked
@@ -30,6 +34,7 @@ container: env ## only the tests that build the image and run it as GitHub does;
 lint: lint-actions ## formatting, clippy, and the lints of what GitHub reads
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	.env/bin/python -m unittest discover --quiet --start-directory bench
 
 lint-actions: env ## workflows, action.yml, Dockerfiles and shell scripts
 	./tests/lint/actions.sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from graphs import Shape
@@ -42,7 +43,9 @@ def chalice_app(folder: Path, name: str, shape: Shape) -> Path:
     (folder / ".chalice").mkdir(parents=True)
     (folder / "app.py").write_text("\n".join(lines))
     (folder / "requirements.txt").write_text("")
-    _configure(folder, {"version": "2.0", "app_name": name, "stages": {"dev": {"api_gateway_endpoint_type": "REGIONAL"}}})
+    _configure(
+        folder, {"version": "2.0", "app_name": name, "stages": {"dev": {"api_gateway_endpoint_type": "REGIONAL"}}}
+    )
     return folder
 
 
@@ -63,3 +66,33 @@ def change_memory(project: Path) -> None:
 
 def _configure(project: Path, config: object) -> None:
     (project / ".chalice" / "config.json").write_text(json.dumps(config, indent=1))
+
+
+def heavy_app(folder: Path, megabytes: int) -> Path:
+    """Writes an app of ours with one function, whose package is so large and cannot be compressed."""
+    (folder / "src").mkdir(parents=True)
+    _write_function(folder / "src")
+    with open(folder / "src" / "data.bin", "wb") as data:
+        for _ in range(megabytes):
+            data.write(os.urandom(1_000_000))
+    (folder / "stagewright.yaml").write_text(f"app: heavy{megabytes}\n{_FUNCTION}")
+    return folder
+
+
+def repository(folder: Path, count: int, state: str) -> Path:
+    """Writes a repository of so many apps of one function each, `main` of which is a stage."""
+    for number in range(count):
+        project = folder / "services" / f"app{number}"
+        (project / "src").mkdir(parents=True)
+        _write_function(project / "src")
+        (project / "stagewright.yaml").write_text(f"app: app{number}\n{_FUNCTION}")
+    root = f"apps: [services/*]\nstate: {state}\nbranches: {{ main: prod }}\n"
+    (folder / "stagewright.yaml").write_text(root)
+    return folder
+
+
+def _write_function(code: Path) -> None:
+    (code / "main.py").write_text("def handle(event, context):\n    return 1\n")
+
+
+_FUNCTION = "functions:\n  work: { runtime: python3.13, handler: main.handle, code: src }\n"

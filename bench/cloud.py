@@ -9,7 +9,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,8 @@ class Call:
 class Counts:
     """How many calls a run made.
 
-    A poll asks what was asked before (the same operation on the same thing), or tries a change that AWS refused; it is in neither
-    of the first two. Requests to objects of S3 (state, leases, code) are counted apart.
+    A poll asks what was asked before (the same operation on the same thing), or tries a change that AWS refused; it
+    is in neither of the first two. Requests to objects of S3 (state, leases, code) are counted apart.
     """
 
     calls: int
@@ -97,10 +97,14 @@ class Cloud:
 
     def slow(self, model: Model | None, settings: dict[str, Any] | None = None) -> None:
         """Makes it as slow as a model from now on; with none, ready at once."""
-        at_once = {"busy_s": 1e-9}
-        as_modelled = {"latency_ms": model.latency_s * 1000, **asdict(model)} if model else at_once
-        as_modelled.pop("latency_s", None)
-        self._control("settings", "POST", as_modelled | (settings or {}))
+        slowness: dict[str, Any] = {"busy_s": 1e-9}
+        if model:
+            slowness = {
+                "latency_ms": model.latency_s * 1000,
+                "busy_s": model.busy_s,
+                "role_delay_s": model.role_delay_s,
+            }
+        self._control("settings", "POST", {"serves": False} | slowness | (settings or {}))
 
     def forget(self) -> None:
         """Empties the log."""
@@ -118,7 +122,9 @@ class Cloud:
         ]  # fmt: skip
 
     def _control(self, path: str, method: str, body: Any = None) -> Any:
-        return json.loads(self._send(f"{self.endpoint}/__proxy/{path}", method, json.dumps(body or {}).encode()) or b"{}")
+        return json.loads(
+            self._send(f"{self.endpoint}/__proxy/{path}", method, json.dumps(body or {}).encode()) or b"{}"
+        )
 
     def _send(self, url: str, method: str, body: bytes, signed_for: str = "") -> bytes:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if signed_for else {}

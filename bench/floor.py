@@ -1,14 +1,16 @@
 """The floor: the least time in which anybody could do it, computed from how AWS behaves in the model.
 
-A thing to be done is a graph of calls. A call waits for others where it cannot do without them: it needs what they made,
-or AWS insists on the order. What only a program's caution puts in a row is not in the graph. Two things bound the time:
+A thing to be done is a graph of calls. A call waits for others where it cannot do without them: it needs what they
+made, or AWS insists on the order. What only a program's caution puts in a row is not in the graph. Two things bound
+the time:
 
-- *the longest chain*: along each path from call to call, a latency for each call; and where AWS makes one wait (until a new role
-  can be assumed, until a function is no longer busy) that wait, which begins with what the first call does and ends with what the
-  second does. So a call that is sent ahead of time hides its latency in the wait: a link costs the longer of the two;
-- *a quota*: of n calls that share one, the last can be answered no earlier than the first possible one and n - burst gaps
-  later, and then comes what must follow it. This is looked at for every set of calls that could not begin before some time and have
-  at least some time behind them.
+- *the longest chain*: along each path from call to call, a latency for each call; and where AWS makes one wait (until
+  a new role can be assumed, until a function is no longer busy) that wait, which begins with what the first call does
+  and ends with what the second does. So a call that is sent ahead of time hides its latency in the wait: a link costs
+  the longer of the two;
+- *a quota*: of n calls that share one, the last can be answered no earlier than the first possible one and n - burst
+  gaps later, and then comes what must follow it. This is looked at for every set of calls that could not begin before
+  some time and have at least some time behind them.
 
 The floor is the largest of all these. Local work (starting, importing an app, zipping) is not in it.
 """

@@ -1,8 +1,8 @@
 """What must be called for an app, and what really waits for what: the graphs that floors are computed of.
 
-Every change of a stage begins with its state: it is read, then the lease is taken by a conditional write, and nothing is changed before
-that is answered. It ends with a write of the state, when everything is done. This is the price of a shared, exact record; Chalice, which keeps
-a file on one machine, does not pay it.
+Every change of a stage begins with its state: it is read, then the lease is taken by a conditional write, and nothing
+is changed before that is answered. It ends with a write of the state, when everything is done. This is the price of a
+shared, exact record; Chalice, which keeps a file on one machine, does not pay it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from floor import Graph, Model, Rate
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "aws"))
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "aws"))
 
 import quotas  # noqa: E402
 

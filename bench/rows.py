@@ -10,7 +10,7 @@ from pathlib import Path
 import apps
 import graphs
 from cloud import DEPLOYS, MODEL, Call, Cloud, Counts
-from floor import Floor, floor
+from floor import Floor, Graph, floor
 from tools import CHALICE, BenchError, Ended, environment, run
 
 PREVIEWS = 20
@@ -34,7 +34,11 @@ class Promise:
         if measured.took_s > self.limit_s(least):
             told.append(f"{measured.took_s - self.limit_s(least):.2f} s too long")
         counts = vars(measured.counts)
-        told += [f"{counts[name]} {name.replace('_', ' ')}, not {most}" for name, most in self.most.items() if counts[name] > most]
+        told += [
+            f"{counts[name]} {name.replace('_', ' ')}, not {most}"
+            for name, most in self.most.items()
+            if counts[name] > most
+        ]
         return told
 
 
@@ -156,7 +160,7 @@ def warm_up(bench: Bench) -> None:
         bench.destroy(tool, project)
 
 
-def _row(name: str, title: str, graph: graphs.Graph, promise: Promise) -> Row:
+def _row(name: str, title: str, graph: Graph, promise: Promise) -> Row:
     story = name.partition("-")[0]
     return Row(name, title, floor(graph, MODEL.latency_s), promise, f"`bench/run.py --only {story}`")
 

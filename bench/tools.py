@@ -19,7 +19,7 @@ _SCRUBBED = (
     "AWS_", "GIT_", "GITHUB_", "ACTIONS_", "INPUT_", "RUNNER_", "STAGEWRIGHT_", "CHALICE_", "CLICOLOR", "VIRTUAL_ENV",
     "PYTHON",
 )  # fmt: skip
-_WITHIN_S = 600
+_WITHIN_S = 300
 _SHOWN_LINES = 12
 
 
@@ -73,8 +73,11 @@ def run(command: list[str | Path], folder: Path, variables: Mapping[str, str]) -
         try:
             output = running.communicate(timeout=_WITHIN_S)[0].decode("utf-8", "replace")
         except subprocess.TimeoutExpired as error:
-            running.kill()
             raise BenchError(f"{_shown(command)}: not done within {_WITHIN_S} s") from error
+        finally:
+            # Whatever ends us, it does not go on without us.
+            if running.poll() is None:
+                running.kill()
         took_s = time.monotonic() - clock
         watching.join()
     if running.returncode:

@@ -55,6 +55,7 @@ class Cloud:
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "STAGEWRIGHT_URL_TEMPLATE": self.url_template,
+            "STAGEWRIGHT_QUOTAS": "none",
         }
 
     def what_stands(self) -> dict[str, list[dict[str, str]]]:

@@ -282,8 +282,8 @@ fn begin(
         reached.under_way.insert(step.address.clone());
         let (cloud, shared) = (tools.cloud.clone(), tools.shared.clone());
         let context = Context {
-            standing: Standing::of(step.address.clone(), stands.clone()),
             hold: context.hold.of_a_step(),
+            standing: Standing::of(step.address.clone(), stands.clone()),
             ..context.clone()
         };
         let (address, action) = (step.address.clone(), step.action.clone());

@@ -28,6 +28,15 @@ pub struct Cli {
     pub options: Options,
 }
 
+/// Whose quotas calls keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Quotas {
+    /// Those of AWS
+    Aws,
+    /// Nobody's: AWS is an emulator
+    None,
+}
+
 /// What Chalice has and we have not, a flag or a command, and what to do instead.
 const CHALICE: [(&str, &str); 17] = [
     ("--profile", "set `AWS_PROFILE` instead"),
@@ -133,6 +142,17 @@ pub struct Options {
         help_heading = "Everywhere"
     )]
     pub url_template: Option<String>,
+    /// Whose quotas calls keep: those of AWS, or none where AWS is an emulator
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHOSE",
+        default_value = "aws",
+        env = "STAGEWRIGHT_QUOTAS",
+        help_heading = "Everywhere"
+    )]
+    pub quotas: Quotas,
     /// Print one JSON object instead of text
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,

@@ -240,3 +240,67 @@ impl Digest {
         hex(&self.0.finalize())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Except<'static> = Except { whole: &[], ours: &[] };
+
+    fn write(folder: &Path, name: &str, text: &str) {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        io::Write::write_all(&mut File::create(path).unwrap(), text.as_bytes()).unwrap();
+    }
+
+    fn look(folder: &Path) -> io::Result<Files> {
+        let mut files = Files::default();
+        files.add("here", folder, &NOTHING)?;
+        Ok(files)
+    }
+
+    #[test]
+    fn what_a_build_leaves_behind_is_no_change_and_what_it_overwrites_is() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.txt", "1");
+        let before = look(folder.path()).unwrap();
+        write(folder.path(), "out/b.txt", "2");
+        let after = look(folder.path()).unwrap();
+        assert!(before.are_kept_in(&after) && before.digest() != after.digest());
+        write(folder.path(), "a.txt", "3");
+        assert!(!before.are_kept_in(&look(folder.path()).unwrap()));
+    }
+
+    #[test]
+    fn a_file_that_is_changed_back_has_its_digest_and_is_seen_to_have_been_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.txt", "1");
+        let file = File::open(folder.path().join("a.txt")).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let before = look(folder.path()).unwrap();
+        write(folder.path(), "a.txt", "1");
+        let after = look(folder.path()).unwrap();
+        assert_eq!(before.digest(), after.digest());
+        assert_ne!(before, after);
+    }
+
+    #[test]
+    fn the_parts_of_a_digest_cannot_run_into_each_other() {
+        let of = |parts: [&str; 2]| {
+            let mut digest = Digest::new("x");
+            parts.iter().for_each(|part| digest.add(part));
+            digest.text()
+        };
+        assert_ne!(of(["ab", "c"]), of(["a", "bc"]));
+    }
+
+    #[test]
+    fn what_could_keep_us_waiting_or_leads_in_circles_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero")).unwrap();
+        assert!(look(folder.path()).unwrap_err().to_string().contains("no regular file"));
+        let circle = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(circle.path(), circle.path().join("again")).unwrap();
+        assert!(look(circle.path()).is_err());
+    }
+}

@@ -18,6 +18,7 @@ use crate::state::recover;
 use crate::state::store::Store;
 
 mod killed;
+mod roles;
 mod sky;
 
 const STRIKES: [Strike; 3] = [Strike::Refused, Strike::LostRequest, Strike::LostAnswer];

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use self::once::NotTooMany;
-use self::pace::Pacer;
+use self::pace::{Pacer, Pacing};
 use self::pool::Pool;
 use self::scout::Scouts;
 use self::turns::Turns;
@@ -33,6 +33,8 @@ pub struct Access {
     pub role: Option<String>,
     /// With whose token the role is assumed; where it is missing, with the credentials of the environment.
     pub identity: Option<WebIdentity>,
+    /// Whether calls keep quotas.
+    pub pacing: Pacing,
     /// What is shared with all other clients of the run.
     pub pool: Pool,
 }
@@ -117,7 +119,7 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
             region: shared.region().map(ToString::to_string),
-            pacer: Pacer::new(tell.clone()),
+            pacer: Pacer::new(access.pacing, tell.clone()),
             tell,
             timeline: access.pool.timeline().clone(),
             turns: Turns::default(),

@@ -26,6 +26,16 @@ const TOLD_OVER: Duration = Duration::from_secs(2);
 /// Shorter waits are not broken off, nor are those for a look: what is begun is then ended.
 const ENDURED: Duration = Duration::from_secs(1);
 
+/// Whether calls are paced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pacing {
+    /// By the quotas of AWS.
+    #[default]
+    Quotas,
+    /// Not at all: AWS is an emulator.
+    Off,
+}
+
 /// A call that a run will make, to be reserved among all runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
@@ -57,6 +67,7 @@ pub type Reserve = Rc<dyn Fn(Vec<Need>) -> Reserving>;
 pub struct Pacer(Rc<Inner>);
 
 struct Inner {
+    pacing: Pacing,
     began: Instant,
     tell: Tell,
     told: RefCell<BTreeSet<&'static str>>,
@@ -68,8 +79,9 @@ struct Inner {
 
 impl Pacer {
     /// One that knows of no other runs, and tells long waits.
-    pub fn new(tell: Tell) -> Self {
+    pub fn new(pacing: Pacing, tell: Tell) -> Self {
         Self(Rc::new(Inner {
+            pacing,
             began: Instant::now(),
             tell,
             told: RefCell::default(),
@@ -87,7 +99,7 @@ impl Pacer {
         self.0.stop.replace(Some(stop));
         self.0.reserve.replace(reserve);
         windows.clear();
-        if needs.is_empty() {
+        if needs.is_empty() || self.0.pacing == Pacing::Off {
             return;
         }
         let quotas: Vec<Quota> = needs.iter().map(|need| need.quota).collect();
@@ -101,6 +113,9 @@ impl Pacer {
     ///
     /// [`FaultKind::Stopped`]: somebody wished to stop meanwhile, and the call must not be made.
     pub async fn turn(&self, slow: Option<Quota>, of: (&'static str, &str)) -> Result<(), Fault> {
+        if self.0.pacing == Pacing::Off {
+            return Ok(());
+        }
         if let Some(quota) = slow {
             let at = self.unless_stopped(of, self.slot(quota)).await?;
             self.wait(quota, at, of).await?;

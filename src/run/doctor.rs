@@ -143,6 +143,7 @@ async fn accounts(session: &Session<'_>, config: &Config) -> Vec<Found> {
             region: region.or_else(|| session.options.region.clone()),
             role: role.or_else(|| session.options.role.clone()),
             identity: session.identity.clone(),
+            pacing: session.pacing(),
             pool: session.pool.clone(),
         };
         let through = access.role.as_ref().map(|role| format!(" as `{role}`"));

@@ -10,7 +10,6 @@ use crate::app::python::Resolution;
 use crate::app::yaml::{self, Tree};
 use crate::app::{self, App, Severity};
 use crate::aws::Access;
-use crate::aws::pool::Pool;
 use crate::cli::Init;
 use crate::config::file::{File, StateEntry};
 use crate::config::read::Request;
@@ -144,8 +143,7 @@ async fn create_bucket(found: &Found, setup: &Setup) -> Result<Made, Failure> {
     let access = Access {
         region: region.or_else(|| setup.region.clone()),
         role,
-        identity: None,
-        pool: Pool::default(),
+        ..Access::default()
     };
     let (bucket, _) = setup.bucket();
     s3::create(&access, bucket).await.map_err(|fault| {

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::app::new;
 use crate::app::python::{self, Uv};
 use crate::apply::Ended;
+use crate::aws::pace::Pacing;
 use crate::aws::pool::Pool;
 use crate::aws::{Access, Tell, WebIdentity};
-use crate::cli::{Options, Template};
+use crate::cli::{Options, Quotas, Template};
 use crate::config::read::state_without_config;
 use crate::config::state_url::StateUrl;
 use crate::config::{Config, Project, StageConfig, StateConfig, file, load};
@@ -205,6 +206,7 @@ impl Session<'_> {
                 .or_else(|| self.options.region.clone()),
             role: own.or_else(|| self.options.role.clone()),
             identity: self.identity.clone(),
+            pacing: self.pacing(),
             pool: self.pool.clone(),
         }
     }
@@ -236,6 +238,7 @@ impl Session<'_> {
             region,
             role: role.clone(),
             identity: self.identity.clone(),
+            pacing: self.pacing(),
             pool: self.pool.clone(),
         };
         let region = match whose {
@@ -248,6 +251,14 @@ impl Session<'_> {
             (None, Some(region)) => Ok((self.open_cloud)(access(Some(region)), self.tell()).await),
             (Some(here), Some(there)) if here != there => Err(holding::elsewhere(state, "Region", &there, &here)),
             (_, _) => Ok(cloud),
+        }
+    }
+
+    /// Whether calls keep the quotas of AWS.
+    fn pacing(&self) -> Pacing {
+        match self.options.quotas {
+            Quotas::Aws => Pacing::Quotas,
+            Quotas::None => Pacing::Off,
         }
     }
 

@@ -14,7 +14,6 @@ use crate::config::Project;
 use crate::config::read::Request;
 use crate::config::state_url::StateUrl;
 use crate::error::Failure;
-use crate::stage::branches::is_reserved;
 use crate::state::lease::Seen;
 use crate::state::{Inputs, Progress, State};
 
@@ -115,13 +114,10 @@ impl Scene<'_> {
             tracing::debug!(%error, "the app will not be recognised");
             None
         })?;
-        let config = &project.config;
         let mut digest = Digest::new("app");
         digest.add(read);
-        digest.add(format!("{:?}", config.stage(stage)));
-        if is_reserved(stage) {
-            digest.add(format!("{:?}", config.event_sources));
-        }
+        // All of it: whatever it comes to say of stages and previews counts as well.
+        digest.add(format!("{:?}", project.config));
         digest.add(format!("{:?}", stages(project, stage)));
         Some(digest.text())
     }

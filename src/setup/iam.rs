@@ -130,7 +130,10 @@ fn state(setup: &Setup, land: &Land<'_>) -> Vec<Value> {
     // The sweep looks for apps at the prefix itself.
     let listed = json!({"StringLikeIfExists": {"s3:prefix": [prefix, format!("{folder}*")]}});
     let mut objects = vec![format!("{bucket}/{folder}*")];
-    if !land.needs.buckets.is_empty() {
+    // What stages share: lists of notifications, and when the account's runs may call API Gateway.
+    let counted = [Part::Api, Part::V2Api, Part::Domain];
+    let shares_calls = counted.into_iter().any(|part| land.needs.has(part));
+    if shares_calls || !land.needs.buckets.is_empty() {
         objects.push(format!("{bucket}/{prefix}{}/*", AppName::shared()));
     } else if land.needs.has(Part::Role) {
         // Who uses a role that previews share.

@@ -127,6 +127,14 @@ fn buckets_and_topics_are_named_and_a_bucket_brings_what_stages_share() {
 }
 
 #[test]
+fn an_api_brings_the_record_of_when_it_may_be_called() {
+    for part in [Part::Api, Part::V2Api, Part::Domain] {
+        let state = statement(&policy(&needs(&[part])), "State").unwrap()["Resource"].clone();
+        assert!(state.to_string().contains("stagewright-shared/*"), "{part:?}: {state}");
+    }
+}
+
+#[test]
 fn rights_end_at_the_names_of_the_app() {
     let policy = policy(&needs(&[Part::Role, Part::Api]));
     let resources = |name: &str| statement(&policy, name).unwrap()["Resource"].clone();

@@ -41,6 +41,7 @@ class Apis:
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
         self.known: dict[str, Api] = {}
+        self.serves = True
         self.operations = {
             "ImportRestApi": self._import,
             "PutRestApi": self._put,
@@ -112,7 +113,8 @@ class Apis:
             if not _operations(api.imported or api.deployed):
                 return error("apigateway", 400, "BadRequestException", "The REST API doesn't contain any methods")
             if api.imported is not None:
-                _Writing(self.upstream, request, call.target, api).write(api.imported)
+                if self.serves:
+                    _Writing(self.upstream, request, call.target, api).write(api.imported)
                 api.deployed, api.imported = api.imported, None
             answer = self.upstream.send(request)
             if answer.ok and asked.get("stageName") and "tracingEnabled" in asked:

@@ -26,15 +26,18 @@ class Inventory:
         self.upstream = upstream
 
     def taken(self) -> dict[str, Any]:
-        """Returns what stands there."""
-        return {"roles": self._roles(), "functions": self._functions(), "apis": self._apis(), "objects": self._objects()}
+        """Returns what stands there, its objects with their keys in order."""
+        parts = {"roles": self._roles, "functions": self._functions, "apis": self._apis, "objects": self._objects}
+        whole = {name: part() for name, part in parts.items()}
+        ordered: dict[str, Any] = json.loads(json.dumps(whole, sort_keys=True))
+        return ordered
 
     def _roles(self) -> list[dict[str, Any]]:
         roles = []
         for role in self._iam("ListRoles", "Roles"):
             of = {"RoleName": _text(role, "RoleName")}
             names = [name.text or "" for name in self._iam("ListRolePolicies", "PolicyNames", of)]
-            policies = {name: self._iam("GetRolePolicy", "PolicyDocument", {**of, "PolicyName": name}) for name in names}
+            policies = {n: self._iam("GetRolePolicy", "PolicyDocument", {**of, "PolicyName": n}) for n in names}
             roles.append({
                 "name": of["RoleName"],
                 "trust": _document(_text(role, "AssumeRolePolicyDocument")),

@@ -10,7 +10,7 @@ It listens on 127.0.0.1 and takes, besides AWS's own requests:
     POST /__proxy/faults               [{"operation", "answer", "when"?, "match"?, "times"?, "skip"?, "key"?, "target"?}]
                                        answer: {"status", "code", "message"} or "close" or "hold"
     POST /__proxy/release              {"how": "forward" | "drop"}, for the held calls
-    POST /__proxy/settings             {"latency_ms"?, "role_delay_s"?, "busy_s"?, "stored_s"?, "quotas"?,
+    POST /__proxy/settings             {"latency_ms"?, "role_delay_s"?, "busy_s"?, "stored_s"?, "quotas"?, "serves"?,
                                        "lies"?: "all" | "if-match" | "race", of the bucket's conditional writes}
     DELETE /__proxy/log                forgets the calls so far
     POST /__proxy/reset                makes everything as new, the emulator too
@@ -86,6 +86,7 @@ class World:
                 self.faults.release(asked.get("how", "forward"), key)
             case "POST", "settings":
                 self.rules.settings = Settings(**asked)
+                self.apis.serves = self.rules.settings.serves
             case "POST", "reset":
                 self.reset()
                 return self.upstream.send(Request("POST", "/_ministack/reset", [("Host", self.upstream.host)], b""))

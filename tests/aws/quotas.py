@@ -1,8 +1,8 @@
 """How many calls AWS takes from an account in a Region: the quotas of API Gateway and of Lambda's control plane.
 
-Each is a bucket of so many calls that fills up again, one call every so many seconds. AWS says how fast they fill, and for
-all of API Gateway together how large the bucket is. For Lambda it says calls a second, so its buckets hold those of one second.
-S3, IAM and everything else are left alone: nobody meets their quotas with a deploy.
+Each is a bucket of so many calls that fills up again, one call every so many seconds. AWS says how fast they fill,
+and for all of API Gateway together how large the bucket is. For Lambda it says calls a second, so its buckets hold
+those of one second. S3, IAM and everything else are left alone: nobody meets their quotas with a deploy.
 
 See <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html> and
 <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.

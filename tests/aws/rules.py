@@ -50,6 +50,7 @@ class Settings:
     `busy_s`: how long after its creation a function is `Pending`, and after an update `InProgress`, and refuses another.
     `stored_s`: by how much what a bucket has looks older than it is.
     `quotas`: whether more calls than AWS takes from an account are answered by 429.
+    `serves`: whether REST APIs answer. To write their routes into the emulator takes longer than a deployment takes AWS.
     """
 
     latency_ms: float = 0
@@ -57,6 +58,7 @@ class Settings:
     busy_s: float = 0
     stored_s: float = 0
     quotas: bool = False
+    serves: bool = True
     lies: str = ""
 
 

@@ -17,13 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,6 +72,14 @@ class Tool:
     program: Path
     endpoint: str | None
     steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code and what it printed."""
+
+    code: int
+    lines: list[str]
 
 
 @dataclass
@@ -147,7 +156,11 @@ def _theme(theme: str, arguments: argparse.Namespace) -> tuple[dict[str, Run], l
 def _story(theme: str, tool: Tool) -> Run:
     """Deploys an app, deploys it again, changes it and deletes it, and notes the world after each step."""
     run = Run()
-    with tempfile.TemporaryDirectory(prefix=f"{tool.name}-{theme}-") as folder, _emulator(tool.endpoint) as at:
+    with (
+        tempfile.TemporaryDirectory(prefix=f"{tool.name}-{theme}-") as folder,
+        _emulator(tool.endpoint) as at,
+        _running(tool, Path(folder)) as run_tool,
+    ):
         account, project = Account(at), Path(folder) / "project"
         shutil.copytree(_HERE / "apps" / theme, project, ignore=shutil.ignore_patterns("change", "needs.json"))
         needs = _HERE / "apps" / theme / "needs.json"
@@ -159,7 +172,10 @@ def _story(theme: str, tool: Tool) -> Run:
                 shutil.copytree(_HERE / "apps" / theme / "change", project, dirs_exist_ok=True)
             account.proxy("log", "DELETE")
             began = time.monotonic()
-            _run_tool([str(tool.program), *_COMMANDS[tool.name][step]], project, at, f"{tool.name}, {step}")
+            ended = run_tool(_COMMANDS[tool.name][step], project, _environment(at))
+            if ended.code:
+                said = [f"{tool.name}, {step}: exit code {ended.code}", *ended.lines[-_SHOWN_LINES:]]
+                raise CompareError("\n".join(said))
             run.took_s[step] = time.monotonic() - began
             log = account.proxy("log")
             run.calls[step] = [entry["operation"] for entry in log]
@@ -178,9 +194,9 @@ def _is_lacking(call: dict[str, Any]) -> bool:
     return " " in call["operation"] or call["status"] is None or call["status"] >= 500
 
 
-def _run_tool(command: list[str], project: Path, endpoint: str, what: str) -> None:
+def _environment(endpoint: str) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
-    environment |= {
+    return environment | {
         "PATH": f"{_BIN.parent / 'path'}:{os.environ.get('PATH', '')}",
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test",
@@ -190,16 +206,48 @@ def _run_tool(command: list[str], project: Path, endpoint: str, what: str) -> No
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    try:
-        ended = subprocess.run(
-            command, cwd=project, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=_WITHIN_S, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise CompareError(f"{what}: not done within {_WITHIN_S} s") from error
-    if ended.returncode:
-        said = (ended.stdout + ended.stderr).splitlines()
-        raise CompareError("\n".join([f"{what}: exit code {ended.returncode}", *said[-_SHOWN_LINES:]]))
+
+
+@contextmanager
+def _running(tool: Tool, folder: Path) -> Iterator[Callable[[list[str], Path, dict[str, str]], Ended]]:
+    """Yields what runs a tool with arguments, in a folder, with an environment."""
+    output = folder / "output"
+    if tool.name != "chalice":
+
+        def run(arguments: list[str], project: Path, environment: dict[str, str]) -> Ended:
+            command = [str(tool.program), *arguments]
+            with output.open("wb") as file:
+                try:
+                    status = subprocess.run(
+                        command, cwd=project, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                        timeout=_WITHIN_S, check=False,
+                    )  # fmt: skip
+                except subprocess.TimeoutExpired as error:
+                    raise CompareError(f"{tool.name}: not done within {_WITHIN_S} s") from error
+            return Ended(status.returncode, _lines(output))
+
+        yield run
+        return
+    warm = [sys.executable, "-B", str(_HERE / "warm.py")]
+    with subprocess.Popen(warm, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        asked, answers = process.stdin, process.stdout
+
+        def ask(arguments: list[str], project: Path, environment: dict[str, str]) -> Ended:
+            request = {"arguments": arguments, "folder": str(project), "output": str(output)}
+            print(json.dumps(request | {"environment": environment}), file=asked, flush=True)
+            if not select.select([answers], [], [], _WITHIN_S)[0]:
+                process.kill()
+                raise CompareError(f"chalice: not done within {_WITHIN_S} s")
+            return Ended(int(answers.readline() or "-1"), _lines(output))
+
+        yield ask
+        # It ends when its input does.
+        asked.close()
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(errors="replace").splitlines() if file.exists() else []
 
 
 @contextmanager

@@ -203,7 +203,8 @@ impl World {
             .env("AWS_REGION", REGION)
             .env("AWS_DEFAULT_REGION", REGION)
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("STAGEWRIGHT_URL_TEMPLATE", &emulator.url_template);
+            .env("STAGEWRIGHT_URL_TEMPLATE", &emulator.url_template)
+            .env("STAGEWRIGHT_QUOTAS", "none");
         // Caches and toolchains are a matter of this machine, not of the scenario.
         for (name, below_home) in [
             ("UV_CACHE_DIR", ".cache/uv"),

@@ -178,6 +178,7 @@ async fn places(session: &Session<'_>, spots: BTreeSet<Spot>, notes: &mut Vec<St
             region,
             role,
             identity: session.identity.clone(),
+            pacing: session.pacing(),
             pool: session.pool.clone(),
         };
         let cloud = (session.open_cloud)(access, session.tell()).await;

@@ -178,3 +178,47 @@ fn chance(limit: Duration) -> Duration {
         Err(_) => limit,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::pace::quota::Quota;
+    use crate::fault::Certainty;
+    use crate::state::memory::{Manner, Memory, Strike};
+
+    fn book() -> Book {
+        Book::new("1", "eu-west-1", Timestamp::new(jiff::Timestamp::UNIX_EPOCH))
+    }
+
+    const NEEDS: [Need; 1] = [Need {
+        quota: Quota::CreateDeployment,
+        ready: Duration::ZERO,
+        follows: None,
+    }];
+
+    #[tokio::test]
+    async fn whoever_was_slower_than_another_one_takes_the_next_slot() {
+        let store = Memory::default();
+        store.strike(&[Strike::Conflict, Strike::Conflict]);
+        assert_eq!(
+            book().reserve(&store, &NEEDS).await.map(|windows| windows.len()),
+            Some(1)
+        );
+        assert_eq!(store.calls(), 6, "three times read and written");
+        let ours = book();
+        let next = ours.reserve(&store, &NEEDS).await.unwrap()[0];
+        assert!(next.earliest - ours.began >= Duration::from_secs(5));
+        assert_eq!(store.written(&ours.object).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_refuses_or_does_not_answer_is_asked_no_second_time() {
+        for kind in [FaultKind::Denied, FaultKind::Timeout] {
+            for call in [1, 2] {
+                let store = Memory::of(Manner::Fails(call, kind, Certainty::DidNotHappen));
+                assert_eq!(book().reserve(&store, &NEEDS).await, None);
+                assert_eq!(store.calls(), call);
+            }
+        }
+    }
+}
