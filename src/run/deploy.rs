@@ -184,18 +184,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     let phase = scene.session.timeline.phase(Phase::TakingLease);
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
     let before = seen.state.clone();
-    seen.state.in_doubt = plan.doubts();
-    seen.state.attempted = Some(revision(scene, &ready.contents));
-    seen.state.place = Some(place.clone());
-    seen.state.role = scene.role();
-    seen.state.claim = behalf::claim(behalf).or(seen.state.claim);
-    let deployment = seen.state.last.as_ref().and_then(|last| last.deployment);
-    seen.state.begin(Attempt {
-        deployment,
-        ..scene
-            .session
-            .attempt(Progress::Deploying, ready.contents.commit.clone())
-    });
+    intend(scene, given, (&plan, &place), &mut seen.state);
     // Whose events the stage takes is told, and keeps it from nothing.
     let warning = rivals::warn(scene.session, scene.store, &before, &plan);
     let (warnings, held) = match held {
@@ -208,11 +197,10 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         },
         None => {
             let holder = holder(scene.session, "deploy");
-            match tokio::join!(warning, lease::take(scene.store, &mut seen, &holder)) {
-                (warnings, held) => match held? {
-                    Some(held) => (warnings, held),
-                    None => return Ok(None),
-                },
+            let (warnings, held) = tokio::join!(warning, lease::take(scene.store, &mut seen, &holder));
+            match held? {
+                Some(held) => (warnings, held),
+                None => return Ok(None),
             }
         }
     };
@@ -227,6 +215,22 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     let mut told = wanted(scene, given, &plan, (tools, held, seen.state, before)).await?;
     told.report.warnings = warnings;
     Ok(Some(told))
+}
+
+/// Writes down what is about to be done.
+fn intend(scene: &Scene<'_>, (ready, behalf): Given<'_, '_>, (plan, place): (&Plan, &Place), state: &mut State) {
+    state.in_doubt = plan.doubts();
+    state.attempted = Some(revision(scene, &ready.contents));
+    state.place = Some(place.clone());
+    state.role = scene.role();
+    state.claim = behalf::claim(behalf).or(state.claim.take());
+    let deployment = state.last.as_ref().and_then(|last| last.deployment);
+    state.begin(Attempt {
+        deployment,
+        ..scene
+            .session
+            .attempt(Progress::Deploying, ready.contents.commit.clone())
+    });
 }
 
 /// Applies the plan if the stage is still wanted; gives it back untouched if it is not.
@@ -287,7 +291,7 @@ async fn prepare(
         },
         None if plan.is_empty() || confirmed.is_some() => located.await?,
         // What is sent to the store goes by its content: where we are in the wrong account, it does no harm.
-        None => tokio::try_join!(async { Ok(confirmed_place(cloud, state).await?) }, located)?.1,
+        None => tokio::try_join!(confirmed_place(cloud, state), located)?.1,
     };
     Ok(Prepared { plan, place, code })
 }

@@ -15,7 +15,8 @@ use crate::host::Ink;
 use crate::names::{AppName, StageName};
 use crate::plan::diff;
 use crate::report::{Outcome, Report};
-use crate::state::lease::{self, Held, Seen};
+use crate::resource::{Cloud, Place};
+use crate::state::lease::{self, Held, Holder, Seen};
 use crate::state::store::Store;
 use crate::state::{Progress, State};
 use crate::timeline::Phase;
@@ -123,18 +124,11 @@ async fn attempt(
     }
     let _holding = session.stop.holding();
     let holder = holder(session, "destroy");
-    // Nothing in AWS is touched before it is known where we are.
-    let placing = confirmed_place(cloud.as_ref(), &before);
-    let (place, taken) = tokio::join!(placing, lease::take(target.store, &mut seen, &holder));
-    let mut state = seen.state;
-    let (place, mut held) = match (place, taken?) {
-        (Ok(place), Some(held)) => (place, held),
-        (Ok(_), None) => return Ok(None),
-        (Err(failure), held) => {
-            untouched(&mut state, before);
-            return Err(abandon(held, &mut state, failure).await);
-        }
+    let taken = take(target.store, (cloud.as_ref(), &before), &mut seen, &holder).await?;
+    let Some((place, mut held)) = taken else {
+        return Ok(None);
     };
+    let mut state = seen.state;
     if let Some(behalf) = behalf {
         match held.while_working(&mut state, behalf::ask(session, behalf)).await {
             Ok(Ok(Wanted::Yes)) => {}
@@ -169,6 +163,24 @@ async fn attempt(
         shared: shared(session, target.store, "destroy"),
     };
     take_down(session, &tools, held, state).await.map(Some)
+}
+
+/// Takes the lease, and finds out meanwhile where we are: nothing in AWS is touched before both is known. `None` where somebody
+/// else was faster.
+async fn take<'a>(
+    store: &'a dyn Store,
+    (cloud, before): (&dyn Cloud, &State),
+    seen: &mut Seen,
+    holder: &Holder,
+) -> Result<Option<(Place, Held<'a>)>, Failure> {
+    let (place, taken) = tokio::join!(confirmed_place(cloud, before), lease::take(store, seen, holder));
+    match (place, taken?) {
+        (Ok(place), held) => Ok(held.map(|held| (place, held))),
+        (Err(failure), held) => {
+            untouched(&mut seen.state, before.clone());
+            Err(abandon(held, &mut seen.state, failure).await)
+        }
+    }
 }
 
 /// Removes everything, and records what came of it.

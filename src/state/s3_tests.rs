@@ -118,7 +118,7 @@ fn zip() -> (tempfile::TempDir, Artifact) {
 #[tokio::test]
 async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
     let emulator = Emulator::start();
-    let store = emulator.bucket("zips").await;
+    let store = emulator.versioned("zips").await;
     let (folder, artifact) = zip();
     let key = format!("states/shop/artifacts/{OF_ZIP}.zip");
     let kept = store.keep(&artifact, "us-east-1").await.unwrap();
@@ -130,9 +130,17 @@ async fn a_zip_is_uploaded_once_and_only_to_a_bucket_of_the_functions_region() {
         })
     );
     assert_eq!(store.keep(&artifact, "eu-west-1").await.unwrap(), None);
-    // The second time there is nothing to send: the file may be gone.
-    drop(folder);
     assert!(store.keep(&artifact, "us-east-1").await.is_ok());
+    let versions = emulator.client().list_object_versions().bucket("zips").prefix(&key);
+    let versions = versions.send().await.unwrap();
+    assert_eq!(versions.versions().len(), 1, "it was sent again");
+    // Whoever has a large one is asked first: the file may be gone.
+    drop(folder);
+    let large = Artifact {
+        size_bytes: SENT_AT_ONCE_BYTES + 1,
+        ..artifact
+    };
+    assert!(store.keep(&large, "us-east-1").await.is_ok());
     assert_eq!(store.stages().await.unwrap(), []);
 }
 

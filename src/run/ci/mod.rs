@@ -189,7 +189,7 @@ async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Done, Fai
     match decide(&ci.trigger, &ci.ground.rules())? {
         Decision::Deploy { stage, source, reason } => {
             ci.say(&format!("Deploys stage `{stage}`: {reason}"));
-            ci.deploy(&stage, source).await.map(Done::of)
+            Box::pin(ci.deploy(&stage, source)).await.map(Done::of)
         }
         Decision::Destroy { removal, reason } => {
             ci.say(&format!("Removes stage `{}`: {reason}", removal.stage()));
