@@ -71,6 +71,10 @@ const OF_A_CALL: &[(&str, &str)] = &[
         "LeaseLost",
         "our lease on the stage could end before this call does, so that it was not made",
     ),
+    (
+        "Stopped",
+        "it was not made, since somebody wished to stop before its turn came",
+    ),
     ("Other", "run it again: it looks at what is there first"),
 ];
 

@@ -328,11 +328,11 @@ mod tests {
             lines.join("\n"),
             "\
 Where the time went: 4.000 s, 3 calls
-  applying                                              0.000 s    4.000 s          ================================
-*   lambda:CreateFunction function/api                  0.000 s    1.000 s  400 x2  #########
-    lambda:CreateFunction function/other                0.000 s    0.500 s  -       #####
-*   pause: function/api unable to assume its new role   1.000 s    2.000 s                  .................
-*   lambda:CreateFunction function/api                  3.000 s    1.000 s  201                             ########
+  applying                                               0.000 s    4.000 s          ================================
+*   lambda:CreateFunction function/api                   0.000 s    1.000 s  400 x2  #########
+    lambda:CreateFunction function/other                 0.000 s    0.500 s  -       #####
+*   pause: function/api unable to assume its new role    1.000 s    2.000 s                  .................
+*   lambda:CreateFunction function/api                   3.000 s    1.000 s  201                             ########
   lambda: 3 calls, 1 of them sent again, 2.500 s in all
   pauses: 1, 2.000 s in all
 * the end waited for it: 4.000 s in all; 0.000 s are between them"
