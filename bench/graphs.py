@@ -112,20 +112,25 @@ def nothing_changed() -> Graph:
 
 
 def destroy(shape: Shape) -> Graph:
-    """Everything goes. AWS insists on few orders: a role goes after its policy, a rule after its targets."""
+    """Everything goes. A role goes after its policy and after the functions that run with it: Lambda takes their network
+    interfaces away with it. A rule goes after its targets, and a function after the bucket that tells it: S3 takes no
+    other list, of another stage neither, where one of its functions is gone."""
     graph = Graph()
     lease = _begin(graph)
-    policy = graph.call("DeleteRolePolicy", lease)
-    ends = [graph.call("DeleteRole", policy), graph.call("DeleteRestApi", lease)]
+    ends = [graph.call("DeleteRestApi", lease)]
+    functions = []
     for name in shape.functions:
         kind = name.rstrip("0123456789")
+        behind = lease
         if kind == "schedule":
             ends.append(graph.call(f"DeleteRule {name}", graph.call(f"RemoveTargets {name}", lease)))
         if kind == "bucket":
-            ends.append(_notify(graph, name, lease))
+            behind = _notify(graph, name, lease)
         if kind == "queue":
             ends.append(graph.call(f"DeleteEventSourceMapping {name}", lease, rates=(CONTROL_PLANE,)))
-        ends.append(graph.call(f"DeleteFunction {name}", lease, rates=(CONTROL_PLANE,)))
+        functions.append(graph.call(f"DeleteFunction {name}", behind, rates=(CONTROL_PLANE,)))
+    policy = graph.call("DeleteRolePolicy", *functions)
+    ends.append(graph.call("DeleteRole", policy))
     graph.call("PutObject state, at the end", *ends)
     return graph
 

@@ -210,14 +210,14 @@ fn removed(action: &Action) -> Option<&Outputs> {
 }
 
 /// Whether AWS lets go of the one only after the other, or would make it anew: an API to which a domain leads, a function's role
-/// with which it still runs, the log that it still writes. All else may go at once.
+/// with which it still runs, the log that it still writes. A bucket that still tells a function which is gone takes no other
+/// list, of another stage neither. All else may go at once.
 fn needs(other: &Outputs, own: &Outputs) -> bool {
     match own {
         Outputs::RestApi(_) | Outputs::V2Api(_) | Outputs::Deployment(_) => matches!(other, Outputs::DomainName(_)),
         Outputs::Role(_) | Outputs::Layer(_) | Outputs::LogGroup(_) => matches!(other, Outputs::Function(_)),
-        Outputs::Function(_)
-        | Outputs::Permission(_)
-        | Outputs::FunctionUrl(_)
+        Outputs::Function(_) | Outputs::Permission(_) => matches!(other, Outputs::Notification(_)),
+        Outputs::FunctionUrl(_)
         | Outputs::Rule(_)
         | Outputs::Notification(_)
         | Outputs::Subscription(_)
