@@ -10,8 +10,9 @@ use crate::world::{Call, World};
 const RENEWAL_S: f64 = 6.0;
 
 impl World {
-    /// How often each operation was called, but for the trial of the store, which comes once in the life of an app. On a busy
-    /// machine a run can last so long that it renews its lease: such a write of the state does not count.
+    /// How often each operation was called, but for the trial of the store, which comes once in the life of an app, and for looks
+    /// whether a function is ready, which come until it is. On a busy machine a run can last so long that it renews its lease:
+    /// such a write of the state does not count.
     fn counted(&self) -> BTreeMap<String, usize> {
         let calls: Vec<Call> = self.calls();
         let moments = || calls.iter().map(|call| call.began);
@@ -21,7 +22,7 @@ impl World {
             .count();
         let mut counts = BTreeMap::new();
         for call in calls {
-            if call.target.ends_with("stagewright-probe.json") {
+            if call.target.ends_with("stagewright-probe.json") || call.operation == "GetFunction" {
                 continue;
             }
             if renewals > 0 && call.operation == "PutObject" && call.target.ends_with("/dev.json") {
@@ -46,6 +47,43 @@ fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
     of.iter()
         .map(|(operation, count)| ((*operation).to_owned(), *count))
         .collect()
+}
+
+#[test]
+fn a_first_deploy_makes_each_thing_with_one_call_and_three_writes_to_the_bucket() {
+    let world = World::new();
+    world.manifest_hello();
+    let first = [
+        ("AddPermission", 1),
+        ("CreateDeployment", 1),
+        ("CreateFunction", 1),
+        ("CreateRole", 1),
+        ("GetCallerIdentity", 1),
+        ("GetObject", 1),
+        ("GetRestApis", 1),
+        ("ImportRestApi", 1),
+        // The zip, the lease, and what was done.
+        ("PutObject", 3),
+        ("PutRolePolicy", 1),
+    ];
+    assert_eq!(world.counted_of(&["deploy"]), counts(&first));
+    assert_eq!(world.counted_of(&["deploy"]), counts(&[("GetObject", 1)]));
+}
+
+#[test]
+fn other_code_is_sent_once_and_nothing_else_is_looked_at() {
+    let world = World::new();
+    world.manifest_hello();
+    world.deploy("dev");
+    world.replace("src/handler.py", "hello", "again");
+    let changed = [
+        ("GetCallerIdentity", 1),
+        ("GetObject", 1),
+        // The zip, the lease, and what was done.
+        ("PutObject", 3),
+        ("UpdateFunctionCode", 1),
+    ];
+    assert_eq!(world.counted_of(&["deploy"]), counts(&changed));
 }
 
 #[test]
@@ -81,6 +119,26 @@ fn a_stage_goes_with_one_call_for_each_thing() {
 }
 
 #[test]
+fn while_a_role_is_too_new_one_function_tries_it_and_the_others_wait() {
+    let world = World::new();
+    world.manifest_hello();
+    let function = "{ runtime: python3.11, handler: handler.answer, code: src }";
+    let more = format!("  two: {function}\n  three: {function}\nroutes:\n");
+    world.replace("stagewright.yaml", "routes:\n", &more);
+    world.set_aws(&json!({"role_delay_s": 1.5}));
+    world.run(&["deploy"]).succeeded();
+    let tried = world
+        .calls()
+        .into_iter()
+        .filter(|call| call.operation == "CreateFunction");
+    let (refused, made): (Vec<Call>, Vec<Call>) = tried.partition(|call| call.status != Some(201));
+    assert_eq!(made.len(), 3, "{made:#?}");
+    let mut names: Vec<&str> = refused.iter().map(|call| call.target.as_str()).collect();
+    names.dedup();
+    assert_eq!(names.len(), 1, "{refused:#?}");
+}
+
+#[test]
 fn what_calls_a_new_function_does_not_wait_until_it_is_active() {
     let world = World::new();
     world.manifest_hello();
@@ -90,4 +148,22 @@ fn what_calls_a_new_function_does_not_wait_until_it_is_active() {
     let last = |operation: &str| operations.iter().rposition(|found| found == operation);
     assert!(last("AddPermission") < last("GetFunction"), "{operations:?}");
     assert!(last("CreateDeployment") < last("GetFunction"), "{operations:?}");
+}
+
+#[test]
+fn every_event_of_an_app_takes_the_calls_that_it_needs() {
+    let world = World::new();
+    world.chalice_events();
+    let first = world.counted_of(&["deploy"]);
+    let of = |operation: &str| first.get(operation).copied().unwrap_or_default();
+    assert_eq!(of("PutRule"), of("PutTargets"), "{first:?}");
+    // Two functions are told by the bucket.
+    assert_eq!(of("GetBucketNotificationConfiguration"), 2, "{first:?}");
+    assert_eq!(of("PutBucketNotificationConfiguration"), 2, "{first:?}");
+    assert_eq!(
+        of("ListEventSourceMappings"),
+        of("CreateEventSourceMapping"),
+        "{first:?}"
+    );
+    assert_eq!(world.counted_of(&["deploy"]), counts(&[("GetObject", 1)]));
 }
