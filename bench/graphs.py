@@ -21,6 +21,20 @@ CONTROL_PLANE = Rate(quotas.LAMBDA.of, quotas.LAMBDA.gap_s, quotas.LAMBDA.burst)
 NEW_API = Rate(quotas.NEW_API.of, quotas.NEW_API.gap_s, quotas.NEW_API.burst)
 DEPLOYMENT = Rate(quotas.DEPLOYMENT.of, quotas.DEPLOYMENT.gap_s, quotas.DEPLOYMENT.burst)
 
+# Before a store is first relied on, it is tried whether it keeps its promises: each look needs the write before it.
+_TRIALS = (
+    "GetObject what was found before",
+    "PutObject one of several that make it",
+    "GetObject who made it",
+    "PutObject in spite of that",
+    "GetObject whether it stands",
+    "PutObject one of several that replace it",
+    "GetObject who replaced it",
+    "PutObject over a former version",
+    "GetObject whether it stands still",
+    "PutObject what was found",
+)
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -41,7 +55,7 @@ class Shape:
 def first_deploy(shape: Shape, model: Model, graph: Graph | None = None, stage: str = "") -> Graph:
     """Everything is made. The API waits for nothing but the lease: its document names functions that need not be there yet."""
     graph = graph or Graph()
-    lease = _begin(graph, stage)
+    lease = _begin(graph, stage, _TRIALS)
     code = graph.call(f"{stage}PutObject zip")
     role = graph.call(f"{stage}CreateRole", lease)
     ends = [graph.call(f"{stage}PutRolePolicy", role)]
@@ -143,7 +157,9 @@ def previews(count: int, shape: Shape, model: Model) -> Graph:
     return graph
 
 
-def _begin(graph: Graph, stage: str = "") -> str:
-    """Reads the state and takes the lease."""
-    read = graph.call(f"{stage}GetObject state")
-    return graph.call(f"{stage}PutObject lease", read)
+def _begin(graph: Graph, stage: str = "", trials: tuple[str, ...] = ()) -> str:
+    """Reads the state, tries the store where it is new, and takes the lease."""
+    before = graph.call(f"{stage}GetObject state")
+    for trial in trials:
+        before = graph.call(f"{stage}{trial}", before)
+    return graph.call(f"{stage}PutObject lease", before)

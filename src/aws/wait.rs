@@ -33,7 +33,7 @@ pub struct Pace {
 /// For a function that becomes active or takes an update: usually one or two seconds. Lambda answers 100 looks a second, and
 /// lets 15 updates begin.
 pub const FUNCTION: Pace = Pace {
-    first: Duration::from_millis(250),
+    first: Duration::from_millis(120),
     usual: Duration::from_secs(3),
     longest: Duration::from_millis(700),
     patience: Duration::from_secs(300),
@@ -41,7 +41,7 @@ pub const FUNCTION: Pace = Pace {
 
 /// For a new role that Lambda cannot assume yet: usually 5 to 15 seconds, sometimes over a minute. One call tries it at a time.
 pub const ROLE: Pace = Pace {
-    first: Duration::from_millis(300),
+    first: Duration::from_millis(200),
     usual: Duration::from_secs(20),
     longest: Duration::from_secs(1),
     patience: Duration::from_secs(150),

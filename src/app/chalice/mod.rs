@@ -130,7 +130,14 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
         region: request.region,
         path,
     };
-    let (facts, exposed) = discover::discover(&import).await?;
+    let subject = Subject {
+        python: &host.python,
+        project,
+        path,
+    };
+    let beside = beside(&config, request.stage, &subject);
+    let (discovered, analysed) = tokio::join!(discover::discover(&import), beside);
+    let (facts, exposed) = discovered?;
     let places = Places {
         project,
         packages: &packages,
@@ -148,14 +155,7 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     }
     let mut warnings = sound(findings)?;
     let functions = declared(&config, request.stage, &facts)?;
-    let subject = Subject {
-        python: &host.python,
-        chalice: &facts.chalice,
-        project,
-        cache: &uv.cache,
-        path,
-    };
-    let analysis = analysis(&subject, &functions).await?;
+    let analysis = analysis((&subject, analysed), &functions).await?;
     warnings.extend(analysis.iter().flat_map(unknown_services));
     warnings.extend(python::sources::warnings(project));
     let reading = Read {
@@ -196,12 +196,26 @@ fn idle_domains(config: &Config, stage: &StageName, facts: &Facts) -> Vec<Findin
         .collect()
 }
 
+/// What the source of an app calls, where that will most likely be asked: the analyser needs nothing but the source, so that it
+/// works while the app is imported.
+async fn beside(config: &Config, stage: &StageName, subject: &Subject<'_>) -> Option<Result<Analysis, Error>> {
+    let routes = config.function(stage, ROUTES_FUNCTION).ok()?;
+    match routes.role {
+        RoleSource::Generated => Some(policy::analyse(subject).await),
+        RoleSource::Own(_) | RoleSource::Given(_) => None,
+    }
+}
+
 /// What the source of an app calls, where any function's policy is made of it.
-async fn analysis(subject: &Subject<'_>, functions: &[Declared]) -> Result<Option<Analysis>, Error> {
+async fn analysis(
+    (subject, analysed): (&Subject<'_>, Option<Result<Analysis, Error>>),
+    functions: &[Declared],
+) -> Result<Option<Analysis>, Error> {
     let is_generated = |function: &Declared| function.settings.role == RoleSource::Generated;
-    match functions.iter().any(is_generated) {
-        true => policy::analyse(subject).await.map(Some),
-        false => Ok(None),
+    match (functions.iter().any(is_generated), analysed) {
+        (true, Some(analysed)) => analysed.map(Some),
+        (true, None) => policy::analyse(subject).await.map(Some),
+        (false, _) => Ok(None),
     }
 }
 

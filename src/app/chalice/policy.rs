@@ -1,14 +1,11 @@
 //! The policy that Chalice makes from the source of an app, by the project's own version of Chalice's analyser.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::isolated::{self, Isolated};
 use crate::app::event_policy::{self, Access};
-use crate::app::python::requirements::hex;
 use crate::app::{Error, Tracing};
 
 const SCRIPT: &str = include_str!("analyse.py");
@@ -17,7 +14,7 @@ const SCRIPT: &str = include_str!("analyse.py");
 const UNSUPPORTED: &str = "Unsupported service for auto policy generation: ";
 
 /// What the analyser answered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {
     /// The policy of what the source calls.
     pub policy: Value,
@@ -28,36 +25,23 @@ pub struct Analysis {
 /// An app to analyse.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
-    /// The interpreter of the virtualenv. It lies in a folder that is named by the digest of what is installed there.
+    /// The interpreter of the virtualenv.
     pub python: &'a Path,
-    /// Version of Chalice in it, as the app's own process tells it.
-    pub chalice: &'a str,
     /// The project.
     pub project: &'a Path,
-    /// Our cache folder.
-    pub cache: &'a Path,
     /// Where programs are found.
     pub path: &'a str,
 }
 
-/// Asks Chalice's analyser which permissions the source needs; the answer is kept in the cache.
+/// Asks Chalice's analyser which permissions the source needs. The answer is not kept: the app's own code may run at the same
+/// time, as the same user, and could have changed what later runs would take for true.
 ///
 /// # Errors
 ///
-/// `Error::Command` where the analyser fails, `Error::File` where a file cannot be read or written.
+/// `Error::Command` where the analyser fails.
 pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
     let source = subject.project.join("app.py");
     let source = source.canonicalize().unwrap_or(source);
-    let text = std::fs::read(&source).map_err(|error| failed(&source, error))?;
-    let key = key(subject, &text);
-    let folder = subject.cache.join("policy");
-    let place = folder.join(format!("{}.json", hex(key.as_ref())));
-    if let Some(known) = std::fs::read(&place)
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok())
-    {
-        return Ok(known);
-    }
     let script = Isolated {
         python: subject.python,
         script: SCRIPT,
@@ -69,7 +53,7 @@ pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
     let ended = isolated::run(&script).await?;
     let Some(policy) = ended.result else {
         return Err(Error::Command {
-            command: format!("chalice {} gen-policy", subject.chalice),
+            command: "chalice gen-policy".to_owned(),
             status: ended
                 .status
                 .map_or_else(|| "no answer in time".to_owned(), |status| status.to_string()),
@@ -77,42 +61,10 @@ pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
         });
     };
     let unknown = ended.output.lines().filter_map(|line| line.strip_prefix(UNSUPPORTED));
-    let analysis = Analysis {
+    Ok(Analysis {
         policy,
         unknown_services: unknown.map(|service| service.trim().to_owned()).collect(),
-    };
-    keep(&folder, &place, &analysis)?;
-    Ok(analysis)
-}
-
-/// What an answer depends on. The code of a pull request may name itself any version of Chalice, but not be installed
-/// in the place of another one.
-fn key(subject: &Subject<'_>, source: &[u8]) -> impl AsRef<[u8]> {
-    Sha256::new_with_prefix("stagewright-policy-2")
-        .chain_update(subject.python.as_os_str().as_encoded_bytes())
-        .chain_update([0])
-        .chain_update(subject.chalice)
-        .chain_update([0])
-        .chain_update(source)
-        .finalize()
-}
-
-fn keep(folder: &Path, place: &Path, analysis: &Analysis) -> Result<(), Error> {
-    let text = json!(analysis).to_string();
-    let kept = std::fs::create_dir_all(folder)
-        .and_then(|()| tempfile::NamedTempFile::new_in(folder))
-        .and_then(|mut file| {
-            std::io::Write::write_all(&mut file, text.as_bytes())?;
-            file.persist(place).map_err(|error| error.error)
-        });
-    kept.map(drop).map_err(|error| failed(place, error))
-}
-
-fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::File {
-        path: PathBuf::from(path),
-        source,
-    }
+    })
 }
 
 /// Which of a stage's settings a generated policy depends on.
@@ -169,25 +121,4 @@ fn without_sid(mut statement: Value) -> Value {
         fields.shift_remove("Sid");
     }
     statement
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_of_other_packages_is_another_one_whatever_version_they_claim() {
-        let with = |python: &str| {
-            let subject = Subject {
-                python: Path::new(python),
-                chalice: "1.34.0",
-                project: Path::new("shop"),
-                cache: Path::new("cache"),
-                path: "",
-            };
-            key(&subject, b"app").as_ref().to_vec()
-        };
-        assert_eq!(with("python/aa/bin/python"), with("python/aa/bin/python"));
-        assert_ne!(with("python/aa/bin/python"), with("python/bb/bin/python"));
-    }
 }
