@@ -350,7 +350,7 @@ fn packages_of(python: &str) -> String {
 /// Nothing of the packages runs: without `site`, Python does not even read their `.pth` files.
 async fn warm(venv: &Path, packages: &Path) {
     let code = "import compileall, sys, os\n\
-                for name in ('boto3', 'botocore', 's3transfer', 'chalice'):\n    \
+                for name in ('boto3', 'botocore', 's3transfer', 'chalice', 'click', 'dateutil', 'jmespath', 'urllib3'):\n    \
                 compileall.compile_dir(os.path.join(sys.argv[1], name), quiet=2, workers=0)";
     let mut command = tokio::process::Command::new(venv.join("bin/python"));
     command.args(["-I", "-S", "-c", code]).arg(packages).env_clear();

@@ -145,6 +145,8 @@ pub struct Import<'a> {
     pub region: &'a str,
     /// Where programs are found.
     pub path: &'a str,
+    /// Who imports it.
+    pub user: &'a User,
 }
 
 /// Imports an app and returns what it declares, with a warning where its code could read ours.
@@ -157,8 +159,6 @@ pub async fn discover(import: &Import<'_>) -> Result<(Facts, Option<Finding>), E
     if let Some(finding) = missing(import.project) {
         return Err(Error::Findings(vec![finding]));
     }
-    let reads = ["app.py", "chalicelib", "vendor"].map(|name| import.project.join(name));
-    let reads: Vec<&Path> = reads.iter().map(PathBuf::as_path).collect();
     let script = Isolated {
         python: import.python,
         script: SCRIPT,
@@ -169,10 +169,10 @@ pub async fn discover(import: &Import<'_>) -> Result<(Facts, Option<Finding>), E
         }),
         path: import.path,
         region: import.region,
-        reads: &reads,
+        user: import.user,
     };
     let ended = isolated::run(&script).await?;
-    Ok((interpret(&ended, import.project)?, exposed(&ended.user)))
+    Ok((interpret(&ended, import.project)?, exposed(import.user)))
 }
 
 /// Warns that a root's own process ran the app, where another user's was to.
@@ -286,7 +286,6 @@ mod tests {
             status: None,
             output: output.to_owned(),
             hang: hang.to_owned(),
-            user: User::Own,
         }
     }
 

@@ -1,7 +1,6 @@
 //! A Python process that runs a project's code: alone, with a clean environment, and not for ever.
 //!
-//! It is another user's where we are root and that user can read the interpreter, the packages and the project. It is
-//! our own user's otherwise: [`Ended::user`] says which.
+//! It is another user's where that is possible: [`user`] says whose.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,8 +43,8 @@ pub struct Isolated<'a> {
     pub path: &'a str,
     /// Region that AWS clients of the code are made for.
     pub region: &'a str,
-    /// What the script reads besides the interpreter's own files; whom the first of them belongs to may read it as well.
-    pub reads: &'a [&'a Path],
+    /// Whose process it is.
+    pub user: &'a User,
 }
 
 /// How a script ended.
@@ -59,8 +58,6 @@ pub struct Ended {
     pub output: String,
     /// Where the code was when its time was over.
     pub hang: String,
-    /// Whose process it was.
-    pub user: User,
 }
 
 /// Runs a script. Nothing of ours is in its environment, it runs as another user where that is possible, and its whole
@@ -72,7 +69,7 @@ pub struct Ended {
 pub async fn run(isolated: &Isolated<'_>) -> Result<Ended, Error> {
     let folder = tempfile::Builder::new().prefix("stagewright-").tempdir();
     let folder = folder.map_err(|source| failed(&std::env::temp_dir(), source))?;
-    let (mut command, user) = prepare(isolated, folder.path()).map_err(|source| failed(folder.path(), source))?;
+    let mut command = prepare(isolated, folder.path()).map_err(|source| failed(folder.path(), source))?;
     let mut child = command.spawn().map_err(|source| failed(isolated.python, source))?;
     let group = Group(child.id());
     let tail = Arc::new(Mutex::new(Vec::new()));
@@ -90,7 +87,6 @@ pub async fn run(isolated: &Isolated<'_>) -> Result<Ended, Error> {
         status: status.ok().and_then(Result::ok),
         output: String::from_utf8_lossy(&output).into_owned(),
         hang: start_of(&folder.path().join("hang")),
-        user,
     })
 }
 
@@ -121,8 +117,33 @@ fn keep(tail: &mut Vec<u8>, more: &[u8]) {
     tail.drain(..surplus);
 }
 
+/// Who runs the code of a project with an interpreter: another user where we are root and that user can read the interpreter, the
+/// packages beside it and the project; whom the app belongs to may do it as well. Thousands of files are looked at for that, which
+/// keeps nobody else waiting.
+///
+/// # Errors
+///
+/// `Error::File` where there is no such interpreter.
+pub async fn user(python: &Path, project: &Path) -> Result<User, Error> {
+    let standard = python.canonicalize().map_err(|source| failed(python, source))?;
+    let prefix = python.parent().and_then(Path::parent).unwrap_or(python);
+    let project = ["app.py", "chalicelib", "vendor"].map(|name| project.join(name));
+    let reads: Vec<PathBuf> = [standard, prefix.to_owned()]
+        .into_iter()
+        .chain(project.clone())
+        .collect();
+    let [app, ..] = project;
+    let looking = tokio::task::spawn_blocking(move || {
+        let reads: Vec<&Path> = reads.iter().map(PathBuf::as_path).collect();
+        apart::importer(Some(&app), &reads)
+    });
+    looking
+        .await
+        .map_err(|broken| failed(python, std::io::Error::other(broken)))
+}
+
 /// Fills the folder of a process, and makes the command that runs in it.
-fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<(tokio::process::Command, User)> {
+fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<tokio::process::Command> {
     let place = |name: &str| folder.join(name);
     let mut request = isolated.request.clone();
     request["result"] = place("result.json").to_string_lossy().into();
@@ -150,22 +171,13 @@ fn prepare(isolated: &Isolated<'_>, folder: &Path) -> std::io::Result<(tokio::pr
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let prefix = isolated
-        .python
-        .parent()
-        .and_then(Path::parent)
-        .unwrap_or(isolated.python);
-    let standard = isolated.python.canonicalize()?;
-    let mut reads = vec![prefix, &standard];
-    reads.extend(isolated.reads);
-    let user = apart::importer(isolated.reads.first().copied(), &reads);
-    if let Some(other) = user.other() {
+    if let Some(other) = isolated.user.other() {
         for path in ["", "hang", "home", "tmp"].map(place) {
             std::os::unix::fs::chown(path, Some(other), Some(GROUP))?;
         }
         command.uid(other).gid(GROUP);
     }
-    Ok((command, user))
+    Ok(command)
 }
 
 fn environment(isolated: &Isolated<'_>, home: &Path, tmp: &Path) -> BTreeMap<&'static str, String> {

@@ -123,18 +123,16 @@ pub async fn read(request: &Request<'_>) -> Result<Reading, Error> {
     let pins = uv.pins(project, &wish).await?;
     let (packages, host) = tokio::try_join!(uv.install(project, &pins, stage.architecture), uv.host(project, &pins))?;
     let path = uv.environment.get("PATH").map_or("", String::as_str);
+    let user = &isolated::user(&host.python, project).await?;
     let import = Import {
         python: &host.python,
         project,
         environment: &config.environment(request.stage, ROUTES_FUNCTION),
         region: request.region,
         path,
+        user,
     };
-    let subject = Subject {
-        python: &host.python,
-        project,
-        path,
-    };
+    let subject = Subject::of(&import);
     let beside = beside(&config, request.stage, &subject);
     let (discovered, analysed) = tokio::join!(discover::discover(&import), beside);
     let (facts, exposed) = discovered?;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::discover::Import;
 use super::isolated::{self, Isolated};
+use crate::app::apart::User;
 use crate::app::event_policy::{self, Access};
 use crate::app::{Error, Tracing};
 
@@ -31,6 +33,20 @@ pub struct Subject<'a> {
     pub project: &'a Path,
     /// Where programs are found.
     pub path: &'a str,
+    /// Who looks at it.
+    pub user: &'a User,
+}
+
+impl<'a> Subject<'a> {
+    /// What is analysed of an app that is imported.
+    pub fn of(import: &Import<'a>) -> Self {
+        Self {
+            python: import.python,
+            project: import.project,
+            path: import.path,
+            user: import.user,
+        }
+    }
 }
 
 /// Asks Chalice's analyser which permissions the source needs. The answer is not kept: the app's own code may run at the same
@@ -48,7 +64,7 @@ pub async fn analyse(subject: &Subject<'_>) -> Result<Analysis, Error> {
         request: json!({"source": source.to_string_lossy()}),
         path: subject.path,
         region: "us-east-1",
-        reads: &[&source],
+        user: subject.user,
     };
     let ended = isolated::run(&script).await?;
     let Some(policy) = ended.result else {
