@@ -12,7 +12,7 @@ the time:
   gaps later, and then comes what must follow it. This is looked at for every set of calls that could not begin before
   some time and have at least some time behind them.
 
-The floor is the largest of all these. Local work (starting, importing an app, zipping) is not in it.
+The floor is the largest of all these. Of local work only what nobody can do without is a node: that an app is imported.
 """
 
 from __future__ import annotations
@@ -40,10 +40,18 @@ class Rate:
 
 @dataclass(frozen=True)
 class Node:
-    """A call, the calls that it cannot do without with the wait that AWS insists on behind each, and its quotas."""
+    """A call, the calls that it cannot do without with the wait that AWS insists on behind each, and its quotas.
+
+    Where it is no call but something done here, `took_s` is how long that takes.
+    """
 
     after: dict[str, float]
     rates: tuple[Rate, ...] = ()
+    took_s: float | None = None
+
+    def link_s(self, latency_s: float, wait_s: float) -> float:
+        """Returns the time from the answer of one that it waits for to its own."""
+        return max(latency_s if self.took_s is None else self.took_s, wait_s)
 
 
 @dataclass
@@ -58,6 +66,11 @@ class Graph:
         if unknown := behind.keys() - self.nodes.keys():
             raise ValueError(f"{name} waits for what is not there: {sorted(unknown)}")
         self.nodes[name] = Node(behind, rates)
+        return name
+
+    def local(self, name: str, took_s: float, after: str) -> str:
+        """Adds what is done here, without a call; returns its name."""
+        self.nodes[self.call(name, after)] = Node({after: 0.0}, took_s=took_s)
         return name
 
 
@@ -94,7 +107,7 @@ def _ends(graph: Graph, latency_s: float) -> tuple[dict[str, float], dict[str, s
     for name, node in graph.nodes.items():
         ends[name] = latency_s
         for before, wait_s in node.after.items():
-            end = ends[before] + max(latency_s, wait_s)
+            end = ends[before] + node.link_s(latency_s, wait_s)
             if end > ends[name]:
                 ends[name], previous[name] = end, before
     return ends, previous
@@ -105,7 +118,7 @@ def _tails(graph: Graph, latency_s: float) -> dict[str, float]:
     tails = dict.fromkeys(graph.nodes, 0.0)
     for name, node in reversed(graph.nodes.items()):
         for before, wait_s in node.after.items():
-            tails[before] = max(tails[before], max(latency_s, wait_s) + tails[name])
+            tails[before] = max(tails[before], node.link_s(latency_s, wait_s) + tails[name])
     return tails
 
 

@@ -3,6 +3,9 @@
 Every change of a stage begins with its state: it is read, then the lease is taken by a conditional write, and nothing
 is changed before that is answered. It ends with a write of the state, when everything is done. This is the price of a
 shared, exact record; Chalice, which keeps a file on one machine, does not pay it.
+
+A Chalice app is a program: what is to be done is not known before it was imported, and whether it has to be imported
+not before the state was read. The import counts as a bare Python takes for it on the same machine.
 """
 
 from __future__ import annotations
@@ -37,6 +40,14 @@ _TRIALS = (
 
 
 @dataclass(frozen=True)
+class World:
+    """How AWS behaves, and how long a bare Python takes to import an app here, in seconds; `None` of an app that is no program."""
+
+    model: Model
+    import_s: float | None
+
+
+@dataclass(frozen=True)
 class Shape:
     """What an app is made of: its functions, and how many of them are called by what. One more than these serves its routes."""
 
@@ -52,10 +63,10 @@ class Shape:
         return ["api", *(f"{kind}{number}" for kind, count in kinds.items() for number in range(count))]
 
 
-def first_deploy(shape: Shape, model: Model, graph: Graph | None = None, stage: str = "") -> Graph:
+def first_deploy(shape: Shape, world: World, graph: Graph | None = None, stage: str = "") -> Graph:
     """Everything is made. The API waits for nothing but the lease: its document names functions that need not be there yet."""
-    graph = graph or Graph()
-    lease = _begin(graph, stage, _TRIALS)
+    graph, model = graph or Graph(), world.model
+    lease = _begin(graph, world.import_s, stage, _TRIALS)
     code = graph.call(f"{stage}PutObject zip")
     role = graph.call(f"{stage}CreateRole", lease)
     ends = [graph.call(f"{stage}PutRolePolicy", role)]
@@ -96,24 +107,24 @@ def _notify(graph: Graph, name: str, lease: str, *before: str) -> str:
     return graph.call(f"PutBucketNotificationConfiguration {name}", read, *before)
 
 
-def code_changed(shape: Shape, model: Model) -> Graph:
+def code_changed(shape: Shape, world: World) -> Graph:
     """One upload, and every function takes it."""
     graph = Graph()
-    lease = _begin(graph)
+    lease = _begin(graph, world.import_s)
     code = graph.call("PutObject zip")
     ends = []
     for name in shape.functions:
         updated = graph.call(f"UpdateFunctionCode {name}", lease, code, rates=(CONTROL_PLANE,))
-        ends.append(graph.call(f"GetFunction {name}", waits={updated: model.busy_s}))
+        ends.append(graph.call(f"GetFunction {name}", waits={updated: world.model.busy_s}))
     graph.call("PutObject state, at the end", *ends)
     return graph
 
 
-def memory_changed(model: Model) -> Graph:
+def memory_changed(world: World) -> Graph:
     """One function takes another configuration."""
     graph = Graph()
-    updated = graph.call("UpdateFunctionConfiguration", _begin(graph), rates=(CONTROL_PLANE,))
-    seen = graph.call("GetFunction", waits={updated: model.busy_s})
+    updated = graph.call("UpdateFunctionConfiguration", _begin(graph, world.import_s), rates=(CONTROL_PLANE,))
+    seen = graph.call("GetFunction", waits={updated: world.model.busy_s})
     graph.call("PutObject state, at the end", seen)
     return graph
 
@@ -130,7 +141,7 @@ def destroy(shape: Shape) -> Graph:
     interfaces away with it. A rule goes after its targets, and a function after the bucket that tells it: S3 takes no
     other list, of another stage neither, where one of its functions is gone."""
     graph = Graph()
-    lease = _begin(graph)
+    lease = _begin(graph, None)
     ends = [graph.call("DeleteRestApi", lease)]
     functions = []
     for name in shape.functions:
@@ -149,17 +160,18 @@ def destroy(shape: Shape) -> Graph:
     return graph
 
 
-def previews(count: int, shape: Shape, model: Model) -> Graph:
+def previews(count: int, shape: Shape, world: World) -> Graph:
     """So many first deploys at once, in one account."""
     graph = Graph()
     for number in range(1, count + 1):
-        first_deploy(shape, model, graph, f"pr-{number}: ")
+        first_deploy(shape, world, graph, f"pr-{number}: ")
     return graph
 
 
-def _begin(graph: Graph, stage: str = "", trials: tuple[str, ...] = ()) -> str:
-    """Reads the state, tries the store where it is new, and takes the lease."""
-    before = graph.call(f"{stage}GetObject state")
+def _begin(graph: Graph, import_s: float | None, stage: str = "", trials: tuple[str, ...] = ()) -> str:
+    """Reads the state, imports the app where one is deployed, tries the store where it is new, and takes the lease."""
+    before = read = graph.call(f"{stage}GetObject state")
     for trial in trials:
         before = graph.call(f"{stage}{trial}", before)
-    return graph.call(f"{stage}PutObject lease", before)
+    known = [before] if import_s is None else [before, graph.local(f"{stage}import of the app", import_s, read)]
+    return graph.call(f"{stage}PutObject lease", *known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import apps
@@ -77,6 +77,12 @@ class Bench:
     program: Path
     folder: Path
     tools: tuple[str, ...]
+    import_s: float = 0.0
+
+    @property
+    def world(self) -> graphs.World:
+        """What floors are computed for."""
+        return graphs.World(MODEL, self.import_s)
 
     def deploy(self, tool: str, project: Path, stage: str = "dev") -> Ended:
         """Deploys a project with a tool."""
@@ -96,7 +102,7 @@ class Bench:
 
 def hello(bench: Bench) -> Iterator[Row]:
     """A first deploy of one function behind a REST API."""
-    rows = [_row("hello", "hello, first deploy", graphs.first_deploy(apps.HELLO, MODEL), Promise(above=0.10))]
+    rows = [_row("hello", "hello, first deploy", graphs.first_deploy(apps.HELLO, bench.world), Promise(above=0.10))]
     yield from _story(bench, rows, apps.HELLO, [_deploy])
 
 
@@ -105,11 +111,11 @@ def ten(bench: Bench) -> Iterator[Row]:
     nothing = Promise(within_s=0.3, most={"s3_requests": 1, "calls": 0, "mutating": 0, "polls": 0})
     title = "10 functions, 2 schedules, queue, bucket"
     rows = [
-        _row("ten-first", f"{title}: first deploy", graphs.first_deploy(apps.TEN, MODEL), Promise(above=0.10)),
-        _row("ten-code", "the same, code changed", graphs.code_changed(apps.TEN, MODEL), Promise(above=0.15)),
+        _row("ten-first", f"{title}: first deploy", graphs.first_deploy(apps.TEN, bench.world), Promise(above=0.10)),
+        _row("ten-code", "the same, code changed", graphs.code_changed(apps.TEN, bench.world), Promise(above=0.15)),
         _row("ten-nothing", "the same, nothing changed", graphs.nothing_changed(), nothing),
         _row(
-            "ten-memory", "the same, one function's memory changed", graphs.memory_changed(MODEL),
+            "ten-memory", "the same, one function's memory changed", graphs.memory_changed(bench.world),
             Promise(above=0.15, most={"mutating": 1}),
         ),
         _row("ten-destroy", "the same, destroy", graphs.destroy(apps.TEN), Promise(above=0.15)),
@@ -120,17 +126,20 @@ def ten(bench: Bench) -> Iterator[Row]:
 
 def hundred(bench: Bench) -> Iterator[Row]:
     """A hundred functions at once, by Lambda's quota. Ours alone: Chalice takes them one after another, for ten minutes."""
-    graph = graphs.first_deploy(apps.HUNDRED, MODEL)
+    graph = graphs.first_deploy(apps.HUNDRED, bench.world)
     rows = [_row("hundred", "100 functions, first deploy", graph, Promise(above=0.15, most={"throttled": 0}))]
     yield from _story(_alone(bench), rows, apps.HUNDRED, [_deploy], {"quotas": True})
 
 
 def previews(bench: Bench) -> Iterator[Row]:
-    """Twenty stages of one app at once, each by a process of its own, by API Gateway's quotas."""
-    graph = graphs.previews(PREVIEWS, apps.HELLO, MODEL)
+    """Twenty stages of one app at once, each by a process of its own, by API Gateway's quotas.
+
+    The app is none of Chalice's: twenty runners have forty cores to import it on, and here they would wait for each other.
+    """
+    graph = graphs.previews(PREVIEWS, apps.HELLO, graphs.World(MODEL, None))
     row = _row("previews", f"{PREVIEWS} previews at once", graph, Promise(above=0.10))
     row.command = f"`stagewright deploy --stage pr-N`, {PREVIEWS} processes"
-    project = apps.chalice_app(bench.folder / row.name, "previews", apps.HELLO)
+    project = apps.manifest_app(bench.folder / row.name, "previews")
     bench.cloud.reset(MODEL, {"quotas": True})
     with ThreadPoolExecutor(PREVIEWS) as pool:
         deploys = [pool.submit(bench.deploy, "stagewright", project, f"pr-{one + 1}") for one in range(PREVIEWS)]
@@ -166,7 +175,7 @@ def _row(name: str, title: str, graph: Graph, promise: Promise) -> Row:
 
 
 def _alone(bench: Bench) -> Bench:
-    return Bench(bench.cloud, bench.program, bench.folder, ("stagewright",))
+    return replace(bench, tools=("stagewright",))
 
 
 def _story(

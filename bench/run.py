@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from cloud import emulated_aws, is_store
@@ -39,6 +40,7 @@ def main() -> None:
         Path(folder).chmod(0o755)
         bench = Bench(cloud, program, Path(folder), tuple(arguments.tool or _TOOLS))
         warm_up(bench)
+        bench = replace(bench, import_s=import_s(bench))
         for name in chosen:
             for row in STORIES[name](bench) if name in STORIES else ():
                 rows.append(row)
@@ -46,11 +48,10 @@ def main() -> None:
             found = FIGURES[name](bench) if name in FIGURES else []
             figures += found
             _print(f"{figure.title}: {figure.measured} {figure.verdict}" for figure in found)
-        took_s = import_s(bench)
         told = run([program, "--version"], CHECKOUT, environment(None, Path(folder) / "cache")).output
     if arguments.write or not (arguments.only or arguments.tool):
         machine = Machine.here(told.split()[-1])
-        _print(f"written: {file.relative_to(CHECKOUT)}" for file in write(rows, figures, machine, took_s))
+        _print(f"written: {file.relative_to(CHECKOUT)}" for file in write(rows, figures, machine, bench.import_s))
     sys.exit(any(row.failed for row in rows))
 
 

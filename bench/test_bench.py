@@ -55,13 +55,20 @@ class TheFloor(unittest.TestCase):
             Graph().call("late", "never made")
 
     def test_of_a_first_deploy_is_role_and_activation_and_four_calls_and_the_trial_of_the_store(self) -> None:
-        model = Model(latency_s=0.08, busy_s=1.5, role_delay_s=8.0)
+        world = graphs.World(Model(latency_s=0.08, busy_s=1.5, role_delay_s=8.0), import_s=0.3)
         for shape in (apps.HELLO, apps.TEN):
-            least = floor(graphs.first_deploy(shape, model), model.latency_s)
+            least = floor(graphs.first_deploy(shape, world), world.model.latency_s)
             self.assertAlmostEqual(least.seconds, 8.0 + 1.5 + (4 + 10) * 0.08)
 
+    def test_of_a_change_has_the_import_of_the_app_between_state_and_lease(self) -> None:
+        world = graphs.World(Model(latency_s=0.08, busy_s=1.5, role_delay_s=8.0), import_s=0.3)
+        for graph in (graphs.code_changed(apps.TEN, world), graphs.memory_changed(world)):
+            least = floor(graph, world.model.latency_s)
+            self.assertAlmostEqual(least.seconds, 1.5 + 4 * 0.08 + 0.3)
+            self.assertIn("GetObject state → import of the app → PutObject lease", least.reason)
+
     def test_of_twenty_previews_is_the_quota_of_deployments(self) -> None:
-        least = floor(graphs.previews(20, apps.HELLO, MODEL), MODEL.latency_s)
+        least = floor(graphs.previews(20, apps.HELLO, graphs.World(MODEL, None)), MODEL.latency_s)
         self.assertGreater(least.seconds, 19 * 5.0)
         self.assertIn("quota of a deployment", least.reason)
 

@@ -40,8 +40,10 @@ class Ended:
 def environment(cloud: Cloud | None, cache: Path) -> dict[str, str]:
     """Returns what a tool is started with: nothing of the machine's own cloud, and caches of the benchmark's own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
+    # Python itself, not a script of a version manager that looks for it anew each time: Chalice is started without one, too.
+    python = (ENVIRONMENT / "bin" / "python").resolve().parent
     kept |= {
-        "PATH": f"{ENVIRONMENT / 'path'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PATH": os.pathsep.join([str(ENVIRONMENT / "path"), str(python), os.environ.get("PATH", "")]),
         "XDG_CACHE_HOME": str(cache),
         "UV_CACHE_DIR": str(cache / "uv"),
         "PIP_CACHE_DIR": str(cache / "pip"),
