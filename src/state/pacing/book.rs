@@ -20,13 +20,13 @@ const ATTEMPTS: u32 = 12;
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// Where a slot is so far away that there is time for it, the store's clock is asked so often for how late it is.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 6;
 
 /// A slot that is no farther away is taken without another look.
 const NEAR: Duration = Duration::from_millis(500);
 
 /// So exactly the store's clock has to be known where there is time for it.
-const EXACT: Duration = Duration::from_millis(200);
+const EXACT: Duration = Duration::from_millis(100);
 
 /// An answer names whole seconds.
 const COARSE: Duration = Duration::from_secs(1);
