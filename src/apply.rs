@@ -247,7 +247,7 @@ struct Finished {
 #[derive(Default)]
 struct Reached {
     under_way: BTreeSet<Address>,
-    /// Their resources are there, and the steps may still be going on.
+    /// Their resources are as they shall be, and the steps may still be going on.
     standing: BTreeSet<Address>,
     done: BTreeSet<Address>,
 }

@@ -37,10 +37,15 @@ fn needs(plan: &Plan) -> Vec<Need> {
     let mut ended: BTreeMap<&Address, Duration> = BTreeMap::new();
     let mut numbers: BTreeMap<&Address, usize> = BTreeMap::new();
     let mut needs = Vec::new();
+    let mut functions = 0;
     for step in &plan.steps {
         let ready = step.after.iter().filter_map(|before| ended.get(before)).max().copied();
         let ready = ready.unwrap_or_default();
-        ended.insert(&step.address, ready + usual(&step.action));
+        let is_function = step.address.kind() == "function";
+        functions += u32::from(is_function);
+        // Of many functions the last ones begin when Lambda takes them.
+        let turn = Quota::Lambda.interval() * functions * u32::from(is_function);
+        ended.insert(&step.address, ready + turn + usual(&step.action));
         let Some(quota) = quota(step) else {
             continue;
         };

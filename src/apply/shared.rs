@@ -3,6 +3,8 @@
 //! A bucket has one list of notifications, which AWS lets one only read and write back whole: two stages that change it at
 //! once would undo each other's entries. Previews share roles, and each must know whether it is the last one: `role.rs`.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::fault::{Fault, FaultKind};
 use crate::names::{AppName, StageName};
+use crate::plan::Plan;
 use crate::resource::Context;
 use crate::state::lease::{self, Held, Holder, Seen, Waiting};
 use crate::state::store::Store;
@@ -32,6 +35,8 @@ pub struct Shared {
     holder: Holder,
     /// Steps of one run bear one mark, so that a lease would not keep them apart.
     turn: Mutex<()>,
+    /// What was seen of things before anybody needed them, by their names.
+    ahead: RefCell<BTreeMap<String, Seen>>,
 }
 
 /// Nobody is asked about a holder: after a silence of a whole lease it is dead.
@@ -59,6 +64,21 @@ impl Shared {
             store,
             holder,
             turn: Mutex::new(()),
+            ahead: RefCell::default(),
+        }
+    }
+
+    /// Looks at the first thing that a plan changes, so that its lease is taken without a look. What cannot be seen now, or is
+    /// another's at the moment, is looked at then.
+    pub async fn look_ahead(&self, plan: &Plan) {
+        let Some(thing) = plan.steps.iter().find_map(|step| step.action.shared()) else {
+            return;
+        };
+        let place = StageName::of_shared(&thing);
+        if let Ok(Some(seen)) = lease::read(self.store.as_ref(), Some(&AppName::shared()), &place).await
+            && seen.state.lease.is_none()
+        {
+            self.ahead.borrow_mut().insert(thing, seen);
         }
     }
 
@@ -86,6 +106,9 @@ impl Shared {
         };
         let worked = Box::pin(held.while_working(&mut seen.state, work(&context))).await;
         let worked = worked.unwrap_or_else(|error| Err(not_ours(thing, error).of_a_begun_step()));
+        if worked.is_ok() {
+            context.standing.tell();
+        }
         if let Err(error) = held.give_back(&mut seen.state).await {
             tracing::warn!(thing, %error, "the lease could not be given back; it runs out by itself");
         }
@@ -94,6 +117,9 @@ impl Shared {
 
     /// Waits until nobody else changes a thing.
     async fn free(&self, thing: &str) -> Result<Seen, Error> {
+        if let Some(seen) = self.ahead.borrow_mut().remove(thing) {
+            return Ok(seen);
+        }
         let (app, place) = (AppName::shared(), StageName::of_shared(thing));
         lease::free(self.store.as_ref(), (&app, &place), PATIENCE, &mut Silently(thing)).await
     }
@@ -125,7 +151,6 @@ fn not_ours(thing: &str, error: Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::sync::Arc;
 
     use boot_time::Instant;

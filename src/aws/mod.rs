@@ -1,5 +1,7 @@
 //! The doors to AWS: one set of clients for a Region and a role.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -88,6 +90,8 @@ pub struct Clients {
     pub pacer: Pacer,
     /// Which roles are tried by one call at a time.
     pub scouts: Scouts,
+    /// The revisions of functions that were looked at ahead, by their names.
+    pub foreseen: Rc<RefCell<BTreeMap<String, String>>>,
 }
 
 impl Clients {
@@ -124,6 +128,7 @@ impl Clients {
             timeline: access.pool.timeline().clone(),
             turns: Turns::default(),
             scouts: Scouts::default(),
+            foreseen: Rc::default(),
         }
     }
 }

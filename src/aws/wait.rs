@@ -30,10 +30,10 @@ pub struct Pace {
     pub patience: Duration,
 }
 
-/// For a function that becomes active or takes an update: usually one or two seconds. Lambda answers 100 looks a second, and
-/// lets 15 updates begin.
+/// For a function that becomes active or takes an update: usually one or two seconds. Lambda answers 100 looks a second, which a
+/// run keeps, and lets 15 updates begin.
 pub const FUNCTION: Pace = Pace {
-    first: Duration::from_millis(120),
+    first: Duration::from_millis(80),
     usual: Duration::from_secs(3),
     longest: Duration::from_millis(700),
     patience: Duration::from_secs(300),

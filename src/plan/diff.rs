@@ -107,6 +107,7 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
         .partition(|(_, action, _)| matches!(action, Action::Delete(_)));
     let kept_addresses: Vec<Address> = kept.iter().map(|(address, _, _)| address.clone()).collect();
     let new_functions: BTreeSet<Address> = kept.iter().filter_map(new_function).collect();
+    let new_apis: BTreeSet<Address> = kept.iter().filter_map(new_api).collect();
     let step = |(address, action, causes): (Address, Action, Vec<Cause>), after| Step {
         address,
         action,
@@ -126,7 +127,7 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
     steps.extend(kept.into_iter().map(|change| {
         let own = change.1.shared();
         let made_room = rooms.iter().filter(|(_, of)| own.is_some() && *of == own);
-        let before = before(&change.1, &kept_addresses, &change.0);
+        let before = before(&change.1, (&kept_addresses, &new_apis), &change.0);
         let (beside, mut after): (Vec<_>, Vec<_>) = before
             .into_iter()
             .partition(|address| matches!(change.1, Action::Create(_)) && new_functions.contains(address));
@@ -144,14 +145,18 @@ fn ordered(changes: Vec<(Address, Action, Vec<Cause>)>) -> Vec<Step> {
     for change in deleted {
         let own = removed(&change.1);
         let needed = |other: &Outputs| own.is_some_and(|own| needs(other, own));
-        let dependents = others
-            .iter()
-            .filter(|(_, other)| other.as_ref().is_some_and(needed))
-            .map(|(address, _)| address.clone());
+        let dependents = others.iter().filter(|(_, other)| other.as_ref().is_some_and(needed));
+        // What stages share is as it shall be before its lease is given back.
+        let (beside, dependents): (Vec<_>, Vec<_>) =
+            dependents.partition(|(_, other)| other.as_ref().is_some_and(|other| other.shared().is_some()));
         let made_room = rooms.iter().map(|(address, _)| address.clone());
+        let dependents = dependents.into_iter().map(|(address, _)| address.clone());
         let after = kept_addresses.iter().cloned().chain(made_room).chain(dependents);
         let after = after.collect();
-        steps.push(step(change, after));
+        steps.push(Step {
+            beside: beside.into_iter().map(|(address, _)| address.clone()).collect(),
+            ..step(change, after)
+        });
     }
     steps
 }
@@ -162,14 +167,23 @@ fn new_function((address, action, _): &(Address, Action, Vec<Cause>)) -> Option<
     matches!(action, Action::Create(Resource::Function(_))).then(|| address.clone())
 }
 
+/// A REST API that is made, of which nobody knows where it is.
+fn new_api((address, action, _): &(Address, Action, Vec<Cause>)) -> Option<Address> {
+    matches!(action, Action::Create(Resource::RestApi(_))).then(|| address.clone())
+}
+
 /// What is made or changed comes after what it refers to; what is served comes last of all, so that no caller meets a
-/// function that is not there yet.
-fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
+/// function that is not there yet. A new API has no callers, and a deployment of one need not wait for its turn at the end: AWS
+/// counts them by seconds.
+fn before(action: &Action, (all, new_apis): (&[Address], &BTreeSet<Address>), own: &Address) -> Vec<Address> {
     let to = match action {
         Action::Create(to) | Action::Update { to, .. } => to,
         Action::Delete(_) => return Vec::new(),
     };
     match to {
+        Resource::Deployment(deployment) if new_apis.contains(&deployment.rest_api) => {
+            vec![deployment.rest_api.clone()]
+        }
         // A domain leads to what is served.
         Resource::Deployment(_) => {
             let others = all.iter().filter(|address| *address != own);
@@ -178,8 +192,9 @@ fn before(action: &Action, all: &[Address], own: &Address) -> Vec<Address> {
                 .cloned()
                 .collect()
         }
-        Resource::DomainName(domain) => {
-            let is_before = |address: &&Address| **address == domain.api || address.kind() == "deployment";
+        // Its callers may be there already.
+        Resource::DomainName(_) => {
+            let is_before = |address: &&Address| address.kind() != "domain_name";
             all.iter().filter(is_before).cloned().collect()
         }
         Resource::Role(_)

@@ -42,7 +42,7 @@ pub struct Step {
     pub causes: Vec<Cause>,
     /// The steps that must have been done before.
     pub after: Vec<Address>,
-    /// The steps whose resources must stand before; what is left of these steps may be done at the same time.
+    /// The steps whose resources must be as they shall before; what is left of these steps may be done at the same time.
     pub beside: Vec<Address>,
 }
 

@@ -185,7 +185,7 @@ fn what_is_deployed_already_needs_no_step() {
 }
 
 #[test]
-fn a_first_deploy_makes_everything_and_serves_it_last() {
+fn a_first_deploy_makes_everything_and_a_new_api_is_served_while_its_functions_are_made() {
     let plan = diff(&hello(), &nothing());
     assert_eq!(
         lines(&plan),
@@ -207,9 +207,40 @@ fn a_first_deploy_makes_everything_and_serves_it_last() {
     };
     assert_eq!(after(&at("rest_api", "rest_api")), []);
     assert_eq!(after(&at("function", "api_handler")), [at("role", "default-role")]);
-    let deployment = plan.steps.last().unwrap();
-    assert_eq!(deployment.after.len(), 3);
-    assert_eq!(deployment.beside, [at("function", "api_handler")]);
+    let permission = plan
+        .steps
+        .iter()
+        .find(|step| step.address.kind() == "permission")
+        .unwrap();
+    assert_eq!(permission.beside, [at("function", "api_handler")]);
+    assert_eq!(after(&at("deployment", "rest_api")), [at("rest_api", "rest_api")]);
+}
+
+#[test]
+fn an_api_that_has_callers_is_served_anew_when_all_that_it_calls_is_there() {
+    let (before, mut desired) = (hello(), hello());
+    let (handler, function) = (at("function", "api_handler"), at("function", "guests"));
+    let found = desired.resources.iter().find(|(address, _)| *address == handler);
+    let guests = found.unwrap().1.clone();
+    desired.resources.insert(0, (function.clone(), guests));
+    change(&mut desired, "rest_api", "rest_api", |resource| {
+        let Resource::RestApi(api) = resource else {
+            unreachable!()
+        };
+        api.document["paths"]["/guests"] = json!({});
+    });
+    change(&mut desired, "deployment", "rest_api", |resource| {
+        let Resource::Deployment(deployment) = resource else {
+            unreachable!()
+        };
+        deployment.document.push('x');
+    });
+    let plan = diff(&desired, &deployed(&before));
+    let last = plan.steps.last().unwrap();
+    assert_eq!(last.address, at("deployment", "rest_api"));
+    let mut waited: Vec<_> = last.after.iter().chain(&last.beside).cloned().collect();
+    waited.sort();
+    assert_eq!(waited, [function, at("rest_api", "rest_api")]);
 }
 
 #[test]

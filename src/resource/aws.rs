@@ -1,6 +1,9 @@
 //! The cloud that is AWS: hands each kind to its own calls.
 
+use std::rc::Rc;
+
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use super::function::invocation::{Answer, Invocation};
 use super::function::log::{Page, Query};
@@ -26,26 +29,20 @@ macro_rules! of_kind {
 #[derive(Clone)]
 pub struct Aws {
     clients: Clients,
+    /// Where we are, once AWS has said so.
+    place: Rc<OnceCell<Place>>,
 }
 
 impl Aws {
     /// Takes clients that are open.
     pub fn new(clients: Clients) -> Self {
-        Self { clients }
-    }
-}
-
-#[async_trait(?Send)]
-impl Cloud for Aws {
-    fn region(&self) -> Option<String> {
-        self.clients.region.clone()
+        Self {
+            clients,
+            place: Rc::default(),
+        }
     }
 
-    fn pacer(&self) -> Option<Pacer> {
-        Some(self.clients.pacer.clone())
-    }
-
-    async fn place(&self) -> Result<Place, Fault> {
+    async fn ask_place(&self) -> Result<Place, Fault> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let refuse = |kind, message: &str| Fault::refused(OPERATION, "the credentials", kind, message.to_owned());
         let Some(region) = self.clients.region.clone() else {
@@ -66,6 +63,31 @@ impl Cloud for Aws {
             }),
             None => Err(refuse(FaultKind::Other, "the answer names no account")),
         }
+    }
+}
+
+#[async_trait(?Send)]
+impl Cloud for Aws {
+    fn region(&self) -> Option<String> {
+        self.clients.region.clone()
+    }
+
+    fn pacer(&self) -> Option<Pacer> {
+        Some(self.clients.pacer.clone())
+    }
+
+    async fn place(&self) -> Result<Place, Fault> {
+        self.place.get_or_try_init(|| self.ask_place()).await.cloned()
+    }
+
+    async fn look_ahead(&self, changes: &[Change<'_>]) {
+        let mut functions = Vec::new();
+        for change in changes {
+            if let Resource::Function(to) = change.to {
+                functions.push((of_kind!(change.from, Resource::Function), to));
+            }
+        }
+        function::aws::look_ahead(&self.clients, &functions).await;
     }
 
     async fn create(&self, resource: &Resource, context: &Context) -> Result<Outputs, Fault> {

@@ -482,11 +482,12 @@ pub struct Context {
     pub outputs: Arc<BTreeMap<Address, Outputs>>,
     /// Where the code lies, by its SHA-256.
     pub code: Arc<BTreeMap<String, CodeLocation>>,
-    /// Who is told that the resource stands, before all is done.
+    /// Who is told that the resource is as it shall be, before all is done.
     pub standing: Standing,
 }
 
-/// Tells, once at most, that a resource stands: what only needs that it is there may begin, while the rest is still being done.
+/// Tells, once at most, that a resource is as it shall be, there or gone: what only needs that may begin, while the rest is still
+/// being done.
 #[derive(Debug, Clone, Default)]
 pub struct Standing(Option<(Address, UnboundedSender<Address>)>);
 
@@ -528,7 +529,7 @@ pub trait Cloud {
         None
     }
 
-    /// Where we are: asks AWS which account the credentials belong to.
+    /// Where we are: asks AWS which account the credentials belong to, until it has said so.
     async fn place(&self) -> Result<Place, Fault>;
 
     /// Makes a resource. One that is there already and bears our mark is taken over.
@@ -537,6 +538,12 @@ pub trait Cloud {
     ///
     /// [`FaultKind::Foreign`](crate::fault::FaultKind::Foreign) where something of this name is not ours.
     async fn create(&self, resource: &Resource, context: &Context) -> Result<Outputs, Fault>;
+
+    /// Looks at what is about to be updated, so that the updates need no look of their own first. What cannot be seen now is
+    /// looked at then. Changes nothing.
+    async fn look_ahead(&self, changes: &[Change<'_>]) {
+        tracing::trace!(count = changes.len(), "nothing to look at");
+    }
 
     /// Changes a resource.
     async fn update(&self, change: Change<'_>, context: &Context) -> Result<Outputs, Fault>;

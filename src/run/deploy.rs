@@ -16,9 +16,9 @@ use crate::apply::{self, Applied, CutShort, Tools};
 use crate::config::Project;
 use crate::error::Failure;
 use crate::names::StageName;
-use crate::plan::Plan;
+use crate::plan::{Action, Plan};
 use crate::report::{self, Outcome, Report};
-use crate::resource::{CodeLocation, Place};
+use crate::resource::{Change, CodeLocation, Place};
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Attempt, Progress, Release, Revision, State, probe};
@@ -84,19 +84,27 @@ async fn once(
     (known, (order, files)): (&mut Option<Ready>, (Order<'_, '_>, Option<&Files>)),
     seen: Seen,
 ) -> Result<Option<Told>, Failure> {
+    if known.is_none()
+        && let Some(contents) = scene.recognised(&seen, order.reading, files)
+    {
+        scene.retell(&contents);
+        return unchanged(scene, (&contents, order.behalf), seen).await;
+    }
+    if scene.is_sure_to_change(&seen.state) {
+        ask_place(scene);
+    }
     let mut ready = match known.take() {
         Some(ready) => ready,
-        None => {
-            if let Some(contents) = scene.recognised(&seen, order.reading, files) {
-                scene.retell(&contents);
-                return unchanged(scene, (&contents, order.behalf), seen).await;
-            }
-            let wish = (order.reading, Secrets::Needed);
-            Box::pin(scene.ready(&seen.state, wish, files)).await?
-        }
+        None => Box::pin(scene.ready(&seen.state, (order.reading, Secrets::Needed), files)).await?,
     };
     scene.complete(&mut ready, &seen).await?;
     Box::pin(attempt(scene, (known.insert(ready), order.behalf), seen)).await
+}
+
+/// Asks where we are, beside everything else. Whoever needs the answer waits for it, and is told why there is none.
+fn ask_place(scene: &Scene<'_>) {
+    let cloud = scene.cloud.clone();
+    drop(tokio::task::spawn_local(async move { cloud.place().await }));
 }
 
 /// What became of the wait for a stage.
@@ -142,13 +150,6 @@ async fn turn(
 /// An app that is ready, and for whom it is deployed.
 type Given<'a, 'b> = (&'a Ready, Option<&'a Behalf<'b>>);
 
-/// What is to be done, and with what.
-struct Prepared {
-    plan: Plan,
-    place: Place,
-    code: BTreeMap<String, CodeLocation>,
-}
-
 /// Plans and applies once. `None` where somebody else changed the stage's state meanwhile.
 async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Result<Option<Told>, Failure> {
     let (ready, behalf) = given;
@@ -163,7 +164,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         }
     }
     let phase = scene.session.timeline.phase(Phase::Planning);
-    // Nothing that this prepares is relied on before the store is known to be reliable.
+    // Nothing is written, here or in AWS, before the store is known to be reliable.
     let probing = async {
         match is_new {
             true => probe::ensure(scene.store).await,
@@ -172,7 +173,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     };
     let (probed, prepared) = tokio::join!(probing, prepare(scene, ready, held.as_mut(), &mut seen.state));
     probed?;
-    let Prepared { plan, place, code } = match prepared {
+    let (plan, place) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Err(abandon(held, &mut seen.state, failure).await),
     };
@@ -183,37 +184,19 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     drop(phase);
     let phase = scene.session.timeline.phase(Phase::TakingLease);
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
-    let before = seen.state.clone();
-    intend(scene, given, (&plan, &place), &mut seen.state);
-    // Whose events the stage takes is told, and keeps it from nothing.
-    let warning = rivals::warn(scene.session, scene.store, &before, &plan);
-    let (warnings, held) = match held {
-        Some(mut held) => match tokio::join!(warning, held.renew(&mut seen.state)) {
-            (warnings, Ok(())) => (warnings, held),
-            (_, Err(error)) => {
-                untouched(&mut seen.state, before);
-                return Err(abandon(Some(held), &mut seen.state, error.into()).await);
-            }
-        },
-        None => {
-            let holder = holder(scene.session, "deploy");
-            let (warnings, held) = tokio::join!(warning, lease::take(scene.store, &mut seen, &holder));
-            match held? {
-                Some(held) => (warnings, held),
-                None => return Ok(None),
-            }
-        }
+    let Some(begun) = Box::pin(begin(scene, given, (&plan, &place, held), &mut seen)).await? else {
+        return Ok(None);
     };
     drop(phase);
     let tools = Tools {
         cloud: scene.cloud.clone(),
         place,
-        code,
+        code: begun.code,
         stop: scene.session.stop.clone(),
         shared: shared(scene.session, scene.store, "deploy"),
     };
-    let mut told = wanted(scene, given, &plan, (tools, held, seen.state, before)).await?;
-    told.report.warnings = warnings;
+    let mut told = wanted(scene, given, &plan, (tools, begun.held, seen.state, begun.before)).await?;
+    told.report.warnings = begun.warnings;
     Ok(Some(told))
 }
 
@@ -264,15 +247,15 @@ async fn wanted(
 async fn prepare(
     scene: &Scene<'_>,
     ready: &Ready,
-    mut held: Option<&mut Held<'_>>,
+    held: Option<&mut Held<'_>>,
     state: &mut State,
-) -> Result<Prepared, Failure> {
+) -> Result<(Plan, Place), Failure> {
     let cloud = scene.cloud.as_ref();
     let mut confirmed = None;
     if held.is_some() || state.place.is_none() {
         confirmed = Some(confirmed_place(cloud, state).await?);
     }
-    if let Some(held) = held.as_deref_mut() {
+    if let Some(held) = held {
         settle(scene.session, cloud, held, state).await?;
     }
     if adopt::is_due(state) {
@@ -283,17 +266,100 @@ async fn prepare(
         return Err(Failure::input("it is not known where the stage shall stand"));
     };
     let plan = scene.plan(ready, state, &place);
-    let located = code(scene, ready, &plan, &place);
-    let code = match held {
-        Some(held) => tokio::select! {
-            located = held.while_working(state, located) => located??,
-            () = scene.session.stop.requested() => return Err(Failure::stopped().now("nothing new was begun")),
-        },
-        None if plan.is_empty() || confirmed.is_some() => located.await?,
-        // What is sent to the store goes by its content: where we are in the wrong account, it does no harm.
-        None => tokio::try_join!(confirmed_place(cloud, state), located)?.1,
+    if confirmed.is_none() && !plan.is_empty() {
+        confirmed_place(cloud, state).await?;
+    }
+    Ok((plan, place))
+}
+
+/// A stage that is held, with all that the plan needs.
+struct Begun<'a> {
+    held: Held<'a>,
+    code: BTreeMap<String, CodeLocation>,
+    warnings: Vec<String>,
+    /// The state as it was before.
+    before: State,
+}
+
+/// Takes the lease, or renews it, with what is about to be done written down, and sends Lambda the code meanwhile. `None` where
+/// somebody else changed the stage's state.
+async fn begin<'a>(
+    scene: &'a Scene<'_>,
+    given: Given<'_, '_>,
+    (plan, place, held): (&Plan, &Place, Option<Held<'a>>),
+    seen: &mut Seen,
+) -> Result<Option<Begun<'a>>, Failure> {
+    let before = seen.state.clone();
+    intend(scene, given, (plan, place), &mut seen.state);
+    // Whose events the stage takes is told, and keeps it from nothing.
+    let warning = rivals::warn(scene.session, scene.store, &before, plan);
+    let mut locating = std::pin::pin!(code(scene, given.0, plan, place));
+    let mut located = None;
+    let (warnings, held) = {
+        let taking = async { tokio::join!(warning, take(scene, held, seen, &before), look_ahead(scene, plan)) };
+        let mut taking = std::pin::pin!(taking);
+        loop {
+            tokio::select! {
+                (warnings, held, ()) = &mut taking => break (warnings, held?),
+                done = &mut locating, if located.is_none() => located = Some(done),
+            }
+        }
     };
-    Ok(Prepared { plan, place, code })
+    let Some(mut held) = held else { return Ok(None) };
+    let state = &mut seen.state;
+    let located = match located {
+        Some(located) => located,
+        None => tokio::select! {
+            located = held.while_working(state, locating) => located.map_err(lost_to_somebody)?,
+            () = scene.session.stop.requested() => Err(Failure::stopped().now("nothing new was begun")),
+        },
+    };
+    match located {
+        Ok(code) => Ok(Some(Begun {
+            held,
+            code,
+            warnings,
+            before,
+        })),
+        Err(failure) => {
+            untouched(state, before);
+            Err(abandon(Some(held), state, failure).await)
+        }
+    }
+}
+
+/// Takes the lease, or renews the one that is held; `None` where somebody else was before us.
+async fn take<'a>(
+    scene: &'a Scene<'_>,
+    held: Option<Held<'a>>,
+    seen: &mut Seen,
+    before: &State,
+) -> Result<Option<Held<'a>>, Failure> {
+    let Some(mut held) = held else {
+        return Ok(lease::take(scene.store, seen, &holder(scene.session, "deploy")).await?);
+    };
+    match held.renew(&mut seen.state).await {
+        Ok(()) => Ok(Some(held)),
+        Err(error) => {
+            untouched(&mut seen.state, before.clone());
+            Err(abandon(Some(held), &mut seen.state, error.into()).await)
+        }
+    }
+}
+
+/// Looks at what will be updated.
+async fn look_ahead(scene: &Scene<'_>, plan: &Plan) {
+    let mut changes = Vec::new();
+    for step in &plan.steps {
+        if let Action::Update { from, to } = &step.action {
+            changes.push(Change {
+                from: from.resource.as_ref(),
+                to,
+                outputs: &from.outputs,
+            });
+        }
+    }
+    scene.cloud.look_ahead(&changes).await;
 }
 
 /// Where Lambda takes the code from that the plan needs: from the store where it is a bucket of the Region, else inline.

@@ -118,14 +118,17 @@ async fn attempt(
     let phase = session.timeline.phase(Phase::TakingLease);
     let was_doubtful = seen.needs_a_look();
     let before = seen.state.clone();
+    let plan = diff::destruction(&before);
     if !was_doubtful {
-        seen.state.in_doubt = diff::destruction(&seen.state).doubts();
+        seen.state.in_doubt = plan.doubts();
         seen.state.begin(session.attempt(Progress::Removing, before.commit()));
     }
     let _holding = session.stop.holding();
     let holder = holder(session, "destroy");
-    let taken = take(target.store, (cloud.as_ref(), &before), &mut seen, &holder).await?;
-    let Some((place, mut held)) = taken else {
+    let shared = shared(session, target.store, "destroy");
+    let taking = take(target.store, (cloud.as_ref(), &before), &mut seen, &holder);
+    let (taken, ()) = tokio::join!(taking, shared.look_ahead(&plan));
+    let Some((place, mut held)) = taken? else {
         return Ok(None);
     };
     let mut state = seen.state;
@@ -160,7 +163,7 @@ async fn attempt(
         place,
         code: BTreeMap::new(),
         stop: session.stop.clone(),
-        shared: shared(session, target.store, "destroy"),
+        shared,
     };
     take_down(session, &tools, held, state).await.map(Some)
 }

@@ -107,6 +107,13 @@ impl Scene<'_> {
         is_same.then_some(contents)
     }
 
+    /// Whether AWS will be asked for something, of an app that was not recognised: nothing is deployed yet, or what it is read from
+    /// was recorded and has changed.
+    pub fn is_sure_to_change(&self, state: &State) -> bool {
+        let Some(release) = &state.release else { return true };
+        release.inputs.as_ref().is_some_and(|inputs| inputs.app.is_some())
+    }
+
     /// The digest of everything that the app is read from; `None` where that cannot be told for sure.
     pub fn digest(&self, request: Request<'_>, seen: (&Files, &Pins)) -> Option<String> {
         let Self { project, stage, .. } = self;

@@ -8,6 +8,7 @@ use aws_sdk_lambda::types::{
     VpcConfig,
 };
 use aws_smithy_types::retry::RetryConfig;
+use tokio::task::JoinSet;
 
 use self::ready::{LastSeen, Seen, ready_function, ready_revision, ready_role, settled};
 use self::sent::{Zip, zip};
@@ -106,8 +107,8 @@ pub async fn update(
         same_form(from, to)?;
     }
     let differs = |what: fn(&Function, &Function) -> bool| from.is_none_or(|from| what(from, to));
-    let has_other_code = differs(|from, to| code_of(from) != code_of(to));
-    let has_other_settings = differs(|from, to| configuration_of(from) != configuration_of(to));
+    let has_other_code = differs(has_other_code);
+    let has_other_settings = differs(has_other_settings);
     if has_other_code || has_other_settings {
         let revision = LastSeen::of(clients, &to.name).await?;
         if has_other_code {
@@ -126,6 +127,30 @@ pub async fn update(
         retag(clients, from.map(|from| &from.tags), to, context).await?;
     }
     Ok(outputs(to, context))
+}
+
+fn has_other_code(from: &Function, to: &Function) -> bool {
+    code_of(from) != code_of(to)
+}
+
+fn has_other_settings(from: &Function, to: &Function) -> bool {
+    configuration_of(from) != configuration_of(to)
+}
+
+/// Looks at functions whose code or configuration will be updated, all at once, if there are few: Lambda answers 100 looks a
+/// second, and those of many are better made while the first updates are under way.
+pub async fn look_ahead(clients: &Clients, changes: &[(Option<&Function>, &Function)]) {
+    const FEW: usize = 20;
+    let is_updated = |from: &Function, to: &Function| has_other_code(from, to) || has_other_settings(from, to);
+    let updated = changes
+        .iter()
+        .filter(|(from, to)| from.is_none_or(|from| is_updated(from, to)));
+    let mut looks = JoinSet::new();
+    for (_, to) in updated.take(FEW) {
+        let (clients, name) = (clients.clone(), to.name.clone());
+        looks.spawn_local(async move { LastSeen::foresee(&clients, &name).await });
+    }
+    looks.join_all().await;
 }
 
 async fn update_code(

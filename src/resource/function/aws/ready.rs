@@ -79,7 +79,20 @@ impl LastSeen {
     /// The revision that stands when nothing is under way any more, whether or not the last update went well: the next one may
     /// put it right.
     pub async fn of(clients: &Clients, name: &str) -> Result<Self, Fault> {
-        Ok(Self(RefCell::new(looked(clients, name, (None, idle)).await?)))
+        let foreseen = clients.foreseen.borrow_mut().remove(name);
+        let revision = match foreseen {
+            Some(revision) => Some(revision),
+            None => looked(clients, name, (None, idle)).await?,
+        };
+        Ok(Self(RefCell::new(revision)))
+    }
+
+    /// Looks once, for the next [`Self::of`]. What is under way, and what AWS does not tell, is looked at then.
+    pub async fn foresee(clients: &Clients, name: &str) {
+        let Ok(seen) = look(clients, name).await else { return };
+        if let Ok(Look::Ready(Some(revision))) = idle(name, &seen) {
+            clients.foreseen.borrow_mut().insert(name.to_owned(), revision);
+        }
     }
 
     /// Its id; `None` where AWS has not told it.
@@ -117,15 +130,20 @@ async fn looked(
         if let Some(seen) = seen.take() {
             return judge(name, &seen);
         }
-        clients.pacer.turn(None, (LOOK, name)).await?;
-        let sent = clients.lambda.get_function().function_name(name).send().await;
-        match sent.map_err(|error| fault::of(LOOK, name, &error)) {
-            Ok(found) => judge(name, &found.configuration.map(Seen::from).unwrap_or_default()),
+        match look(clients, name).await {
+            Ok(seen) => judge(name, &seen),
             Err(fault) if fault.kind == FaultKind::Throttled => Ok(Look::NotYet("throttled by AWS".to_owned())),
             Err(fault) => Err(fault),
         }
     })
     .await
+}
+
+async fn look(clients: &Clients, name: &str) -> Result<Seen, Fault> {
+    clients.pacer.turn(None, (LOOK, name)).await?;
+    let sent = clients.lambda.get_function().function_name(name).send().await;
+    let found = sent.map_err(|error| fault::of(LOOK, name, &error))?;
+    Ok(found.configuration.map(Seen::from).unwrap_or_default())
 }
 
 fn judge(name: &str, seen: &Seen) -> Result<Look<Option<String>>, Fault> {
