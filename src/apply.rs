@@ -24,10 +24,10 @@ pub mod shared;
 use shared::Shared;
 use shared::role::User;
 
-/// At most so many steps at once that are not about functions: most services take 5 to 20 calls a second from an account.
+/// At most so many steps at once that are not about functions, and functions whose code is sent with the call: most services take 5 to 20 calls a second from an account.
 const AT_ONCE: usize = 12;
 
-/// At most so many functions at once. Lambda takes 15 calls a second, and each function is then waited for: fewer would leave
+/// At most so many functions at once whose code lies in a bucket. Lambda takes 15 calls a second, and each function is then waited for: fewer would leave
 /// calls unused where it takes five seconds until one is active.
 const FUNCTIONS_AT_ONCE: usize = 100;
 
@@ -254,11 +254,11 @@ struct Reached {
 
 impl Reached {
     /// Whether a step may begin: all that it waits for has come, and there are not too many already.
-    fn lets_begin(&self, step: &Step) -> bool {
+    fn lets_begin(&self, step: &Step, functions_at_once: usize) -> bool {
         let is_function = |address: &&Address| address.kind() == "function";
         let functions = self.under_way.iter().filter(is_function).count();
         let has_room = match is_function(&&step.address) {
-            true => functions < FUNCTIONS_AT_ONCE,
+            true => functions < functions_at_once,
             false => self.under_way.len() - functions < AT_ONCE,
         };
         let stands = |address: &Address| self.done.contains(address) || self.standing.contains(address);
@@ -279,8 +279,14 @@ fn begin(
         code: Arc::new(tools.code.clone()),
         standing: Standing::default(),
     };
+    // A zip that is sent with each call is held in memory by each, and all of them share one line.
+    let is_inline = |code: &CodeLocation| matches!(code, CodeLocation::Inline(_));
+    let functions_at_once = match tools.code.values().any(is_inline) {
+        true => AT_ONCE,
+        false => FUNCTIONS_AT_ONCE,
+    };
     waiting.retain(|step| {
-        if !reached.lets_begin(step) {
+        if !reached.lets_begin(step, functions_at_once) {
             return true;
         }
         reached.under_way.insert(step.address.clone());
@@ -298,7 +304,7 @@ fn begin(
         running.spawn_local(async move {
             let began = Instant::now();
             tracing::info!(%address, action = action.word(), "step begun");
-            let made = make(cloud.as_ref(), (&action, &user), &shared, &context);
+            let made = Box::pin(make(cloud.as_ref(), (&action, &user), &shared, &context));
             let made = timeline::of_step(address.to_string(), made).await;
             Finished {
                 address,

@@ -12,7 +12,7 @@ tokio::task_local! {
     static STEP: String;
 }
 
-/// A part of a run. Parts may overlap: an app is packaged while its state is read.
+/// A part of a run. Parts may overlap: a zip is sent while the lease is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The state of the stage is read, and the stage waited for where somebody else holds it.

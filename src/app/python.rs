@@ -125,16 +125,16 @@ impl Uv {
     /// `Error::Wheel` where it has no wheel for Lambda, `Error::Index` where no index answers, `Error::Program` without
     /// `uv`, `Error::Command` where `uv` fails otherwise, `Error::File` where the requirements cannot be read.
     pub async fn pins(&self, project: &Path, wish: &Wish<'_>) -> Result<Pins, Error> {
+        if let Some(recorded) = self.again(project, wish)? {
+            return Ok(recorded.clone());
+        }
         let architecture = wish.architecture;
-        let again = wish.recorded.filter(|_| wish.resolution == Resolution::Recorded);
         let required = sources::read(project)?;
+        let again = wish.recorded.filter(|_| wish.resolution == Resolution::Recorded);
         let recorded = again.map(|pins| pins.python.as_str());
         let python = self.version(project, wish.python, recorded).await?;
         let wanted = chalice::wanted(project, &required)?;
         let inputs = inputs(&required, wanted.as_deref(), &python, architecture);
-        if let Some(recorded) = again.filter(|pins| pins.inputs == inputs) {
-            return Ok(recorded.clone());
-        }
         let target = Target {
             python: &python,
             architecture,

@@ -269,6 +269,7 @@ async fn prepare(
     if confirmed.is_none() && !plan.is_empty() {
         confirmed_place(cloud, state).await?;
     }
+    sent_inline(scene, ready, &plan, &place)?;
     Ok((plan, place))
 }
 
@@ -292,27 +293,33 @@ async fn begin<'a>(
     let before = seen.state.clone();
     intend(scene, given, (plan, place), &mut seen.state);
     // Whose events the stage takes is told, and keeps it from nothing.
-    let warning = rivals::warn(scene.session, scene.store, &before, plan);
-    let mut locating = std::pin::pin!(code(scene, given.0, plan, place));
-    let mut located = None;
-    let (warnings, held) = {
-        let taking = async { tokio::join!(warning, take(scene, held, seen, &before), look_ahead(scene, plan)) };
-        let mut taking = std::pin::pin!(taking);
+    let known = before.clone();
+    let warning = rivals::warn(scene.session, scene.store, &known, plan);
+    let rest = async { tokio::join!(warning, look_ahead(scene, plan), code(scene, given.0, plan, place)) };
+    let mut rest = std::pin::pin!(rest);
+    let mut done = None;
+    let held = {
+        let mut taking = std::pin::pin!(take(scene, held, seen, &before));
         loop {
             tokio::select! {
-                (warnings, held, ()) = &mut taking => break (warnings, held?),
-                done = &mut locating, if located.is_none() => located = Some(done),
+                held = &mut taking => break held?,
+                ended = &mut rest, if done.is_none() => done = Some(ended),
             }
         }
     };
     let Some(mut held) = held else { return Ok(None) };
     let state = &mut seen.state;
-    let located = match located {
-        Some(located) => located,
+    let done = match done {
+        Some(done) => Ok(done),
+        // However long the rest takes, the lease is kept.
         None => tokio::select! {
-            located = held.while_working(state, locating) => located.map_err(lost_to_somebody)?,
+            done = held.while_working(state, rest) => Ok(done.map_err(lost_to_somebody)?),
             () = scene.session.stop.requested() => Err(Failure::stopped().now("nothing new was begun")),
         },
+    };
+    let (warnings, located) = match done {
+        Ok((warnings, (), located)) => (warnings, located),
+        Err(stopped) => (Vec::new(), Err(stopped)),
     };
     match located {
         Ok(code) => Ok(Some(Begun {
@@ -362,6 +369,20 @@ async fn look_ahead(scene: &Scene<'_>, plan: &Plan) {
     scene.cloud.look_ahead(&changes).await;
 }
 
+/// Refuses zips that are too large for a call, where no bucket of the Region takes them.
+fn sent_inline(scene: &Scene<'_>, ready: &Ready, plan: &Plan, place: &Place) -> Result<(), Failure> {
+    if scene.store.keeps_for(&place.region) {
+        return Ok(());
+    }
+    let needed = zips_sent(plan);
+    for artifact in ready.artifacts.values() {
+        if let Some(function) = needed.get(&artifact.sha256) {
+            package::fits_inline(function, artifact)?;
+        }
+    }
+    Ok(())
+}
+
 /// Where Lambda takes the code from that the plan needs: from the store where it is a bucket of the Region, else inline.
 async fn code(
     scene: &Scene<'_>,
@@ -373,13 +394,10 @@ async fn code(
     let _phase = scene.session.timeline.phase(Phase::Uploading);
     let mut located = BTreeMap::new();
     for artifact in ready.artifacts.values() {
-        let Some(function) = needed.get(&artifact.sha256) else {
+        if !needed.contains_key(&artifact.sha256) {
             continue;
-        };
-        let kept = scene.store.keep(artifact, &place.region).await?;
-        if kept.is_none() {
-            package::fits_inline(function, artifact)?;
         }
+        let kept = scene.store.keep(artifact, &place.region).await?;
         located.insert(
             artifact.sha256.clone(),
             kept.unwrap_or_else(|| CodeLocation::Inline(artifact.path.clone())),

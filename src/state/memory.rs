@@ -265,6 +265,10 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
+    fn keeps_for(&self, _: &str) -> bool {
+        false
+    }
+
     async fn keep(&self, _: &Artifact, _: &str) -> Result<Option<CodeLocation>, Fault> {
         Ok(None)
     }

@@ -295,8 +295,12 @@ impl Store for Bucket {
         Ok(apps)
     }
 
+    fn keeps_for(&self, region: &str) -> bool {
+        self.region.as_deref() == Some(region)
+    }
+
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault> {
-        if self.region.as_deref() != Some(region) {
+        if !self.keeps_for(region) {
             return Ok(None);
         }
         let key = self.artifact(&artifact.sha256);

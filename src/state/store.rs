@@ -114,7 +114,11 @@ pub trait Store: Send + Sync {
     /// The apps whose states lie at the same place, sorted; none where a place has only one app.
     async fn apps(&self) -> Result<Vec<AppName>, Fault>;
 
-    /// Keeps a zip by its content, once, where Lambda can take it from; `None` where the store is no bucket of `region`.
+    /// Whether it keeps zips where Lambda of a Region can take them from.
+    fn keeps_for(&self, region: &str) -> bool;
+
+    /// Keeps a zip by its content, once, where Lambda can take it from; `None` where it does not do so for
+    /// `region`.
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault>;
 
     /// All that is kept beside the current states: every zip, and every former version of a zip or a state. A current state

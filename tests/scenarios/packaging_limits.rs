@@ -77,4 +77,6 @@ fn without_a_bucket_a_large_zip_is_one_error_that_says_what_to_do() {
     let run = world.run(&["deploy"]).ended_with(2).saying(&told);
     assert_eq!(run.stderr.matches("error:").count(), 1, "{}", run.stderr);
     assert_eq!(world.mutations(), Vec::<String>::new());
+    let record = world.project().join(".chalice/deployed/dev.json");
+    assert!(!record.exists(), "a stage was recorded that there never was");
 }

@@ -9,9 +9,13 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::http::Request;
 use crate::world::{Run, World};
 
 const CONFIG: &str = ".chalice/config.json";
+
+/// Makes the code of a function, if there is weather.
+const BUILD: &str = "cat ../weather && mkdir -p out && cp src/* out/";
 
 /// The file outside of the project.
 fn weather(world: &World) -> PathBuf {
@@ -53,11 +57,8 @@ fn deployed_chalice() -> World {
 fn built() -> World {
     let world = World::new();
     world.manifest_hello();
-    world.replace(
-        "stagewright.yaml",
-        "    code: src\n",
-        "    code: out\n    build: cat ../weather && mkdir -p out && cp src/* out/\n    environment: { TOKEN: \"${env:TOKEN}\" }\n",
-    );
+    let code = format!("    code: out\n    build: {BUILD}\n    environment: {{ TOKEN: \"${{env:TOKEN}}\" }}\n");
+    world.replace("stagewright.yaml", "    code: src\n", &code);
     let_there_be_weather(&world);
     world
 }
@@ -69,12 +70,16 @@ fn deploy_with(world: &World, token: &str) -> Run {
 /// A built function that is deployed from the same files as before: those that the build leaves behind are there as well.
 fn deployed_built() -> World {
     let world = built();
-    for outcome in ["deployed", "unchanged"] {
-        assert_eq!(deploy_with(&world, "one").succeeded().json()["outcome"], outcome);
-    }
-    no_weather(&world);
-    world.forget_calls();
+    deploy_twice(&world);
     world
+}
+
+fn deploy_twice(world: &World) {
+    for outcome in ["deployed", "unchanged"] {
+        assert_eq!(deploy_with(world, "one").succeeded().json()["outcome"], outcome);
+    }
+    no_weather(world);
+    world.forget_calls();
 }
 
 /// The requests since the list of calls was begun anew.
@@ -355,9 +360,36 @@ fn a_setting_or_secret_is_changed_without_a_build() {
 
 #[test]
 fn what_was_recognised_is_built_where_aws_needs_the_code() {
+    let world = built();
+    let two = format!("  two: {{ runtime: python3.11, handler: handler.answer, code: out, build: \"{BUILD}\" }}\n");
+    world.replace("stagewright.yaml", "routes:\n", &format!("{two}routes:\n"));
+    deploy_twice(&world);
+    // As if somebody had removed one of its functions. What the manifest says is an input of the build, and stays.
+    let function = world.endpoint("/2015-03-31/functions/greeter-dev-two");
+    let removed = Request::new("DELETE", &function).signed("lambda", "test").send();
+    assert_eq!(removed.status / 100, 2, "{}", removed.text());
+    let mut state = world.state("greeter", "dev");
+    let deployed = state["stagewright"]["deployed"].as_object_mut().expect("a map");
+    deployed.remove("function/two").expect("it is deployed");
+    world.write_state("greeter", "dev", &state.to_string());
+    world.forget_calls();
+
+    // Whoever only plans has no need of the code.
+    let plan = world.run_with(&[("TOKEN", "one")], &["plan", "--stage", "dev"]);
+    plan.succeeded().saying(&["create function/two"]);
+    deploy_with(&world, "one").ended_with(2).saying(&["weather"]);
+    assert_eq!(world.mutations(), Vec::<String>::new());
+    let_there_be_weather(&world);
+    assert_eq!(deploy_with(&world, "one").succeeded().json()["outcome"], "deployed");
+    assert_eq!(world.mutations(), ["CreateFunction greeter-dev-two"]);
+    no_weather(&world);
+    assert_eq!(deploy_with(&world, "one").succeeded().json()["outcome"], "unchanged");
+}
+
+#[test]
+fn another_stage_knows_no_build_of_the_first_and_takes_none_from_it() {
     let world = deployed_built();
     let_there_be_weather(&world);
-    // A second stage knows no former build, and the first one knows one that nobody needs.
     let run = world.run_with(&[("TOKEN", "one")], &["deploy", "--stage", "prod", "--json"]);
     assert_eq!(run.succeeded().json()["outcome"], "deployed");
     no_weather(&world);

@@ -14,8 +14,10 @@ impl World {
     /// whether a function is ready, which come until it is. On a busy machine a run can last so long that it renews its lease:
     /// such a write of the state does not count.
     fn counted(&self) -> BTreeMap<String, usize> {
-        let calls: Vec<Call> = self.calls();
-        let moments = || calls.iter().map(|call| call.began);
+        let is_of_state = |call: &&Call| call.operation == "PutObject" && call.target.ends_with("/dev.json");
+        let calls = self.calls();
+        let moments = || calls.iter().filter(is_of_state).map(|call| call.began);
+        // From when the lease was taken until it was given back.
         let lasted = moments().fold(0.0, f64::max) - moments().fold(f64::MAX, f64::min);
         let mut renewals = std::iter::successors(Some(lasted), |left| Some(left - RENEWAL_S))
             .take_while(|left| *left >= RENEWAL_S)
@@ -25,7 +27,7 @@ impl World {
             if call.target.ends_with("stagewright-probe.json") || call.operation == "GetFunction" {
                 continue;
             }
-            if renewals > 0 && call.operation == "PutObject" && call.target.ends_with("/dev.json") {
+            if renewals > 0 && is_of_state(&&call) {
                 renewals -= 1;
                 continue;
             }
@@ -40,6 +42,16 @@ impl World {
         self.run(arguments).succeeded();
         self.counted()
     }
+}
+
+/// A manifest app of three functions that share their code.
+fn manifest_of_three() -> World {
+    let world = World::new();
+    world.manifest_hello();
+    let function = "{ runtime: python3.11, handler: handler.answer, code: src }";
+    let more = format!("  two: {function}\n  three: {function}\nroutes:\n");
+    world.replace("stagewright.yaml", "routes:\n", &more);
+    world
 }
 
 /// Operations and how often they are called.
@@ -87,6 +99,39 @@ fn other_code_is_sent_once_and_nothing_else_is_looked_at() {
 }
 
 #[test]
+fn functions_that_share_their_code_share_its_zip_and_are_looked_at_no_more_than_twice() {
+    let world = manifest_of_three();
+    let first = [
+        ("AddPermission", 1),
+        ("CreateDeployment", 1),
+        ("CreateFunction", 3),
+        ("CreateRole", 1),
+        ("GetCallerIdentity", 1),
+        ("GetObject", 1),
+        ("GetRestApis", 1),
+        ("ImportRestApi", 1),
+        // The zip, the lease, and what was done.
+        ("PutObject", 3),
+        ("PutRolePolicy", 1),
+    ];
+    assert_eq!(world.counted_of(&["deploy"]), counts(&first));
+
+    world.replace("src/handler.py", "hello", "again");
+    let changed = [
+        ("GetCallerIdentity", 1),
+        ("GetObject", 1),
+        // The zip, the lease, and what was done.
+        ("PutObject", 3),
+        ("UpdateFunctionCode", 3),
+    ];
+    assert_eq!(world.counted_of(&["deploy"]), counts(&changed));
+    // Which revision stands, and whether the update is over.
+    let calls = world.calls().into_iter();
+    let looks: Vec<Call> = calls.filter(|call| call.operation == "GetFunction").collect();
+    assert!(looks.len() <= 6, "{looks:#?}");
+}
+
+#[test]
 fn other_memory_takes_one_call_that_changes_something() {
     let world = World::new();
     world.manifest_hello();
@@ -120,12 +165,8 @@ fn a_stage_goes_with_one_call_for_each_thing() {
 
 #[test]
 fn while_a_role_is_too_new_one_function_tries_it_and_the_others_wait() {
-    let world = World::new();
-    world.manifest_hello();
-    let function = "{ runtime: python3.11, handler: handler.answer, code: src }";
-    let more = format!("  two: {function}\n  three: {function}\nroutes:\n");
-    world.replace("stagewright.yaml", "routes:\n", &more);
-    world.set_aws(&json!({"role_delay_s": 1.5}));
+    let world = manifest_of_three();
+    world.set_aws(&json!({"role_delay_s": 5.0}));
     world.run(&["deploy"]).succeeded();
     let tried = world
         .calls()
@@ -142,7 +183,7 @@ fn while_a_role_is_too_new_one_function_tries_it_and_the_others_wait() {
 fn what_calls_a_new_function_does_not_wait_until_it_is_active() {
     let world = World::new();
     world.manifest_hello();
-    world.set_aws(&json!({"busy_s": 2.0}));
+    world.set_aws(&json!({"busy_s": 6.0}));
     world.run(&["deploy"]).succeeded();
     let operations: Vec<String> = world.calls().into_iter().map(|call| call.operation).collect();
     let last = |operation: &str| operations.iter().rposition(|found| found == operation);
@@ -156,14 +197,13 @@ fn every_event_of_an_app_takes_the_calls_that_it_needs() {
     world.chalice_events();
     let first = world.counted_of(&["deploy"]);
     let of = |operation: &str| first.get(operation).copied().unwrap_or_default();
-    assert_eq!(of("PutRule"), of("PutTargets"), "{first:?}");
+    // A schedule, and events of EC2.
+    assert_eq!((of("PutRule"), of("PutTargets")), (2, 2), "{first:?}");
     // Two functions are told by the bucket.
     assert_eq!(of("GetBucketNotificationConfiguration"), 2, "{first:?}");
     assert_eq!(of("PutBucketNotificationConfiguration"), 2, "{first:?}");
-    assert_eq!(
-        of("ListEventSourceMappings"),
-        of("CreateEventSourceMapping"),
-        "{first:?}"
-    );
+    // A queue, and the streams of Kinesis and of a table.
+    assert_eq!(of("ListEventSourceMappings"), 3, "{first:?}");
+    assert_eq!(of("CreateEventSourceMapping"), 3, "{first:?}");
     assert_eq!(world.counted_of(&["deploy"]), counts(&[("GetObject", 1)]));
 }

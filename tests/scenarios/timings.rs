@@ -41,7 +41,7 @@ fn every_request_that_reached_aws_is_told_and_none_twice() {
     let world = World::new();
     world.chalice_hello();
     // Slow roles make pauses, and a busy store has a call sent again.
-    world.set_aws(&json!({"role_delay_s": 2}));
+    world.set_aws(&json!({"role_delay_s": 6}));
     let busy = json!({"status": 503, "code": "SlowDown", "message": "busy"});
     world.order_faults(&json!([{"operation": "GetObject", "answer": busy}]));
     world.forget_calls();

@@ -71,10 +71,12 @@ impl Shared {
         let thing = role::shared(&wanted.name);
         let _turn = self.turn.lock().await;
         let mut record = Record::Believed;
+        let mut has_entered = false;
         loop {
             let mut seen = self.free(&thing).await.map_err(|error| not_ours(&thing, error))?;
             context.hold.cover(OPERATION, &thing)?;
             let is_new = user.enter(&mut seen.state);
+            has_entered |= is_new;
             match recorded(&seen.state, wanted) {
                 Some(outputs) if record == Record::Believed => {
                     if is_new && !self.note(&thing, &seen).await? {
@@ -88,7 +90,7 @@ impl Shared {
                     }
                 }
                 Some(_) | None => {
-                    let entered = is_new.then_some(user);
+                    let entered = has_entered.then_some(user);
                     if let Some(made) = self.make(cloud, (wanted, entered), seen, context).await {
                         return made;
                     }
@@ -111,7 +113,7 @@ impl Shared {
             intent: Intent::Create,
             resource: Some(resource.clone()),
         };
-        seen.state.in_doubt.insert(address.clone(), doubt);
+        let former = seen.state.in_doubt.insert(address.clone(), doubt);
         seen.state.place = Some(context.place.clone());
         let mut held = match self.begin(&mut seen).await {
             Ok(held) => held?,
@@ -123,7 +125,9 @@ impl Shared {
         match &made {
             Ok(outputs) => seen.state.record(address, Some(resource), outputs.clone()),
             Err(fault) if fault.certainty == Certainty::DidNotHappen || fault.kind == FaultKind::Foreign => {
-                seen.state.forget(&address);
+                // Only this call did not happen: what a run that was cut off may have made is in doubt as before.
+                seen.state.in_doubt.remove(&address);
+                seen.state.in_doubt.extend(former.map(|former| (address, former)));
                 entered.map(|user| user.leave(&mut seen.state));
             }
             Err(fault) if fault.is_unanswered() => seen.state.expect_late_of(&address, held.now()),

@@ -91,6 +91,10 @@ impl Store for Shop {
         self.memory.apps().await
     }
 
+    fn keeps_for(&self, region: &str) -> bool {
+        self.memory.keeps_for(region)
+    }
+
     async fn keep(&self, artifact: &Artifact, region: &str) -> Result<Option<CodeLocation>, Fault> {
         self.memory.keep(artifact, region).await
     }

@@ -118,3 +118,31 @@ fn a_stage_that_leaves_what_others_use_or_what_it_never_used_calls_nobody() {
         assert!(world.stands());
     });
 }
+
+#[test]
+fn a_refusal_forgets_nothing_of_what_a_run_before_may_have_made() {
+    in_world(async {
+        let world = World::new();
+        world.strike(0, Strike::LostAnswer);
+        world.act(Act::Use(7)).await.unwrap_err();
+        world.strike(0, Strike::Refused);
+        world.act(Act::Use(8)).await.unwrap_err();
+        assert!(world.stands());
+        world.act(Act::Leave(7)).await.unwrap();
+        assert!(!world.stands());
+    });
+}
+
+#[test]
+fn a_stage_that_was_refused_a_role_that_somebody_removed_keeps_it_from_nobody() {
+    in_world(async {
+        let world = World::new();
+        world.act(Act::Use(7)).await.unwrap();
+        world.sky.standing.borrow_mut().clear();
+        world.strike(0, Strike::Refused);
+        world.act(Act::Use(8)).await.unwrap_err();
+        world.act(Act::Use(7)).await.unwrap();
+        world.act(Act::Leave(7)).await.unwrap();
+        assert!(!world.stands());
+    });
+}

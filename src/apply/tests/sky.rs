@@ -258,7 +258,12 @@ impl Cloud for Sky {
     }
 
     async fn create(&self, resource: &Resource, context: &Context) -> Result<Outputs, Fault> {
-        self.mutate(context, Effect::Create(resource.clone())).await
+        let made = self.mutate(context, Effect::Create(resource.clone())).await?;
+        if matches!(resource, Resource::Function(_)) {
+            context.standing.tell();
+            tokio::task::yield_now().await;
+        }
+        Ok(made)
     }
 
     async fn update(&self, change: Change<'_>, context: &Context) -> Result<Outputs, Fault> {

@@ -41,7 +41,10 @@ pub async fn create(clients: &Clients, function: &Function, context: &Context) -
         }
         Err(fault) => return Err(fault),
     };
-    context.standing.tell();
+    // Whatever calls it must not do so before it has its limit.
+    if function.reserved_concurrency.is_none() {
+        context.standing.tell();
+    }
     let settled = settled(clients, &function.name, Some(made)).await;
     settled.map_err(Fault::of_a_begun_step)?;
     if let Some(reserved) = function.reserved_concurrency {
@@ -141,6 +144,8 @@ fn has_other_settings(from: &Function, to: &Function) -> bool {
 /// second, and those of many are better made while the first updates are under way.
 pub async fn look_ahead(clients: &Clients, changes: &[(Option<&Function>, &Function)]) {
     const FEW: usize = 20;
+    // What was seen before somebody else held the stage says nothing any more.
+    clients.foreseen.borrow_mut().clear();
     let is_updated = |from: &Function, to: &Function| has_other_code(from, to) || has_other_settings(from, to);
     let updated = changes
         .iter()
