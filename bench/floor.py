@@ -1,8 +1,8 @@
 """The floor: the least time in which anybody could do it, computed from how AWS behaves in the model.
 
 A thing to be done is a graph of calls. A call waits for others where it cannot do without them: it needs what they
-made, or AWS insists on the order. What only a program's caution puts in a row is not in the graph. Two things bound
-the time:
+made, or AWS insists on the order. A graph can be made of what AWS insists on alone, or with what a record under a lease
+adds to it: `graphs.py` says what that is. Two things bound the time:
 
 - *the longest chain*: along each path from call to call, a latency for each call; and where AWS makes one wait (until
   a new role can be assumed, until a function is no longer busy) that wait, which begins with what the first call does
@@ -68,9 +68,9 @@ class Graph:
         self.nodes[name] = Node(behind, rates)
         return name
 
-    def local(self, name: str, took_s: float, after: str) -> str:
+    def local(self, name: str, took_s: float, *after: str) -> str:
         """Adds what is done here, without a call; returns its name."""
-        self.nodes[self.call(name, after)] = Node({after: 0.0}, took_s=took_s)
+        self.nodes[self.call(name, *after)] = Node(dict.fromkeys(after, 0.0), took_s=took_s)
         return name
 
 
@@ -84,6 +84,8 @@ class Floor:
 
 def floor(graph: Graph, latency_s: float) -> Floor:
     """Returns the floor of a graph: the longest chain, or what a quota makes of it."""
+    if not graph.nodes:
+        return Floor(0.0, "nothing is asked")
     ends, previous = _ends(graph, latency_s)
     tails = _tails(graph, latency_s)
     last = max(ends, key=lambda name: ends[name])
@@ -105,7 +107,7 @@ def _ends(graph: Graph, latency_s: float) -> tuple[dict[str, float], dict[str, s
     ends: dict[str, float] = {}
     previous: dict[str, str] = {}
     for name, node in graph.nodes.items():
-        ends[name] = latency_s
+        ends[name] = node.link_s(latency_s, 0.0)
         for before, wait_s in node.after.items():
             end = ends[before] + node.link_s(latency_s, wait_s)
             if end > ends[name]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,7 +12,7 @@ from pathlib import Path
 from string import Template
 
 from cloud import MODEL
-from figures import STARTS, Figure
+from figures import Figure
 from rows import Measured, Row
 from timeline import timeline
 from tools import CHECKOUT
@@ -36,13 +37,19 @@ class Machine:
         """Returns this machine, and the versions that it has."""
         cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         versions = {
-            "Stagewright": program_version,
+            "Stagewright": f"{program_version} ({_commit()})",
             "Chalice": version("chalice"),
             "ministack": version("ministack"),
             "Python": platform.python_version(),
         }
         model = cpu[0].partition(":")[2].strip() if cpu else platform.machine()
         return Machine(os.cpu_count() or 1, model, f"{platform.system()} {platform.release()}", versions)
+
+
+def _commit() -> str:
+    """The commit that is measured."""
+    git = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--dirty"]
+    return subprocess.run(git, capture_output=True, text=True).stdout.strip() or "no commit"
 
 
 def write(rows: list[Row], figures: list[Figure], machine: Machine, import_s: float) -> list[Path]:
@@ -69,12 +76,16 @@ def text(rows: list[Row], figures: list[Figure], machine: Machine, import_s: flo
         busy_s=f"{MODEL.busy_s:g}",
         role_delay_s=f"{MODEL.role_delay_s:g}",
         import_ms=f"{import_s * 1000:.0f}",
-        starts=STARTS,
         times="\n".join(map(_times, rows)),
         counts="\n".join(line for row in rows for line in _counts(row)),
-        floors="\n".join(f"- **{row.title}**: {row.floor.seconds:.2f} s; {row.floor.reason}." for row in rows),
+        floors="\n".join(map(_floors, rows)),
         figures="\n".join(map(_figure, figures)),
     )
+
+
+def _floors(row: Row) -> str:
+    of = [f"{least.seconds:.2f} s; {least.reason}" for least in (row.alone, row.floor)]
+    return f"- **{row.title}**\n  - AWS alone: {of[0]}.\n  - With the record: {of[1]}."
 
 
 def _times(row: Row) -> str:
@@ -83,12 +94,14 @@ def _times(row: Row) -> str:
     limit = row.promise.limit_s(row.floor)
     cells = [
         row.title,
-        _seconds(theirs),
+        _seconds(theirs) if "chalice" not in row.failed else "failed",
         f"**{_seconds(ours)}**",
         ratio,
+        f"{row.alone.seconds:.2f} s",
         f"{row.floor.seconds:.2f} s",
         f"{limit:.2f} s",
         verdict(row),
+        row.command,
     ]
     return _line(cells)
 
@@ -97,7 +110,8 @@ def verdict(row: Row) -> str:
     """Returns whether a promise is kept, and if not what is missing and when the first change began."""
     ours = row.measured.get("stagewright")
     if ours is None:
-        return "not measured" if not row.failed else f"failed: {row.failed.get('stagewright', '').splitlines()[-1]}"
+        told = row.failed.get("stagewright", "").splitlines()
+        return f"failed: {told[-1]}" if told else "not measured"
     broken = row.promise.broken(row.floor, ours)
     if not broken:
         return "met"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import apps
@@ -58,11 +59,12 @@ class Measured:
 
 @dataclass
 class Row:
-    """A row of the table: what is done, the floor, the promise, and what each tool took, by its name."""
+    """A row of the table: what is done, its floors, the promise, how it is run, and what each tool took, by its name."""
 
     name: str
     title: str
     floor: Floor
+    alone: Floor
     promise: Promise
     command: str
     measured: dict[str, Measured] = field(default_factory=dict)
@@ -102,7 +104,8 @@ class Bench:
 
 def hello(bench: Bench) -> Iterator[Row]:
     """A first deploy of one function behind a REST API."""
-    rows = [_row("hello", "hello, first deploy", graphs.first_deploy(apps.HELLO, bench.world), Promise(above=0.10))]
+    first = partial(graphs.first_deploy, apps.HELLO)
+    rows = [_row("hello", "hello, first deploy", (first, bench.world), Promise(above=0.10))]
     yield from _story(bench, rows, apps.HELLO, [_deploy])
 
 
@@ -110,15 +113,20 @@ def ten(bench: Bench) -> Iterator[Row]:
     """Ten functions: their first deploy, three more, and their end."""
     nothing = Promise(within_s=0.3, most={"s3_requests": 1, "calls": 0, "mutating": 0, "polls": 0})
     title = "10 functions, 2 schedules, queue, bucket"
+
+    def row(name: str, title: str, graph: Callable[[graphs.World], Graph], promise: Promise) -> Row:
+        return _row(name, title, (graph, bench.world), promise)
+
+    of_ten = partial(partial, shape=apps.TEN)
     rows = [
-        _row("ten-first", f"{title}: first deploy", graphs.first_deploy(apps.TEN, bench.world), Promise(above=0.10)),
-        _row("ten-code", "the same, code changed", graphs.code_changed(apps.TEN, bench.world), Promise(above=0.15)),
-        _row("ten-nothing", "the same, nothing changed", graphs.nothing_changed(), nothing),
-        _row(
-            "ten-memory", "the same, one function's memory changed", graphs.memory_changed(bench.world),
+        row("ten-first", f"{title}: first deploy", of_ten(graphs.first_deploy), Promise(above=0.10)),
+        row("ten-code", "the same, code changed", of_ten(graphs.code_changed), Promise(above=0.15)),
+        row("ten-nothing", "the same, nothing changed", graphs.nothing_changed, nothing),
+        row(
+            "ten-memory", "the same, one function's memory changed", graphs.memory_changed,
             Promise(above=0.15, most={"mutating": 1}),
         ),
-        _row("ten-destroy", "the same, destroy", graphs.destroy(apps.TEN), Promise(above=0.15)),
+        row("ten-destroy", "the same, destroy", of_ten(graphs.destroy), Promise(above=0.15)),
     ]  # fmt: skip
     steps: list[_Step] = [_deploy, _after(apps.change_code), _deploy, _after(apps.change_memory), _destroy]
     yield from _story(bench, rows, apps.TEN, steps)
@@ -126,9 +134,28 @@ def ten(bench: Bench) -> Iterator[Row]:
 
 def hundred(bench: Bench) -> Iterator[Row]:
     """A hundred functions at once, by Lambda's quota. Ours alone: Chalice takes them one after another, for ten minutes."""
-    graph = graphs.first_deploy(apps.HUNDRED, bench.world)
-    rows = [_row("hundred", "100 functions, first deploy", graph, Promise(above=0.15, most={"throttled": 0}))]
+    first = partial(graphs.first_deploy, apps.HUNDRED)
+    promise = Promise(above=0.15, most={"throttled": 0})
+    rows = [_row("hundred", "100 functions, first deploy", (first, bench.world), promise)]
     yield from _story(_alone(bench), rows, apps.HUNDRED, [_deploy], {"quotas": True})
+
+
+def second(bench: Bench) -> Iterator[Row]:
+    """A preview of an app that has one already: they share a role, so that nobody waits for a new one."""
+    of = (graphs.second_preview, graphs.World(MODEL, None))
+    row = _row("second", "a second preview", of, Promise(within_s=3.0, most={"throttled": 0}))
+    row.command = "`stagewright deploy --stage pr-2`, behind `pr-1`"
+    project = apps.manifest_app(bench.folder / row.name, "second")
+    bench.cloud.reset(None)
+    try:
+        bench.deploy("stagewright", project, "pr-1")
+        bench.cloud.slow(MODEL, {"quotas": True})
+        bench.cloud.forget()
+        ended = bench.deploy("stagewright", project, "pr-2")
+        row.measured["stagewright"] = Measured(ended.took_s, ended.peak_mib, bench.cloud.log(ended.began))
+    except BenchError as error:
+        row.failed["stagewright"] = str(error)
+    yield row
 
 
 def previews(bench: Bench) -> Iterator[Row]:
@@ -136,11 +163,12 @@ def previews(bench: Bench) -> Iterator[Row]:
 
     The app is none of Chalice's: twenty runners have forty cores to import it on, and here they would wait for each other.
     """
-    graph = graphs.previews(PREVIEWS, apps.HELLO, graphs.World(MODEL, None))
-    row = _row("previews", f"{PREVIEWS} previews at once", graph, Promise(above=0.10))
+    of = (partial(graphs.previews, PREVIEWS, apps.HELLO), graphs.World(MODEL, None))
+    row = _row("previews", f"{PREVIEWS} previews at once", of, Promise(above=0.10))
     row.command = f"`stagewright deploy --stage pr-N`, {PREVIEWS} processes"
     project = apps.manifest_app(bench.folder / row.name, "previews")
     bench.cloud.reset(MODEL, {"quotas": True})
+    bench.cloud.forget()
     with ThreadPoolExecutor(PREVIEWS) as pool:
         deploys = [pool.submit(bench.deploy, "stagewright", project, f"pr-{one + 1}") for one in range(PREVIEWS)]
     try:
@@ -156,7 +184,7 @@ def previews(bench: Bench) -> Iterator[Row]:
 
 _Step = Callable[[Bench, str, Path], Ended]
 STORIES: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    "hello": hello, "ten": ten, "hundred": hundred, "previews": previews,
+    "hello": hello, "ten": ten, "hundred": hundred, "second": second, "previews": previews,
 }  # fmt: skip
 
 
@@ -169,9 +197,15 @@ def warm_up(bench: Bench) -> None:
         bench.destroy(tool, project)
 
 
-def _row(name: str, title: str, graph: Graph, promise: Promise) -> Row:
+def _row(
+    name: str, title: str, of: tuple[Callable[[graphs.World], Graph], graphs.World], promise: Promise
+) -> Row:
+    graph, world = of
+    with_record, alone = (
+        floor(graph(replace(world, is_recorded=is_recorded)), MODEL.latency_s) for is_recorded in (True, False)
+    )
     story = name.partition("-")[0]
-    return Row(name, title, floor(graph, MODEL.latency_s), promise, f"`bench/run.py --only {story}`")
+    return Row(name, title, with_record, alone, promise, f"`bench/run.py --only {story}`")
 
 
 def _alone(bench: Bench) -> Bench:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import apps
@@ -59,6 +60,8 @@ class TheFloor(unittest.TestCase):
         for shape in (apps.HELLO, apps.TEN):
             least = floor(graphs.first_deploy(shape, world), world.model.latency_s)
             self.assertAlmostEqual(least.seconds, 8.0 + 1.5 + (4 + 10) * 0.08)
+            alone = floor(graphs.first_deploy(shape, replace(world, is_recorded=False)), world.model.latency_s)
+            self.assertAlmostEqual(alone.seconds, 0.3 + 0.08 + 8.0 + 1.5)
 
     def test_of_a_change_has_the_import_of_the_app_between_state_and_lease(self) -> None:
         world = graphs.World(Model(latency_s=0.08, busy_s=1.5, role_delay_s=8.0), import_s=0.3)
@@ -66,6 +69,18 @@ class TheFloor(unittest.TestCase):
             least = floor(graph, world.model.latency_s)
             self.assertAlmostEqual(least.seconds, 1.5 + 4 * 0.08 + 0.3)
             self.assertIn("GetObject state → import of the app → PutObject lease", least.reason)
+
+    def test_of_aws_alone_has_no_record(self) -> None:
+        world = graphs.World(Model(latency_s=0.08, busy_s=1.5, role_delay_s=8.0), import_s=0.3, is_recorded=False)
+        of = {
+            "nothing": (graphs.nothing_changed(world), 0.0),
+            "memory": (graphs.memory_changed(world), 0.3 + 0.08 + 1.5),
+            # The list of the bucket is read and written, then its function goes.
+            "destroy": (graphs.destroy(apps.TEN, world), 3 * 0.08),
+            "second": (graphs.second_preview(replace(world, import_s=None)), 2 * 0.08 + 1.5),
+        }
+        for name, (graph, seconds) in of.items():
+            self.assertAlmostEqual(floor(graph, world.model.latency_s).seconds, seconds, msg=name)
 
     def test_of_twenty_previews_is_the_quota_of_deployments(self) -> None:
         least = floor(graphs.previews(20, apps.HELLO, graphs.World(MODEL, None)), MODEL.latency_s)
@@ -92,14 +107,14 @@ class ThePage(unittest.TestCase):
     """What is written."""
 
     def test_has_no_placeholder_left_and_says_what_is_not_met(self) -> None:
-        row = Row("ten-first", "ten", Floor(1.0, "longest chain: a"), Promise(above=0.1, most={"calls": 0}), "run")
+        row = Row("ten-first", "ten", Floor(1.0, "longest chain: a"), Floor(0.5, "b"), Promise(above=0.1, most={"calls": 0}), "run")
         row.measured["stagewright"] = Measured(2.0, 30.0, [_call("CreateRole", mutates=True, began_s=0.4)])
         self.assertEqual(verdict(row), "not met: 0.90 s too long, 1 calls, not 0; the first change began at 0.40 s")
         page = text([row], [], Machine(2, "cpu", "Linux", {"Stagewright": "0"}), 0.2)
         self.assertNotIn("$", page)
 
     def test_says_met_where_time_and_counts_are(self) -> None:
-        row = Row("ten-first", "ten", Floor(1.0, "longest chain: a"), Promise(above=0.1), "run")
+        row = Row("ten-first", "ten", Floor(1.0, "longest chain: a"), Floor(0.5, "b"), Promise(above=0.1), "run")
         row.measured["stagewright"] = Measured(1.05, 30.0, [])
         self.assertEqual(verdict(row), "met")
 
