@@ -30,7 +30,7 @@ _MIB = 1024 * 1024
 # Small wheels of pure Python, which are the same for every platform.
 DEPENDENCIES = (
     "attrs", "blinker", "boltons", "cachetools", "certifi", "click", "colorama", "decorator", "filelock", "idna", "iniconfig",
-    "inflection", "itsdangerous", "jmespath", "more-itertools", "packaging", "platformdirs", "pluggy", "pyparsing", "python-dateutil",
+    "inflection", "itsdangerous", "jmespath", "more-itertools", "packaging", "platformdirs", "pluggy", "pyparsing", "python-dateutil<3",
     "pytz", "six", "sortedcontainers", "tabulate", "termcolor", "tomli", "toolz", "typing-extensions", "wcwidth", "zipp",
 )  # fmt: skip
 

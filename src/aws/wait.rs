@@ -33,7 +33,7 @@ pub struct Pace {
 /// For a function that becomes active or takes an update: usually one or two seconds. Lambda answers 100 looks a second, which a
 /// run keeps, and lets 15 updates begin.
 pub const FUNCTION: Pace = Pace {
-    first: Duration::from_millis(80),
+    first: Duration::from_millis(60),
     usual: Duration::from_secs(3),
     longest: Duration::from_millis(700),
     patience: Duration::from_secs(300),
