@@ -220,19 +220,27 @@ def _alone(bench: Bench) -> Bench:
 def _story(
     bench: Bench, rows: list[Row], shape: graphs.Shape, steps: list[_Step], settings: dict[str, object] | None = None
 ) -> Iterator[Row]:
-    """Leads each tool through the steps, in a world of its own that begins empty; a step that fails ends its story."""
-    name = rows[0].name.partition("-")[0]
+    """Leads each tool through the steps, in a world of its own that begins empty; a step that fails ends its story.
+
+    Ours is led through them three times, and the run of the median counts: a tenth of a second is noise, and of ours that
+    is a part. Chalice takes minutes.
+    """
     for tool in bench.tools:
-        bench.cloud.reset(MODEL, settings)
-        project = apps.chalice_app(bench.folder / f"{name}-{tool}", name, shape)
-        for row, step in zip(rows, steps, strict=True):
-            bench.cloud.forget()
-            try:
-                ended = step(bench, tool, project)
-            except BenchError as error:
-                row.failed[tool] = str(error)
-                break
-            row.measured[tool] = Measured(ended.took_s, ended.peak_mib, bench.cloud.log(ended.began))
+        runs: dict[str, list[Measured]] = {}
+        for number in range(3 if tool == "stagewright" else 1):
+            bench.cloud.reset(MODEL, settings)
+            project = apps.chalice_app(bench.folder / f"{rows[0].name}-{tool}-{number}", rows[0].name.partition("-")[0], shape)
+            for row, step in zip(rows, steps, strict=True):
+                bench.cloud.forget()
+                try:
+                    ended = step(bench, tool, project)
+                except BenchError as error:
+                    row.failed[tool] = str(error)
+                    break
+                runs.setdefault(row.name, []).append(Measured(ended.took_s, ended.peak_mib, bench.cloud.log(ended.began)))
+        for row in rows:
+            if measured := sorted(runs.get(row.name, ()), key=lambda one: one.took_s):
+                row.measured[tool] = measured[len(measured) // 2]
     yield from rows
 
 
