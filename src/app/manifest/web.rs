@@ -286,8 +286,8 @@ pub fn check_domains(app: &App, manifest: &Manifest, changed: &StageEntry, flaws
     let rest = app.api.as_ref().and_then(|api| api.domain.as_ref());
     let http = app.http_api.as_ref().and_then(|api| api.domain.as_ref());
     let websocket = app.websocket.as_ref().and_then(|api| api.domain.as_ref());
-    let place = |own: Option<&Placed<DomainEntry>>, common: Option<&Placed<DomainEntry>>| {
-        own.or(common).and_then(|domain| domain.value.name.place)
+    let place = |own: Option<&Placed<DomainEntry>>, of_all: Option<&Placed<DomainEntry>>| {
+        own.or(of_all).and_then(|domain| domain.value.name.place)
     };
     let http_place = place(
         changed.http.as_ref().and_then(|changed| changed.value.domain.as_ref()),
