@@ -1,24 +1,22 @@
 //! `deploy`: the stage becomes what the app says.
 
-use std::collections::BTreeMap;
-
+use super::beginning::{Intended, begin, fits};
 use super::behalf::{self, Behalf, Wanted, unwanted};
 use super::holding::{
     abandon, confirmed_place, failure, free, holder, lost_to_somebody, record, settle, shared, stopped, tell, untouched,
 };
 use super::recognised::{Look, Reading};
-use super::scene::{Contents, Ready, Scene, Secrets, refuse, stages, zips_sent};
+use super::scene::{Contents, Ready, Scene, Secrets, refuse, stages};
 use super::succession::{self, Candidate, Older, superseded};
-use super::{Session, Told, adopt, check, rivals};
+use super::{Session, Told, adopt, check};
 use crate::app::inputs::Files;
-use crate::app::package;
 use crate::apply::{self, Applied, CutShort, Tools};
 use crate::config::Project;
 use crate::error::Failure;
 use crate::names::StageName;
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 use crate::report::{self, Outcome, Report};
-use crate::resource::{Change, CodeLocation, Place};
+use crate::resource::Place;
 use crate::state::lease::{self, Held, Seen};
 use crate::state::store::Store;
 use crate::state::{Attempt, Progress, Release, Revision, State, probe};
@@ -184,7 +182,14 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
     drop(phase);
     let phase = scene.session.timeline.phase(Phase::TakingLease);
     let _holding = holding.unwrap_or_else(|| scene.session.stop.holding());
-    let Some(begun) = Box::pin(begin(scene, given, (&plan, &place, held), &mut seen)).await? else {
+    let before = seen.state.clone();
+    intend(scene, given, (&plan, &place), &mut seen.state);
+    let intended = Intended {
+        plan: &plan,
+        place: &place,
+        before: &before,
+    };
+    let Some(begun) = Box::pin(begin(scene, (ready, intended), held, &mut seen)).await? else {
         return Ok(None);
     };
     drop(phase);
@@ -195,7 +200,7 @@ async fn attempt(scene: &Scene<'_>, given: Given<'_, '_>, mut seen: Seen) -> Res
         stop: scene.session.stop.clone(),
         shared: shared(scene.session, scene.store, "deploy"),
     };
-    let mut told = wanted(scene, given, &plan, (tools, begun.held, seen.state, begun.before)).await?;
+    let mut told = wanted(scene, given, &plan, (tools, begun.held, seen.state, before)).await?;
     told.report.warnings = begun.warnings;
     Ok(Some(told))
 }
@@ -269,141 +274,8 @@ async fn prepare(
     if confirmed.is_none() && !plan.is_empty() {
         confirmed_place(cloud, state).await?;
     }
-    sent_inline(scene, ready, &plan, &place)?;
+    fits(scene, ready, (&plan, &place))?;
     Ok((plan, place))
-}
-
-/// A stage that is held, with all that the plan needs.
-struct Begun<'a> {
-    held: Held<'a>,
-    code: BTreeMap<String, CodeLocation>,
-    warnings: Vec<String>,
-    /// The state as it was before.
-    before: State,
-}
-
-/// Takes the lease, or renews it, with what is about to be done written down, and sends Lambda the code meanwhile. `None` where
-/// somebody else changed the stage's state.
-async fn begin<'a>(
-    scene: &'a Scene<'_>,
-    given: Given<'_, '_>,
-    (plan, place, held): (&Plan, &Place, Option<Held<'a>>),
-    seen: &mut Seen,
-) -> Result<Option<Begun<'a>>, Failure> {
-    let before = seen.state.clone();
-    intend(scene, given, (plan, place), &mut seen.state);
-    // Whose events the stage takes is told, and keeps it from nothing.
-    let known = before.clone();
-    let warning = rivals::warn(scene.session, scene.store, &known, plan);
-    let rest = async { tokio::join!(warning, look_ahead(scene, plan), code(scene, given.0, plan, place)) };
-    let mut rest = std::pin::pin!(rest);
-    let mut done = None;
-    let held = {
-        let mut taking = std::pin::pin!(take(scene, held, seen, &before));
-        loop {
-            tokio::select! {
-                held = &mut taking => break held?,
-                ended = &mut rest, if done.is_none() => done = Some(ended),
-            }
-        }
-    };
-    let Some(mut held) = held else { return Ok(None) };
-    let state = &mut seen.state;
-    let done = match done {
-        Some(done) => Ok(done),
-        // However long the rest takes, the lease is kept.
-        None => tokio::select! {
-            done = held.while_working(state, rest) => Ok(done.map_err(lost_to_somebody)?),
-            () = scene.session.stop.requested() => Err(Failure::stopped().now("nothing new was begun")),
-        },
-    };
-    let (warnings, located) = match done {
-        Ok((warnings, (), located)) => (warnings, located),
-        Err(stopped) => (Vec::new(), Err(stopped)),
-    };
-    match located {
-        Ok(code) => Ok(Some(Begun {
-            held,
-            code,
-            warnings,
-            before,
-        })),
-        Err(failure) => {
-            untouched(state, before);
-            Err(abandon(Some(held), state, failure).await)
-        }
-    }
-}
-
-/// Takes the lease, or renews the one that is held; `None` where somebody else was before us.
-async fn take<'a>(
-    scene: &'a Scene<'_>,
-    held: Option<Held<'a>>,
-    seen: &mut Seen,
-    before: &State,
-) -> Result<Option<Held<'a>>, Failure> {
-    let Some(mut held) = held else {
-        return Ok(lease::take(scene.store, seen, &holder(scene.session, "deploy")).await?);
-    };
-    match held.renew(&mut seen.state).await {
-        Ok(()) => Ok(Some(held)),
-        Err(error) => {
-            untouched(&mut seen.state, before.clone());
-            Err(abandon(Some(held), &mut seen.state, error.into()).await)
-        }
-    }
-}
-
-/// Looks at what will be updated.
-async fn look_ahead(scene: &Scene<'_>, plan: &Plan) {
-    let mut changes = Vec::new();
-    for step in &plan.steps {
-        if let Action::Update { from, to } = &step.action {
-            changes.push(Change {
-                from: from.resource.as_ref(),
-                to,
-                outputs: &from.outputs,
-            });
-        }
-    }
-    scene.cloud.look_ahead(&changes).await;
-}
-
-/// Refuses zips that are too large for a call, where no bucket of the Region takes them.
-fn sent_inline(scene: &Scene<'_>, ready: &Ready, plan: &Plan, place: &Place) -> Result<(), Failure> {
-    if scene.store.keeps_for(&place.region) {
-        return Ok(());
-    }
-    let needed = zips_sent(plan);
-    for artifact in ready.artifacts.values() {
-        if let Some(function) = needed.get(&artifact.sha256) {
-            package::fits_inline(function, artifact)?;
-        }
-    }
-    Ok(())
-}
-
-/// Where Lambda takes the code from that the plan needs: from the store where it is a bucket of the Region, else inline.
-async fn code(
-    scene: &Scene<'_>,
-    ready: &Ready,
-    plan: &Plan,
-    place: &Place,
-) -> Result<BTreeMap<String, CodeLocation>, Failure> {
-    let needed = zips_sent(plan);
-    let _phase = scene.session.timeline.phase(Phase::Uploading);
-    let mut located = BTreeMap::new();
-    for artifact in ready.artifacts.values() {
-        if !needed.contains_key(&artifact.sha256) {
-            continue;
-        }
-        let kept = scene.store.keep(artifact, &place.region).await?;
-        located.insert(
-            artifact.sha256.clone(),
-            kept.unwrap_or_else(|| CodeLocation::Inline(artifact.path.clone())),
-        );
-    }
-    Ok(located)
 }
 
 /// Nothing to change. Only a new commit, new versions or other inputs are written down, or an older commit could land later.

@@ -33,6 +33,7 @@ use crate::variable::Secret;
 
 mod adopt;
 pub mod asking;
+mod beginning;
 mod behalf;
 pub mod check;
 pub mod ci;
