@@ -1,5 +1,7 @@
 //! Several apps of one repository: those with changes are deployed, and one comment tells of all.
 
+use serde_json::json;
+
 use crate::github::GitHub;
 use crate::github::events;
 use crate::repository::{Repository, closed, opened, sha};
@@ -107,6 +109,32 @@ fn one_app_that_fails_does_not_keep_the_other_from_its_preview() {
 
     assert!(repository.stands("mail-pr-7"));
     repository.comment_says(7, &["| `cart` | ❌ failed |", "| `mail` | ✅ ready |"]);
+}
+
+#[test]
+fn apps_without_changes_wait_for_none_of_the_others_and_github_is_asked_once_for_all() {
+    let repository = shop();
+    let [first, second] = ["d1", "d2"].map(sha);
+    repository.ci(&events::push("main", &first)).succeeded();
+    let Repository { world, github, .. } = &repository;
+    github.set_comparison([&first, &second], "ahead", &["README.md"]);
+    world.forget_calls();
+    github.forget_calls();
+    // Who takes one app after the other reads no second record before this is answered.
+    world.order_faults(&json!([{"operation": "GetObject", "match": "/prod.json", "answer": "hold"}]));
+
+    let push = repository.start(repository.runner(&events::push("main", &second)));
+    world.await_held();
+    world.await_calls("GetObject", 2);
+    world.release();
+
+    let (push, _) = push.ended();
+    push.succeeded()
+        .saying(&["App `cart` stays as it is", "App `mail` stays as it is"]);
+    let mut operations: Vec<String> = world.calls().into_iter().map(|call| call.operation).collect();
+    operations.sort();
+    assert_eq!(operations, ["GetObject", "GetObject", "PutObject", "PutObject"]);
+    assert_eq!(github.calls().len(), 1, "{:?}", github.calls());
 }
 
 #[test]

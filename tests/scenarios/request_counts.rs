@@ -125,18 +125,7 @@ fn what_is_updated_is_looked_at_while_the_lease_is_taken() {
     world.order_faults(&json!([{"operation": "PutObject", "match": "/dev.json", "answer": "hold"}]));
     let deploy = Started::new(world.program().args(["deploy"]));
     world.await_held();
-    let looks = || {
-        world
-            .calls()
-            .iter()
-            .filter(|call| call.operation == "GetFunction")
-            .count()
-    };
-    let began = std::time::Instant::now();
-    while looks() < 3 && began.elapsed().as_secs() < 10 {
-        std::thread::yield_now();
-    }
-    assert_eq!(looks(), 3);
+    world.await_calls("GetFunction", 3);
     world.release();
     deploy.ended().succeeded();
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -284,6 +285,16 @@ impl World {
         let held = self.endpoint(&format!("/__proxy/held?timeout_s=60&key={key}"));
         let held = Request::new("GET", &held).send().json();
         assert_ne!(held, Value::Array(Vec::new()), "no call was held");
+    }
+
+    /// Waits until so many calls of an operation came, answered or not.
+    pub fn await_calls(&self, operation: &str, count: usize) {
+        let began = Instant::now();
+        let came = || self.calls().iter().filter(|call| call.operation == operation).count();
+        while came() < count && began.elapsed().as_secs() < 30 {
+            std::thread::yield_now();
+        }
+        assert_eq!(came(), count, "calls of {operation}");
     }
 
     /// Lets the held calls go on.

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::comment::Author;
 use super::fault;
+use super::memo::Memo;
+use super::repository::Compared;
 use super::wire::{Answer, Method, Wire};
 use crate::aws::Tell;
 use crate::fault::{Certainty, Fault, FaultKind};
@@ -51,6 +53,10 @@ pub struct Api {
     waited: Cell<Duration>,
     wire: OnceCell<Wire>,
     pub(super) author: RefCell<Option<Author>>,
+    /// What files of the default branch say, by their paths.
+    pub(super) files: Memo<String, Option<String>>,
+    /// How one commit stands to another.
+    pub(super) comparisons: Memo<[String; 2], Compared>,
 }
 
 /// A call, before it is made.
@@ -135,6 +141,8 @@ impl Api {
             tell,
             waited: Cell::new(Duration::ZERO),
             wire: OnceCell::new(),
+            files: Memo::default(),
+            comparisons: Memo::default(),
         }
     }
 

@@ -28,6 +28,7 @@ mod cut;
 pub mod deployments;
 pub mod event;
 mod fault;
+mod memo;
 mod oidc;
 mod repository;
 mod wire;

@@ -91,12 +91,17 @@ struct File {
 }
 
 impl Api {
-    /// The text of a file on the default branch; `None` where there is no such file.
+    /// The text of a file on the default branch, which is asked for once; `None` where there is no such file.
     ///
     /// # Errors
     ///
     /// The call failed, or the file is over GitHub's limit of 1 MB, or no text.
     pub async fn default_file(&self, path: &str) -> Result<Option<String>, Fault> {
+        let ask = async || self.asked_file(path).await;
+        self.files.answer(path.to_owned(), ask).await
+    }
+
+    async fn asked_file(&self, path: &str) -> Result<Option<String>, Fault> {
         let encoded: Vec<String> = path.split('/').map(encoded).collect();
         let call = self.look("github:GetContent", &format!("/contents/{}", encoded.join("/")));
         let call = Call {
@@ -113,12 +118,18 @@ impl Api {
             .map_err(|why| Fault::refused(call.operation, call.target, FaultKind::Invalid, why))
     }
 
-    /// What was changed from one commit or branch to another, counted from where they parted.
+    /// What was changed from one commit or branch to another, counted from where they parted. It is asked for once: apps of one
+    /// repository are mostly compared with the same commit.
     ///
     /// # Errors
     ///
     /// The call failed.
     pub async fn compare(&self, base: &str, head: &str) -> Result<Compared, Fault> {
+        let ask = async || self.asked_comparison(base, head).await;
+        self.comparisons.answer([base.to_owned(), head.to_owned()], ask).await
+    }
+
+    async fn asked_comparison(&self, base: &str, head: &str) -> Result<Compared, Fault> {
         let path = format!("/compare/{}...{}", encoded(base), encoded(head));
         let call = self.look("github:CompareCommits", &path);
         let answer = self.call(&call).await?;

@@ -1,6 +1,10 @@
-//! A stage that is made what a commit says: of every app that has changes, one after the other.
+//! A stage that is made what a commit says: of every app that has changes, one after the other. Which have is found out before,
+//! of all at once.
 
 use std::path::{Path, PathBuf};
+
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, StreamExt as _};
 
 use super::Ci;
 use super::comment::News;
@@ -24,8 +28,20 @@ use crate::run::succession::{Candidate, Older, superseded};
 use crate::stage::claim::claims;
 use crate::stage::succession::Kinship;
 use crate::stage::{Removal, Source, Trigger};
+use crate::state::lease::{self, Seen};
 use crate::state::store::Store;
-use crate::state::{Attempt, Claim, Progress, Release, Revision, State, lease, probe};
+use crate::state::{Attempt, Claim, Progress, Release, Revision, State, probe};
+
+/// How many apps are looked at side by side: each takes two requests of S3.
+const AT_ONCE: usize = 8;
+
+/// Whether an app has changes.
+enum Touched {
+    /// It may have.
+    Maybe,
+    /// It has none, for this reason.
+    No(String),
+}
 
 impl Ci<'_> {
     /// Makes a stage of every app what the commit says.
@@ -40,20 +56,21 @@ impl Ci<'_> {
             self.say(&format!("Removes stage `{stage}` instead: {reason}"));
             return self.destroy(&Removal::of_preview(number)).await;
         }
+        let apps = self.apps()?;
+        let looks = apps
+            .iter()
+            .map(|(project, app)| self.looked_at(project, app, (stage, &source)).boxed_local());
+        let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+        let is_one_of_several = self.ground.projects.len() > 1;
         let mut ended = Vec::new();
-        for project in &self.ground.projects {
+        for ((project, app), touched) in apps.iter().zip(looked) {
             if self.session.stop.is_requested() {
                 return Err(between_apps(&ended));
             }
-            let app = project.app_name()?;
-            if self.session.options.app.as_ref().is_some_and(|only| *only != app) {
-                continue;
-            }
-            let is_one_of_several = self.ground.projects.len() > 1;
             if is_one_of_several {
                 self.github.begin_group(&format!("App `{app}`"));
             }
-            ended.extend(self.deployed(project, &app, (stage, &source)).await);
+            ended.extend(self.deployed((project, app), touched, (stage, &source)).await);
             if is_one_of_several {
                 self.github.end_group();
             }
@@ -64,19 +81,38 @@ impl Ci<'_> {
         Ok(ended)
     }
 
-    /// Deploys one app, and tells it; `None` where nothing of it was changed.
+    /// The apps that the run is about, in their order.
+    fn apps(&self) -> Result<Vec<(&Project, AppName)>, Failure> {
+        let only = self.session.options.app.as_ref();
+        let named = self
+            .ground
+            .projects
+            .iter()
+            .map(|project| Ok((project, project.app_name()?)));
+        let mut apps: Vec<_> = named.collect::<Result<_, Failure>>()?;
+        apps.retain(|(_, app)| only.is_none_or(|only| only == app));
+        Ok(apps)
+    }
+
+    /// Deploys one app as it was seen, and tells it; `None` where nothing of it was changed.
     async fn deployed(
         &self,
-        project: &Project,
-        app: &AppName,
+        (project, app): (&Project, &AppName),
+        touched: Result<Touched, Failure>,
         (stage, source): (&StageName, &Source),
     ) -> Option<Ended> {
         let commit = self.github.commit(&project.folder);
         let entry = Entry::new(self, app.clone(), stage, commit.clone());
-        let told = self.attempted(project, app, &entry, (stage, source)).await;
+        let told = match touched {
+            Ok(Touched::No(reason)) => {
+                self.say(&format!("App `{app}` stays as it is: {reason}"));
+                return None;
+            }
+            Ok(Touched::Maybe) => self.attempted(project, &entry, (stage, source)).await,
+            Err(failure) => Err(failure),
+        };
         let told = match told {
-            Ok(None) => return None,
-            Ok(Some(told)) => Ok(told),
+            Ok(told) => Ok(told),
             Err(failure) => {
                 // Of others there is no comment; and what somebody else holds says itself how it is.
                 if matches!(source, Source::PullRequest(_)) && !failure.is_of_another_run() {
@@ -111,28 +147,39 @@ impl Ci<'_> {
         self.comment(number, mode, news).await;
     }
 
-    /// Deploys one app; `None` where nothing of it was changed.
-    async fn attempted(
+    /// Whether an app has changes, if it may be deployed at all. Nothing is built to find that out.
+    async fn looked_at(
         &self,
         project: &Project,
         app: &AppName,
-        entry: &Entry<'_>,
         (stage, source): (&StageName, &Source),
-    ) -> Result<Option<Told>, Failure> {
+    ) -> Result<Touched, Failure> {
         self.refuse_unprotected(project, (stage, source)).await?;
         // That the store is one that lasts is known before anything is built.
         let store = self.store(app).await?;
         let own = project.config.stage(stage).role;
         let of_store = || project.config.state.as_ref().and_then(|state| state.role.clone());
         self.refuse_without_credentials(own.or_else(of_store).as_ref())?;
-        if let Some(reason) = self
-            .untouched_since(project, store.as_ref(), (app, stage, source))
-            .await?
-        {
-            self.say(&format!("App `{app}` stays as it is: {reason}"));
-            self.keep_commit(project, store.as_ref(), (app, stage, source)).await?;
-            return Ok(None);
+        if self.ground.projects.len() < 2 {
+            return Ok(Touched::Maybe);
         }
+        let seen = lease::read(store.as_ref(), Some(app), stage).await?;
+        let Some(reason) = self.untouched_since(project, seen.as_ref(), source).await else {
+            return Ok(Touched::Maybe);
+        };
+        if let Some(seen) = seen {
+            self.keep_commit(project, store.as_ref(), (seen, source)).await?;
+        }
+        Ok(Touched::No(reason))
+    }
+
+    /// Deploys one app that may have changes.
+    async fn attempted(
+        &self,
+        project: &Project,
+        entry: &Entry<'_>,
+        (stage, source): (&StageName, &Source),
+    ) -> Result<Told, Failure> {
         let behalf = Behalf {
             claim: Some(self.claim(source.clone())),
             may_take: &|state| {
@@ -151,7 +198,7 @@ impl Ci<'_> {
             older: self.older()?,
             behalf: Some(&behalf),
         };
-        deploy(self.session, project, order).await.map(Some)
+        deploy(self.session, project, order).await
     }
 
     /// Whether the workflow wants a commit that is older than what is deployed.
@@ -257,33 +304,16 @@ impl Ci<'_> {
     }
 
     /// Why an app of several needs no deploy: nothing of it was changed since what is deployed, or since the base.
-    async fn untouched_since(
-        &self,
-        project: &Project,
-        store: &dyn Store,
-        (app, stage, source): (&AppName, &StageName, &Source),
-    ) -> Result<Option<String>, Failure> {
-        if self.ground.projects.len() < 2 {
-            return Ok(None);
-        }
-        let seen = lease::read(store, Some(app), stage).await?;
-        let state = seen.as_ref().map(|seen| &seen.state);
-        let Some(since) = compared_with(state).unwrap_or_else(|| self.base(source)) else {
-            return Ok(None);
-        };
-        let Some(head) = self.github.commit(&project.folder).filter(|head| *head != since) else {
-            // The same commit again: a variable or a version may be another.
-            return Ok(None);
-        };
-        let Some(compared) = self.told(self.github.api().compare(&since, &head).await) else {
-            return Ok(None);
-        };
+    async fn untouched_since(&self, project: &Project, seen: Option<&Seen>, source: &Source) -> Option<String> {
+        let state = seen.map(|seen| &seen.state);
+        let since = compared_with(state).unwrap_or_else(|| self.base(source))?;
+        // The same commit again: a variable or a version may be another.
+        let head = self.github.commit(&project.folder).filter(|head| *head != since)?;
+        let compared = self.told(self.github.api().compare(&since, &head).await)?;
         // After a force-push, what is deployed has changes that are in no list.
         let is_known = matches!(compared.kinship, Kinship::Same | Kinship::Descendant)
             || state.is_none_or(|state| state.release.is_none());
-        let Some(files) = compared.files.filter(|_| is_known) else {
-            return Ok(None);
-        };
+        let files = compared.files.filter(|_| is_known)?;
         let folders: Vec<_> = self
             .ground
             .projects
@@ -294,7 +324,7 @@ impl Ci<'_> {
             .iter()
             .any(|file| touches(file, &self.within(&project.folder), &folders));
         let since: String = since.chars().take(9).collect();
-        Ok(none.then(|| format!("none of its files was changed since `{since}`.")))
+        none.then(|| format!("none of its files was changed since `{since}`."))
     }
 
     /// Writes down that a commit changes nothing of an app, or an older one could be deployed later. Whoever holds the stage by
@@ -303,11 +333,8 @@ impl Ci<'_> {
         &self,
         project: &Project,
         store: &dyn Store,
-        (app, stage, source): (&AppName, &StageName, &Source),
+        (mut seen, source): (Seen, &Source),
     ) -> Result<(), Failure> {
-        let Some(mut seen) = lease::read(store, Some(app), stage).await? else {
-            return Ok(());
-        };
         let ours = Revision {
             commit: self.github.commit(&project.folder),
             run: self.github.run(),
@@ -352,7 +379,7 @@ impl Ci<'_> {
         let kept = async {
             let store = self.store(app).await?;
             let seen = lease::read(store.as_ref(), Some(app), stage).await?;
-            let mut seen = seen.unwrap_or_else(|| lease::Seen::new(app.clone(), stage.clone()));
+            let mut seen = seen.unwrap_or_else(|| Seen::new(app.clone(), stage.clone()));
             if seen.version.is_none() {
                 probe::ensure(store.as_ref()).await?;
             }

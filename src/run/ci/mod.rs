@@ -45,7 +45,6 @@ pub struct Ci<'a> {
     /// What started the run.
     pub trigger: Trigger,
     stores: RefCell<BTreeMap<AppName, Rc<dyn Store>>>,
-    files: RefCell<BTreeMap<PathBuf, Option<Config>>>,
     /// Previews that go soon, and after which moment.
     expiring: RefCell<BTreeMap<(AppName, StageName), Timestamp>>,
 }
@@ -180,7 +179,6 @@ async fn carried_out(session: &Session<'_>, github: &GitHub) -> Result<Done, Fai
         ground: ground.unwrap_or_default(),
         trigger,
         stores: RefCell::default(),
-        files: RefCell::default(),
         expiring: RefCell::default(),
     };
     if ci.ground.projects.is_empty() && ci.needs_config() {
@@ -241,17 +239,8 @@ impl Ci<'_> {
         let within = self.within(&project.folder);
         let mut configs = Vec::new();
         for folder in within.ancestors() {
-            let known = self.files.borrow().get(folder).cloned();
-            let config = match known {
-                Some(config) => config,
-                None => {
-                    let text = self.github.api().default_file(&path_of(folder)).await?;
-                    let config = text.map(|text| load::parse_config(&text)).transpose()?;
-                    self.files.borrow_mut().insert(folder.to_owned(), config.clone());
-                    config
-                }
-            };
-            configs.extend(config);
+            let text = self.github.api().default_file(&path_of(folder)).await?;
+            configs.extend(text.map(|text| load::parse_config(&text)).transpose()?);
         }
         Ok(configs)
     }
