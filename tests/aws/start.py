@@ -12,6 +12,7 @@ import argparse
 import ctypes
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from proxy import serve
 from upstream import Upstream
 
 _READY_WITHIN_S = 60.0
+_PORTS = range(20_000, 30_000)
 _PR_SET_PDEATHSIG = 1
 # The emulator keeps a folder of code for each function that it ran, and reads the cloud's settings from these.
 _SCRUBBED = ("AWS_", "GITHUB_", "MINISTACK_", "LOCALSTACK_")
@@ -42,13 +44,14 @@ def main() -> None:
             host, _, port = arguments.upstream.rpartition(":")
             _run(Upstream(host, int(port)), arguments.port, None)
             return
-        port = _free_port()
-        emulator = _emulator(port, folder)
-        try:
-            _run(Upstream("127.0.0.1", port), arguments.port, emulator)
-        finally:
-            emulator.kill()
-            emulator.wait()
+        with _reserved() as keeper:
+            port = int(keeper.getsockname()[1])
+            emulator = _emulator(port, folder)
+            try:
+                _run(Upstream("127.0.0.1", port), arguments.port, emulator)
+            finally:
+                emulator.kill()
+                emulator.wait()
 
 
 def _run(upstream: Upstream, port: int, emulator: subprocess.Popen[bytes] | None) -> None:
@@ -87,10 +90,23 @@ def _die_with_us() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserved() -> socket.socket:
+    """Returns what keeps a port for the emulator, which takes a second to bind it.
+
+    Two that choose one port would both speak to the emulator that is faster, and each would have the other's reset for no
+    reason that a test could see. So the port is none that the kernel hands out, and whoever has its number in UDP has it.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        keeper = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            keeper.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            keeper.close()
+        else:
+            return keeper
+    sys.exit(f"none of the ports from {_PORTS.start} to {_PORTS.stop} is free")
 
 
 def _await_ready(upstream: Upstream, emulator: subprocess.Popen[bytes] | None) -> None:

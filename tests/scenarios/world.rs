@@ -5,6 +5,7 @@ mod cache;
 mod started;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -195,7 +196,7 @@ impl World {
         command
             .current_dir(self.project())
             .stdin(Stdio::null())
-            .env("PATH", with_first(&in_checkout(".env/path")))
+            .env("PATH", path())
             .env("HOME", self.folder.path().join("home"))
             .env("XDG_CACHE_HOME", &self.cache)
             .env("AWS_ENDPOINT_URL", &emulator.endpoint)
@@ -430,10 +431,14 @@ impl Run {
     }
 }
 
-fn with_first(folder: &Path) -> std::ffi::OsString {
+/// Where programs are looked for: `uv`, then Python itself rather than a script of a version manager that looks for it anew
+/// each time, then what the machine has.
+fn path() -> OsString {
+    let python = tool("python").canonicalize().expect("an interpreter");
+    let python = python.parent().expect("a folder").to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
-    std::env::join_paths(folders).expect("no folder has a colon")
+    let folders = [in_checkout(".env/path"), python].into_iter();
+    std::env::join_paths(folders.chain(std::env::split_paths(&path))).expect("no folder has a colon")
 }
 
 fn copy(from: &Path, to: &Path) {
