@@ -94,7 +94,7 @@ def _reserved() -> socket.socket:
     """Returns what keeps a port for the emulator, which takes a second to bind it.
 
     Two that choose one port would both speak to the emulator that is faster, and each would have the other's reset for no
-    reason that a test could see. So the port is none that the kernel hands out, and whoever has its number in UDP has it.
+    reason that a test could see. So the port is none that kernels hand out by default, and whoever has its number in UDP has it.
     """
     for port in random.sample(_PORTS, len(_PORTS)):
         keeper = socket.socket(type=socket.SOCK_DGRAM)
@@ -106,7 +106,7 @@ def _reserved() -> socket.socket:
             keeper.close()
         else:
             return keeper
-    sys.exit(f"none of the ports from {_PORTS.start} to {_PORTS.stop} is free")
+    sys.exit(f"none of the ports from {_PORTS.start} to {_PORTS.stop - 1} is free")
 
 
 def _await_ready(upstream: Upstream, emulator: subprocess.Popen[bytes] | None) -> None:

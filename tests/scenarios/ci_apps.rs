@@ -112,6 +112,27 @@ fn one_app_that_fails_does_not_keep_the_other_from_its_preview() {
 }
 
 #[test]
+fn an_app_whose_state_cannot_be_read_does_not_keep_the_other_from_its_deploy() {
+    let repository = shop();
+    let [first, second] = ["f1", "f2"].map(sha);
+    repository.ci(&events::push("main", &first)).succeeded();
+    repository.world.write_state("cart", "prod", "{");
+    repository
+        .world
+        .replace("services/mail/src/handler.py", "mail", "mail, again");
+    let changed = ["services/mail/src/handler.py"];
+    repository.github.set_comparison([&first, &second], "ahead", &changed);
+
+    repository
+        .ci(&events::push("main", &second))
+        .ended_with(2)
+        .saying(&["cart/prod.json"]);
+
+    let mail = &repository.world.state("mail", "prod")["stagewright"];
+    assert_eq!(mail["release"]["commit"], second);
+}
+
+#[test]
 fn apps_without_changes_wait_for_none_of_the_others_and_github_is_asked_once_for_all() {
     let repository = shop();
     let [first, second] = ["d1", "d2"].map(sha);

@@ -1,7 +1,7 @@
 //! GitHub's REST API, as far as we need it: one call with its patience, and what there is to look at in a repository.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -50,13 +50,33 @@ pub struct Access {
 pub struct Api {
     access: Access,
     tell: Tell,
-    waited: Cell<Duration>,
+    waited: Cell<Waited>,
     wire: OnceCell<Wire>,
     pub(super) author: RefCell<Option<Author>>,
     /// What files of the default branch say, by their paths.
     pub(super) files: Memo<String, Option<String>>,
-    /// How one commit stands to another.
+    /// How one commit stands to another, or to a branch as it is when it is first asked for.
     pub(super) comparisons: Memo<[String; 2], Compared>,
+}
+
+/// How long a run has waited for GitHub. Calls that wait side by side keep nobody longer than one does.
+#[derive(Debug, Clone, Copy, Default)]
+struct Waited {
+    whole: Duration,
+    until: Option<Instant>,
+}
+
+impl Waited {
+    /// With a pause that begins now; `None` where that is more than a run waits.
+    fn with(self, now: Instant, pause: Duration) -> Option<Self> {
+        let counted = self.until.map_or(now, |until| until.max(now));
+        let until = counted.max(now + pause);
+        let whole = self.whole + (until - counted);
+        (whole <= PATIENCE).then_some(Self {
+            whole,
+            until: Some(until),
+        })
+    }
 }
 
 /// A call, before it is made.
@@ -139,7 +159,7 @@ impl Api {
             author: RefCell::new(access.author.clone().map(Author::new)),
             access,
             tell,
-            waited: Cell::new(Duration::ZERO),
+            waited: Cell::default(),
             wire: OnceCell::new(),
             files: Memo::default(),
             comparisons: Memo::default(),
@@ -262,14 +282,16 @@ impl Api {
                 Ok(answer) => return Ok(answer),
                 Err(refused) => refused,
             };
-            let waited = self.waited.get();
-            let pause = pause(call.method, &fault, attempt, asked).filter(|pause| waited + *pause <= PATIENCE);
-            let Some(pause) = pause else { return Err(fault) };
+            let pause = pause(call.method, &fault, attempt, asked);
+            let waited = pause.and_then(|pause| self.waited.get().with(Instant::now(), pause));
+            let (Some(pause), Some(waited)) = (pause, waited) else {
+                return Err(fault);
+            };
             tracing::info!(operation = call.operation, %fault, pause_ms = pause.as_millis(), "waiting for GitHub");
             if fault.kind == FaultKind::Throttled {
                 (self.tell)(&format!("waiting {} s: {fault}", pause.as_secs()));
             }
-            self.waited.set(waited + pause);
+            self.waited.set(waited);
             let wait = self.access.timeline.wait(&fault.message, &call.target);
             pause_for(pause).await;
             drop(wait);
@@ -404,6 +426,21 @@ mod tests {
         let asked = Some(Duration::from_secs(7));
         assert_eq!(pause(Method::Post, &limited, 1, asked), asked);
         assert_eq!(pause(Method::Post, &limited, 1, None), None);
+    }
+
+    #[test]
+    fn a_run_waits_for_a_minute_however_many_calls_wait_side_by_side() {
+        let began = Instant::now();
+        let second = |number| began + Duration::from_secs(number);
+        let long = Duration::from_secs(40);
+        let mut waited = Waited::default();
+        for _ in 0..8 {
+            waited = waited.with(began, long).unwrap();
+        }
+        assert_eq!(waited.whole, long);
+        let waited = waited.with(second(30), Duration::from_secs(30)).unwrap();
+        assert_eq!(waited.whole, PATIENCE);
+        assert!(waited.with(second(70), Duration::from_secs(1)).is_none());
     }
 
     #[test]

@@ -23,3 +23,31 @@ impl<K: Ord, V: Clone> Memo<K, V> {
         known.get_or_try_init(|| ask()).await.cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_while_an_answer_is_under_way_gets_that_one() {
+        let (memo, asked) = (Memo::default(), Cell::new(0));
+        let ask = async || {
+            asked.set(asked.get() + 1);
+            tokio::task::yield_now().await;
+            Ok::<_, ()>("an answer")
+        };
+        let both = tokio::join!(memo.answer("a", ask), memo.answer("a", ask));
+        assert_eq!((both, asked.get()), ((Ok("an answer"), Ok("an answer")), 1));
+        memo.answer("b", ask).await.unwrap();
+        assert_eq!(asked.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_kept() {
+        let memo = Memo::default();
+        assert_eq!(memo.answer("a", async || Err("no")).await, Err::<i32, _>("no"));
+        assert_eq!(memo.answer("a", async || Ok::<_, &str>(7)).await, Ok(7));
+    }
+}

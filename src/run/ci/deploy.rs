@@ -1,5 +1,5 @@
 //! A stage that is made what a commit says: of every app that has changes, one after the other. Which have is found out before,
-//! of all at once.
+//! eight at a time.
 
 use std::path::{Path, PathBuf};
 
@@ -147,7 +147,8 @@ impl Ci<'_> {
         self.comment(number, mode, news).await;
     }
 
-    /// Whether an app has changes, if it may be deployed at all. Nothing is built to find that out.
+    /// Whether an app has changes, if it may be deployed at all. Nothing is built to find that out; of one that has none it is
+    /// written down that the commit left it as it was.
     async fn looked_at(
         &self,
         project: &Project,
