@@ -118,6 +118,7 @@ def fifty(bench: Bench) -> list[Figure]:
     bench.cloud.reset(None)
     with fake_github() as github:
         github.files = {"stagewright.yaml": (root / "stagewright.yaml").read_text()}
+        github.checkout = root
         _ci(bench, root, "All of them", github.api_url)
         (root / "services" / "app7" / "src" / "main.py").write_text("def handle(event, context):\n    return 2\n")
         bench.cloud.slow(MODEL)

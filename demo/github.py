@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 REPOSITORY = "octo/guestbook"
@@ -33,6 +35,8 @@ class GitHub:
     pull_requests: dict[int, dict[str, Any]] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(default_factory=list)
+    # Where commits can be compared: a push only goes forward there.
+    checkout: Path | None = None
     ids: Iterator[int] = field(default_factory=lambda: count(1001))
 
     def open_pull_request(self, number: int, head: str, base: str) -> None:
@@ -70,6 +74,8 @@ class GitHub:
                 return 200, [pull for pull in self.pull_requests.values() if pull["state"] == "open"]
             case "contents":
                 return self.file(urllib.parse.unquote(rest))
+            case "compare":
+                return self.comparison(urllib.parse.unquote(rest))
             case "issues":
                 return self.issue(method, rest, body)
             case "deployments":
@@ -83,6 +89,15 @@ class GitHub:
             return not_found()
         content = base64.b64encode(self.files[path].encode()).decode()
         return 200, {"type": "file", "encoding": "base64", "content": content}
+
+    def comparison(self, commits: str) -> Answer:
+        """Answers with the files that were changed from one commit to a later one."""
+        if self.checkout is None:
+            return not_found()
+        base, _, head = commits.partition("...")
+        command = ["git", "-C", str(self.checkout), "diff", "--name-only", base, head]
+        changed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        return 200, {"status": "ahead", "files": [{"filename": name} for name in changed]}
 
     def issue(self, method: str, rest: str, body: Any) -> Answer:
         """Lists, writes, changes and removes comments."""
