@@ -33,6 +33,7 @@ pub mod ground;
 mod merge;
 mod sweep;
 mod tell;
+mod touched;
 
 /// A run of the host, with all that is known about it.
 pub struct Ci<'a> {
